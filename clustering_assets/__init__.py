@@ -1,0 +1,1 @@
+"""A folder of photos becomes clusters, and every cluster becomes a music video."""

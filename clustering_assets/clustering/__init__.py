@@ -1,0 +1,1 @@
+"""Vectors to clusters: feature space, algorithms, quality, names, and identity across runs."""

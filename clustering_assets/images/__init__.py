@@ -1,0 +1,1 @@
+"""Pictures in: find, load, measure and list every file of a folder."""

@@ -1,0 +1,113 @@
+"""Progress of long work: the domain reports it here, whoever runs the domain decides how to show it.
+
+Without a reporter the progress goes to the log of this module, one line for every tenth of the work
+and at most one in two seconds, which is what the Dagster UI shows. The command line puts a reporter with
+bars in its place (`reporting`).
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger("clustering_assets")
+
+
+class Task(Protocol):
+    """One piece of work under way."""
+
+    def advance(self, count: int = 1) -> None:
+        """Report that `count` more items are done."""
+        ...
+
+    def finish(self) -> None:
+        """Report that nothing more will come."""
+        ...
+
+
+class Reporter(Protocol):
+    """Whatever shows progress to a person."""
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin showing a piece of work of `total` items (None: not known)."""
+        ...
+
+
+class _LoggedTask:
+    """A task that writes a line now and then."""
+
+    def __init__(self, title: str, total: int | None, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._done = 0
+        self._begun = self._last = time.monotonic()
+        self._tenth = 0
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now = time.monotonic()
+        tenth = self._done * 10 // self._total if self._total else self._done // 100
+        if tenth > self._tenth and now - self._last >= 2 and self._done != self._total:
+            self._tenth, self._last = tenth, now
+            log.info("%s: %s", self._title, self._line(now))
+
+    def finish(self) -> None:
+        now = time.monotonic()
+        if now - self._begun >= 1:
+            log.info("%s: %s, done in %.1f s", self._title, self._line(now), now - self._begun)
+
+    def _line(self, now: float) -> str:
+        rate = self._done / max(now - self._begun, 1e-9)
+        of = f" of {self._total:,}" if self._total else ""
+        return f"{self._done:,}{of} {self._unit} ({rate:,.1f}/s)"
+
+
+class LogReporter:
+    """The reporter in force where nobody set another: plain log lines."""
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin a task that writes log lines."""
+        return _LoggedTask(title, total, unit)
+
+
+_reporter: ContextVar[Reporter] = ContextVar("reporter", default=LogReporter())
+
+
+@contextmanager
+def reporting(reporter: Reporter) -> Iterator[None]:
+    """Show the progress of everything inside the block through `reporter`."""
+    token = _reporter.set(reporter)
+    try:
+        yield
+    finally:
+        _reporter.reset(token)
+
+
+@contextmanager
+def task(title: str, total: int | None = None, unit: str = "items") -> Iterator[Task]:
+    """A piece of work whose progress is reported by hand: `with task("Embedding", n, "images") as t`."""
+    running = _reporter.get().start(title, total, unit)
+    try:
+        yield running
+    finally:
+        running.finish()
+
+
+def track(items: Iterable[T], title: str, total: int | None = None, unit: str = "items") -> Iterator[T]:
+    """Yield `items` one by one and report each as done when the next is asked for.
+
+    Args:
+        items: What to go through.
+        title: What is being done, for the person watching ("Scanning").
+        total: Number of items; `len(items)` where it has one and none is given.
+        unit: What an item is, in the plural.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)  # type: ignore[arg-type]
+    with task(title, total, unit) as running:
+        for item in items:
+            yield item
+            running.advance()

@@ -1,0 +1,175 @@
+"""Every setting of the project: one place for its name, unit, range and default.
+
+The order of precedence is: the defaults here, then a `.env` file, then `CLUSTERING_*` environment variables,
+then the run config of the Dagster Launchpad or the flags of the command line. All use the same names.
+"""
+
+import os
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from clustering_assets.errors import ClusteringError
+
+Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
+
+
+class SettingsError(ClusteringError):
+    """A setting that is out of range; the message gives its name, its value and the range."""
+
+
+def _number_of_clusters(value: Any) -> Any:
+    """`auto` means 0, which stands for "choose the number from the data"."""
+    return 0 if isinstance(value, str) and value.strip().lower() == "auto" else value
+
+
+class Settings(BaseSettings):
+    """The settings of one run. Immutable; a bad value raises `SettingsError` in `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CLUSTERING_", env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    # where things are
+    images: str = Field(
+        default="data/images", min_length=1, description="Folder of the pictures, searched recursively."
+    )
+    music: str = Field(
+        default="music", min_length=1, description="Folder of the music, searched recursively."
+    )
+    output: str = Field(
+        default="output",
+        min_length=1,
+        description="Where results go: a folder, or an fsspec URL such as s3://bucket/prefix.",
+    )
+
+    # pictures in
+    min_images: int = Field(default=200, ge=1, description="Fewest usable pictures that a run goes on with.")
+    max_failure_rate: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Largest share of files that may be rejected before the run fails (0 to 1).",
+    )
+    max_megapixels: float = Field(
+        default=120, gt=0, le=1000, description="Largest picture that is decoded, in megapixels."
+    )
+    max_file_megabytes: float = Field(
+        default=200, gt=0, description="Largest picture file that is opened, in MB."
+    )
+
+    # embedding
+    backbone: str = Field(
+        default="auto",
+        min_length=1,
+        description="Network that embeds the pictures: auto, efficientnet_lite0, resnet50, vgg16, mobilenet, "
+        "any torchvision classification model, or timm:NAME.",
+    )
+    weights: str = Field(
+        default="", description="Weights file of your own for the backbone; empty: its published weights."
+    )
+    runtime: Literal["auto", "openvino", "torch"] = Field(
+        default="auto", description="What runs the network."
+    )
+    batch_size: int = Field(
+        default=32, ge=1, le=4096, description="Pictures per forward pass; halved when memory runs out."
+    )
+    cache: bool = Field(default=True, description="Keep embeddings so that each picture is embedded once.")
+
+    # clustering
+    algorithm: Algorithm = Field(
+        default="kmeans", description="kmeans, hierarchical, dbscan, hdbscan or auto."
+    )
+    clusters: Annotated[int, BeforeValidator(_number_of_clusters)] = Field(
+        default=5, ge=0, le=1000, description="Number of clusters; 0 (or `auto`) chooses it from the data."
+    )
+    eps: float = Field(
+        default=0, ge=0, description="DBSCAN's neighbourhood radius; 0: the knee of the k-distance curve."
+    )
+    names_file: str = Field(
+        default="",
+        description="File of your own names for clusters (cluster,name per line); empty: names.csv in the output.",
+    )
+
+    # music
+    pins_file: str = Field(
+        default="",
+        description="File that pins tracks (cluster_0 or a mood, then the track, per line); empty: pins.csv in the music folder.",
+    )
+
+    # videos
+    resolution: str = Field(
+        default="1920x1080",
+        pattern=r"^\d+x\d+$",
+        description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
+    )
+    fps: int = Field(default=25, ge=1, le=120, description="Frames per second.")
+    seconds_per_image: float = Field(
+        default=3.0, gt=0, le=60, description="Seconds that each picture is on screen."
+    )
+    transition_seconds: float = Field(
+        default=0.8, ge=0, le=10, description="Seconds of each transition; at most half of seconds_per_image."
+    )
+    max_images_per_video: int = Field(default=40, ge=1, le=1000, description="Most pictures in one video.")
+    motion: bool = Field(default=True, description="Move slowly over each picture (Ken Burns).")
+    beat_sync: bool = Field(default=True, description="Cut on the beat of the music where it is clear.")
+    order: Literal["visual", "time"] = Field(
+        default="visual",
+        description="Order of the pictures in a video: a smooth visual path, or the time taken.",
+    )
+    titles: bool = Field(default=False, description="Begin each video with a title card.")
+    quality: Literal["preview", "standard", "high"] = Field(default="standard", description="Encoder preset.")
+    encoder: Literal["x264", "nvenc", "videotoolbox", "vaapi"] = Field(
+        default="x264", description="H.264 encoder; hardware encoders fall back to x264 with a warning."
+    )
+
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
+
+    @pydantic.field_validator("resolution")
+    @classmethod
+    def _even_sizes(cls, value: str) -> str:
+        for side in map(int, value.split("x")):
+            if side % 2 or not 64 <= side <= 7680:
+                raise ValueError("both sides must be even numbers from 64 to 7680")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _transition_fits(self) -> "Settings":
+        if self.transition_seconds > self.seconds_per_image / 2:
+            raise ValueError(
+                f"transition_seconds {self.transition_seconds:g} must be at most half of seconds_per_image {self.seconds_per_image:g}"
+            )
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the videos, in pixels."""
+        width, height = self.resolution.split("x")
+        return int(width), int(height)
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings from defaults, `.env`, environment and `given`, which wins; None counts as not given.
+
+    Raises:
+        SettingsError: A value is refused; the message has a line for each with name, value and range.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except pydantic.ValidationError as error:
+        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    """One line about one refused value, with its name, the value, what is allowed and where it was set."""
+    name = ".".join(map(str, problem["loc"])) or "settings"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return message
+    variable = f"CLUSTERING_{name.upper()}"
+    source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
+    field = Settings.model_fields.get(name)
+    hint = f" - {field.description}" if field and field.description else ""
+    return f"{name} = {problem['input']!r}{source}: {message[0].lower()}{message[1:]}{hint}"

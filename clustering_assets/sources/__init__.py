@@ -1,0 +1,1 @@
+"""Pictures from elsewhere: Kaggle and Open Images."""

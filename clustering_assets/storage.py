@@ -1,0 +1,57 @@
+"""Atomic writing, the only way this project writes a result.
+
+A file is written under a partial name beside its place and moved into place when it is complete, so a
+run that is killed leaves the old file or the new one, never half of one.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from upath import UPath
+
+PARTIAL = ".partial"
+"""Ending of files that are being written; every listing in this project ignores it."""
+
+
+@contextmanager
+def atomic_path(path: Path | UPath) -> Iterator[Path | UPath]:
+    """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
+
+    On a local disk the move is atomic. On an object store an object appears only when its upload is
+    complete, so there the final name is written directly.
+
+    Args:
+        path: Where the file shall be. Its folder is made if it is missing.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    if isinstance(path, UPath) and not isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+        return
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(final)
+    finally:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+
+
+def write_bytes(path: Path | UPath, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as partial:
+        partial.write_bytes(data)
+
+
+def write_text(path: Path | UPath, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8."""
+    write_bytes(path, text.encode("utf-8"))

@@ -1,0 +1,1 @@
+"""Slideshows: timeline, framing, motion, transitions, soundtrack, encoding and checking."""
