@@ -1,0 +1,114 @@
+"""The picture formats that are read, told apart by their first bytes; the name of a file decides nothing."""
+
+from pathlib import PurePosixPath
+
+HEAD_BYTES = 64
+"""How much of a file `sniff` and `describe` want to see."""
+
+PICTURE_SUFFIXES = frozenset(
+    f".{ending}"
+    for endings in (
+        "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
+        "psd svg svgz jp2 j2k jxl ico icns tga exr hdr eps xcf",
+        "dng cr2 cr3 nef arw orf rw2 raf",
+    )
+    for ending in endings.split()
+)
+"""Endings that promise a picture, also in formats that are not read: such a file counts as a failure."""
+
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"))
+_AVIF_BRANDS = frozenset((b"avif", b"avis"))
+
+_OTHERS = (
+    (b"8BPS", "a Photoshop document"),
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\x00\x00\x01\x00", "a Windows icon"),
+    (b"icns", "a macOS icon"),
+    (b"SIMPLE", "a FITS file"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance HDR picture"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"FUJIFILM", "a camera raw file"),
+    (b"IIRO", "a camera raw file"),
+    (b"IIU\x00", "a camera raw file"),
+    (b"<svg", "an SVG drawing"),
+    (b"<!DOCTYPE html", "a web page"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "an XML document"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
+    (b"ID3", "a sound file"),
+    (b"OggS", "a sound or video file"),
+    (b"fLaC", "a sound file"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+)
+
+
+def sniff(head: bytes) -> str | None:
+    """Pillow's name of the format that `head`, the first `HEAD_BYTES` of a file, belongs to.
+
+    Returns:
+        JPEG, PNG, GIF, BMP, WEBP, TIFF, AVIF or HEIF; None for everything that is not read.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"BM") and _is_bitmap(head):
+        return "BMP"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")) and head[8:10] != b"CR":
+        return "TIFF"
+    return _sniff_container(head)
+
+
+def describe(head: bytes) -> str:
+    """What a file that `sniff` does not know seems to be, for a person: "a ZIP archive", "not a picture"."""
+    if not head.strip(b"\x00"):
+        return "nothing but zero bytes"
+    for magic, name in _OTHERS:
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(magic) or head.startswith(magic):
+            return name
+    if head[4:8] == b"ftyp":
+        return "a camera raw file" if head[8:11] == b"crx" else "a video or sound file"
+    if head.startswith(b"RIFF"):
+        return "a video or sound file"
+    if head[8:10] == b"CR":
+        return "a camera raw file"
+    return "not a picture"
+
+
+def promises_picture(path: str) -> bool:
+    """Whether the name of a file says that it is a picture: a known ending, or none at all."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix in PICTURE_SUFFIXES or not suffix
+
+
+def _is_bitmap(head: bytes) -> bool:
+    """Whether the header behind `BM`, which also begins many a text, has a size that bitmaps use."""
+    return int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+
+
+def _sniff_container(head: bytes) -> str | None:
+    """AVIF or HEIF, from the brands in an ISO base media header (ISO/IEC 14496-12, 4.3)."""
+    if head[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    return "HEIF" if brands & _HEIF_BRANDS else None
