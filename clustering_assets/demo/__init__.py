@@ -1,1 +1,1 @@
-"""Sample pictures and music, generated."""
+"""Sample pictures and sample music, generated from a seed."""

@@ -1,0 +1,151 @@
+"""The sample music: clean sound, known beats, the same for the same seed."""
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from clustering_assets.demo import music, score
+from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
+
+SECONDS = 12.0
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return {mood: synthesise(mood, SECONDS) for mood in MOODS}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    make_music(folder)
+    return folder
+
+
+def _decoded(path: Path):
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray().reshape(-1, 2).T for frame in container.decode(audio=0)]
+        return np.concatenate(frames, axis=1) / 32_768, dict(container.metadata)
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_piece_is_stereo_float32_of_the_exact_length(pieces, mood):
+    assert pieces[mood].dtype == np.float32
+    assert pieces[mood].shape == (2, round(SECONDS * SAMPLE_RATE))
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_piece_never_clips_and_is_loud_enough(pieces, mood):
+    peak, rms = np.abs(pieces[mood]).max(), np.sqrt(np.mean(pieces[mood] ** 2))
+    assert 0.3 < peak < 0.9
+    assert 0.06 < rms < 0.25
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_piece_begins_and_ends_in_silence_and_without_an_offset(pieces, mood):
+    sound = pieces[mood]
+    assert np.abs(sound[:, :20]).max() < 1e-3
+    assert np.abs(sound[:, -20:]).max() < 1e-3
+    assert np.abs(sound.mean(axis=1)).max() < 1e-3
+
+
+def test_the_calm_piece_has_no_click(pieces):
+    """Without drums no sample jumps: a sine of full scale at 800 Hz moves by 0.11 a sample."""
+    assert np.abs(np.diff(pieces["calm"])).max() < 0.11
+
+
+@pytest.mark.parametrize("mood", ["upbeat", "energetic", "neutral"])
+def test_the_bass_drum_is_on_the_known_downbeats(pieces, mood):
+    """The envelope of what lies below 120 Hz rises fastest within 25 ms of every downbeat of the grid."""
+    from scipy.signal import butter, sosfiltfilt
+
+    low = sosfiltfilt(butter(4, 120, fs=SAMPLE_RATE, output="sos"), pieces[mood].mean(axis=0))
+    energy = np.convolve(np.square(low)[::49], np.hanning(27), mode="same")  # 900 values a second, 30 ms
+    rise = np.diff(energy)
+    for beat in beat_grid(mood, seconds=SECONDS).beat_times[4:-4:4]:
+        first = round((beat - 0.1) * 900)
+        offset = int(np.argmax(rise[first : first + 180])) / 900 - 0.1
+        assert abs(offset) < 0.025
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_the_grid_has_the_moods_tempo_and_lies_inside_the_piece(mood):
+    grid = beat_grid(mood)
+    assert grid.tempo == {"upbeat": 122, "calm": 72, "energetic": 140, "neutral": 96}[mood]
+    assert np.allclose(np.diff(grid.beat_times), 60 / grid.tempo)
+    assert len(grid.beat_times) % grid.beats_per_bar == 0
+    assert 30 < grid.beat_times[-1] < 45
+
+
+def test_the_moods_get_busier_from_calm_to_energetic(pieces):
+    """Share of energy above 2 kHz, which is where drums and attacks are."""
+    bright = {}
+    for mood, sound in pieces.items():
+        power = np.abs(np.fft.rfft(sound.mean(axis=0))) ** 2
+        bright[mood] = power[round(2_000 * SECONDS) :].sum() / power.sum()
+    assert bright["calm"] < bright["neutral"] < bright["upbeat"] < bright["energetic"]
+
+
+def test_the_same_seed_gives_the_same_sound_and_another_seed_another():
+    again = synthesise("neutral", 8.0, seed=3)
+    assert np.array_equal(again, synthesise("neutral", 8.0, seed=3))
+    assert not np.array_equal(again, synthesise("neutral", 8.0, seed=4))
+
+
+@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_every_note_of_the_melody_is_in_the_key(mood, seed):
+    style = score.style_of(mood)
+    tonic = score.tonic_of(style, seed)
+    bars = range(8)
+    roots = [score.chord_at(style, bar, 9) for bar in bars]
+    notes = score.melody(style, tonic, bars, roots, score.dice(mood, seed))
+    assert notes
+    assert {(note.pitch - tonic) % 12 for note in notes} <= set(style.scale)
+
+
+def test_a_very_short_piece_still_works():
+    assert synthesise("energetic", 0.3).shape == (2, round(0.3 * SAMPLE_RATE))
+
+
+def test_an_unknown_mood_is_refused_with_the_moods_there_are():
+    with pytest.raises(ValueError, match="upbeat, calm, energetic, neutral"):
+        synthesise("gloomy")
+
+
+def test_impossible_seconds_are_refused():
+    with pytest.raises(ValueError, match="seconds"):
+        synthesise("calm", 0)
+
+
+def test_the_files_carry_mood_and_title_and_hold_the_piece(folder):
+    files = make_music(folder)
+    assert [path.name.split("_")[0] for path in files] == list(MOODS)
+    for mood, path in zip(MOODS, files, strict=True):
+        sound, tags = _decoded(path)
+        assert tags["title"] == score.style_of(mood).title
+        assert 30 <= sound.shape[1] / SAMPLE_RATE <= 46
+        assert np.abs(sound[:, : 4 * SAMPLE_RATE] - synthesise(mood)[:, : 4 * SAMPLE_RATE]).max() < 1e-4
+
+
+def test_music_that_is_there_is_not_made_again(folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    make_music(folder)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_another_version_or_a_lost_file_makes_the_music_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(music, "synthesise", lambda mood, seed: synthesise(mood, 1.0, seed))
+    first = make_music(tmp_path)
+    first[2].unlink()
+    assert all(path.is_file() for path in make_music(tmp_path))
+    monkeypatch.setattr(music, "VERSION", music.VERSION + 1)
+    make_music(tmp_path)
+    assert json.loads((tmp_path / ".made_music.json").read_text())["recipe"]["version"] == music.VERSION
+
+
+def test_no_partial_file_stays_behind(folder):
+    assert not list(folder.glob("*.partial")) + list(folder.glob(".*.partial"))
