@@ -132,7 +132,7 @@ class _Stage:
         return _mastered(mixed, _LEVEL[self.style.mood]).astype(np.float32)
 
     def _pressed(self, depth: float) -> NDArray[np.float32]:
-        """The gain of the ducked bus: down within 6 ms of each bass drum, back within a quarter of a second."""
+        """The gain of the ducked bus: down within 6 ms of each bass drum, back within a quarter second."""
         time = np.arange(round(0.32 * SAMPLE_RATE)) / SAMPLE_RATE
         shape = np.minimum(time / 0.006, 1) * np.exp(-np.clip(time - 0.006, 0, None) * 11)
         shape *= np.clip((time[-1] - time) / 0.05, 0, 1)

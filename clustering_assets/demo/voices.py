@@ -1,4 +1,4 @@
-"""The instruments of the sample music: a function for each sound, mono float32 at 44,100 Hz, about -1 to 1."""
+"""The instruments of the sample music: a function for each sound, mono float32 at 44.1 kHz, about -1 to 1."""
 
 import numpy as np
 from numpy.typing import NDArray
