@@ -73,7 +73,7 @@ class LogReporter:
         return _LoggedTask(title, total, unit)
 
 
-_reporter: ContextVar[Reporter] = ContextVar("reporter", default=LogReporter())
+_reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
 @contextmanager
@@ -88,8 +88,14 @@ def reporting(reporter: Reporter) -> Iterator[None]:
 
 @contextmanager
 def task(title: str, total: int | None = None, unit: str = "items") -> Iterator[Task]:
-    """A piece of work whose progress is reported by hand: `with task("Embedding", n, "images") as t`."""
-    running = _reporter.get().start(title, total, unit)
+    """Report the progress of the block by hand, through the task that it is given.
+
+    Args:
+        title: What is being done, for the person watching ("Embedding").
+        total: Number of items; None when it is not known.
+        unit: What an item is, in the plural.
+    """
+    running = (_reporter.get() or LogReporter()).start(title, total, unit)
     try:
         yield running
     finally:

@@ -90,13 +90,13 @@ class Settings(BaseSettings):
     )
     names_file: str = Field(
         default="",
-        description="File of your own names for clusters (cluster,name per line); empty: names.csv in the output.",
+        description="Your own names for clusters: a file of cluster,name lines; empty: names.csv in output.",
     )
 
     # music
     pins_file: str = Field(
         default="",
-        description="File that pins tracks (cluster_0 or a mood, then the track, per line); empty: pins.csv in the music folder.",
+        description="File that pins tracks (cluster_0 or a mood, then the track); empty: pins.csv in music.",
     )
 
     # videos
@@ -125,6 +125,7 @@ class Settings(BaseSettings):
         default="x264", description="H.264 encoder; hardware encoders fall back to x264 with a warning."
     )
 
+    sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
     @pydantic.field_validator("resolution")
@@ -139,7 +140,8 @@ class Settings(BaseSettings):
     def _transition_fits(self) -> "Settings":
         if self.transition_seconds > self.seconds_per_image / 2:
             raise ValueError(
-                f"transition_seconds {self.transition_seconds:g} must be at most half of seconds_per_image {self.seconds_per_image:g}"
+                f"transition_seconds = {self.transition_seconds:g} must be at most half of "
+                f"seconds_per_image = {self.seconds_per_image:g}"
             )
         return self
 

@@ -5,6 +5,7 @@ run that is killed leaves the old file or the new one, never half of one.
 """
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,3 +56,15 @@ def write_bytes(path: Path | UPath, data: bytes) -> None:
 def write_text(path: Path | UPath, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def local_copy(path: Path | UPath) -> Iterator[Path]:
+    """The file on a local disk: itself where it is local, otherwise a copy for the time of the block."""
+    if isinstance(path, Path):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(path.read_bytes())
+        yield copy

@@ -1,0 +1,62 @@
+# Everything a person needs: `make demo`, `make run`, `make dev`, `make test`, `make check`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Settings that `make run` and `make dev` take, passed on to the program as CLUSTERING_* variables.
+IMAGES ?=
+MUSIC ?=
+OUTPUT ?=
+PORT ?= 3000
+ARGS ?=
+DEMO_ARGS ?=
+
+SETTINGS = $(if $(IMAGES),CLUSTERING_IMAGES="$(IMAGES)") $(if $(MUSIC),CLUSTERING_MUSIC="$(MUSIC)") $(if $(OUTPUT),CLUSTERING_OUTPUT="$(OUTPUT)")
+
+.PHONY: help setup demo run dev test test-all check format clean
+
+help:
+	@echo "make demo                             sample pictures and music, then everything on them"
+	@echo "make run IMAGES=DIR MUSIC=DIR OUTPUT=DIR [ARGS='--clusters 8']   your own pictures"
+	@echo "make dev [IMAGES=DIR MUSIC=DIR OUTPUT=DIR PORT=3000]             the Dagster UI with the sensors on"
+	@echo "make test                             the test suite (make test-all: the slow tests too)"
+	@echo "make check                            lint, types, architecture, definitions"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e ".[dev,kaggle]"
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m clustering_assets demo $(DEMO_ARGS)
+
+run: $(STAMP)
+	$(SETTINGS) $(BIN)/python -m clustering_assets run $(ARGS)
+
+dev: $(STAMP)
+	$(SETTINGS) CLUSTERING_SENSORS=true $(BIN)/dagster dev -p $(PORT)
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+test-all: $(STAMP)
+	$(BIN)/pytest -m "slow or not slow"
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/dagster definitions validate -m clustering_assets.definitions
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf output data/demo .dagster

@@ -1,0 +1,6 @@
+"""`python -m clustering_assets`."""
+
+from clustering_assets.cli import main
+
+if __name__ == "__main__":
+    main()

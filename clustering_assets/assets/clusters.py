@@ -1,0 +1,183 @@
+"""Vectors to clusters that keep their names, and the picture of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.clustering.identity import cluster_of
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
+from clustering_assets.partitions import CLUSTERS
+from clustering_assets.resources import SettingsResource
+from clustering_assets.settings import Settings
+from clustering_assets.versions import USES, data_version, names_file
+
+if TYPE_CHECKING:
+    from clustering_assets.clustering.assignments import Assignment
+
+SMALL_CLUSTER = 3
+"""Clusters of fewer pictures than this draw a warning: they make no slideshow worth watching."""
+
+DOMINATING_SHARE = 0.8
+"""One cluster with more than this share of all pictures draws a warning: the clustering found little."""
+
+
+@dg.asset(
+    group_name="clusters",
+    kinds={"python", "scikitlearn", "csv"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="table_io",
+    metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_tiny_clusters",
+            asset="cluster_assignments",
+            description=f"Every cluster has at least {SMALL_CLUSTER} pictures.",
+        ),
+        dg.AssetCheckSpec(
+            "no_dominating_cluster",
+            asset="cluster_assignments",
+            description=f"No cluster holds more than {DOMINATING_SHARE:.0%} of all pictures.",
+        ),
+    ],
+)
+def cluster_assignments(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    embeddings,  # noqa: ANN001 - an EmbeddingPair, whose module would import more than the UI needs
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Which cluster each picture belongs to, how well it fits, and which picture stands for its cluster.
+
+    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with it, and
+    a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a short
+    name, a hint made from what the network recognises and from its colours.
+    """
+    from clustering_assets.clustering.assignments import assign
+    from clustering_assets.clustering.names import read_names
+    from clustering_assets.embedding.heads import class_scores
+    from clustering_assets.images.duplicates import near_duplicates
+
+    values = settings.value
+    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
+    previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
+    backbone = _recorded(context, "embeddings", "backbone")
+    assignment = assign(
+        embeddings.vectors,
+        images,
+        algorithm=values.algorithm,
+        clusters=values.clusters,
+        eps=values.eps,
+        seed=values.seed,
+        previous=previous,
+        previous_ids=_ids_ever_used(context, previous, values),
+        names=read_names(names_file(values)),
+        class_scores=lambda features: class_scores(
+            features, str(backbone), Path(values.weights) if values.weights else None
+        ),
+        duplicate_of=near_duplicates(images, embeddings.vectors),
+    )
+    keys = list(assignment.clusters["key"])
+    context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
+    return dg.MaterializeResult(
+        value=assignment.table,
+        data_version=data_version(context, values),
+        check_results=_check_clusters(assignment),
+        metadata=_describe(assignment, values),
+    )
+
+
+def _recorded(context: dg.AssetExecutionContext, asset: str, name: str) -> object:
+    """A value that the latest materialization of `asset` noted; None if there is none."""
+    event = context.instance.get_latest_materialization_event(dg.AssetKey(asset))
+    materialization = event.asset_materialization if event else None
+    noted = materialization.metadata.get(name) if materialization else None
+    return noted.value if noted else None
+
+
+def _ids_ever_used(
+    context: dg.AssetExecutionContext, previous: pd.DataFrame | None, values: Settings
+) -> set[int]:
+    """Numbers that new clusters may not take: those of the output's earlier runs."""
+    if previous is None:
+        return set()
+    highest = _recorded(context, "cluster_assignments", "highest_id")
+    same_output = _recorded(context, "cluster_assignments", "output") == values.output
+    retired = range(highest + 1) if same_output and isinstance(highest, int) else ()
+    return {*retired, *(int(number) for number in previous["cluster"].unique())}
+
+
+def _describe(assignment: "Assignment", values: Settings) -> dict[str, object]:
+    """What the UI shows of the clusters."""
+    clusters = assignment.clusters
+    ids = [cluster_of(key) for key in clusters["key"]]
+    return {
+        "clusters": dg.MetadataValue.md(_markdown(clusters)),
+        "number_of_clusters": sum(number >= 0 for number in ids),
+        "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
+        "output": values.output,
+        "quality": dg.MetadataValue.json(assignment.quality.as_dict()),
+        "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
+        "notes": "\n".join(assignment.notes),
+    }
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """A small table as Markdown."""
+    columns = [str(column) for column in table.columns]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    for row in table.itertuples(index=False):
+        cells = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
+    """Warnings about clusters that will disappoint."""
+    real = assignment.clusters[assignment.clusters["cluster"] >= 0]
+    tiny = real[real["size"] < SMALL_CLUSTER]
+    share = float(real["size"].max()) / len(assignment.table) if len(real) else 0.0
+    return [
+        dg.AssetCheckResult(
+            check_name="no_tiny_clusters",
+            passed=tiny.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Few pictures in {', '.join(tiny['key'])}: fewer clusters may fit better."
+            if len(tiny)
+            else None,
+        ),
+        dg.AssetCheckResult(
+            check_name="no_dominating_cluster",
+            passed=len(real) == 1 or share <= DOMINATING_SHARE,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"The largest cluster holds {share:.0%} of all pictures.",
+        ),
+    ]
+
+
+@dg.asset(
+    group_name="clusters",
+    kinds={"python", "matplotlib"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="figure_io",
+    metadata={OUTPUT: CLUSTER_PLOT, USES: ["images"]},
+)
+def cluster_plot(
+    context: dg.AssetExecutionContext, settings: SettingsResource, cluster_assignments: pd.DataFrame
+) -> dg.MaterializeResult:
+    """The clusters as a picture: every image as a point, the typical ones as thumbnails, sizes, names and silhouettes."""
+    from clustering_assets.clustering.plot import plot_clusters
+    from clustering_assets.pictures import figure_png, inline_markdown, preview
+
+    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
+    picture = preview(figure_png(figure))
+    return dg.MaterializeResult(
+        value=figure,
+        data_version=data_version(context, settings.value),
+        metadata={"preview": dg.MetadataValue.md(inline_markdown(picture, "clusters"))},
+    )

@@ -1,0 +1,135 @@
+"""Pictures in: the folder, the manifest of its files, and the analysis of what is in there."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
+from clustering_assets.resources import SettingsResource
+from clustering_assets.settings import Settings
+from clustering_assets.versions import USES, data_version
+
+OWNERS = ["team:clustering-assets"]
+
+source_images = dg.AssetSpec(
+    "source_images",
+    description="The folder of pictures. Put files there; `new_images_sensor` notices.",
+    group_name="dataset",
+    kinds={"file"},
+    owners=OWNERS,
+)
+
+
+@dg.asset(
+    group_name="dataset",
+    kinds={"python", "pillow", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="table_io",
+    deps=[source_images],
+    metadata={
+        OUTPUT: IMAGE_MANIFEST,
+        USES: ["images", "max_megapixels", "max_file_megabytes"],
+    },
+    check_specs=[
+        dg.AssetCheckSpec(
+            "enough_usable_images",
+            asset="image_manifest",
+            blocking=True,
+            description="At least `min_images` pictures are usable and no more than `max_failure_rate` were rejected.",
+        ),
+        dg.AssetCheckSpec(
+            "every_file_is_usable",
+            asset="image_manifest",
+            description="No file was rejected; a warning names those that were.",
+        ),
+    ],
+)
+def image_manifest(
+    context: dg.AssetExecutionContext, settings: SettingsResource
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Every file of the image folder, one row each, with exactly one outcome.
+
+    A file is **used**, a **duplicate** of another, or **rejected** with the stage and the reason. The row holds its
+    size and format, when and with what it was taken, and what it looks like: sharpness, brightness, colourfulness,
+    contrast, dominant colours. A file that has not changed since the last run is not opened again.
+    """
+    from clustering_assets.images.load import Limits
+    from clustering_assets.images.manifest import content_digest, scan
+
+    values = settings.value
+    manifest = scan(
+        Path(values.images),
+        previous=settings.outputs.read_previous(IMAGE_MANIFEST),
+        limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
+    )
+    counts = manifest["outcome"].value_counts()
+    return dg.MaterializeResult(
+        value=manifest,
+        data_version=dg.DataVersion(content_digest(manifest)),
+        check_results=_check_manifest(manifest, values),
+        metadata={
+            "found": len(manifest),
+            "used": int(counts.get("used", 0)),
+            "duplicates": int(counts.get("duplicate", 0)),
+            "rejected": int(counts.get("rejected", 0)),
+            "folder": dg.MetadataValue.path(str(Path(values.images).resolve())),
+            "megabytes": round(float(manifest["bytes"].sum()) / 1e6, 1),
+        },
+    )
+
+
+def _check_manifest(manifest: pd.DataFrame, values: Settings) -> list[dg.AssetCheckResult]:
+    """Whether a run can go on with these files, and which ones it goes on without."""
+    from clustering_assets.images.manifest import DatasetError, check_usable, common_reasons
+
+    problem = ""
+    try:
+        check_usable(manifest, Path(values.images), values.min_images, values.max_failure_rate)
+    except DatasetError as error:
+        problem = str(error)
+    rejected = manifest[manifest["outcome"] == "rejected"]
+    return [
+        dg.AssetCheckResult(
+            check_name="enough_usable_images", passed=not problem, description=problem or None
+        ),
+        dg.AssetCheckResult(
+            check_name="every_file_is_usable",
+            passed=rejected.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(rejected)} of {len(manifest)} files were rejected." if len(rejected) else None,
+            metadata={
+                "reasons": dg.MetadataValue.json(common_reasons(manifest)),
+                "files": dg.MetadataValue.json(rejected["path"].head(100).tolist()),
+            },
+        ),
+    ]
+
+
+@dg.asset(
+    group_name="dataset",
+    kinds={"python", "matplotlib"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="text_io",
+    metadata={OUTPUT: DATASET_ANALYSIS, USES: ["images"]},
+)
+def dataset_analysis(
+    context: dg.AssetExecutionContext, settings: SettingsResource, image_manifest: pd.DataFrame
+) -> dg.MaterializeResult:
+    """What is in the folder: counts, formats, sizes, aspect ratios, dates, colours, extremes, and the rejected files.
+
+    Stored as text for people, as JSON for programs, and as a figure.
+    """
+    from clustering_assets.images.analysis import analyse
+    from clustering_assets.pictures import figure_png, inline_markdown, preview
+
+    analysis = analyse(image_manifest, Path(settings.value.images))
+    picture = preview(figure_png(analysis.figure))
+    return dg.MaterializeResult(
+        value=analysis,
+        data_version=data_version(context, settings.value),
+        metadata={"preview": dg.MetadataValue.md(inline_markdown(picture, "dataset analysis"))},
+    )

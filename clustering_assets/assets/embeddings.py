@@ -1,0 +1,62 @@
+"""Pictures to vectors."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import EMBEDDINGS
+from clustering_assets.resources import SettingsResource
+from clustering_assets.versions import USES, data_version
+
+
+@dg.asset(
+    group_name="embedding",
+    kinds={"python", "pytorch", "numpy"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="array_io",
+    pool="embedding",
+    metadata={OUTPUT: EMBEDDINGS, USES: ["images", "backbone", "weights", "runtime"]},
+)
+def embeddings(
+    context: dg.AssetExecutionContext, settings: SettingsResource, image_manifest: pd.DataFrame
+) -> dg.MaterializeResult:
+    """One vector for each usable picture: the pooled features of a pretrained network.
+
+    Row *i* of `embeddings.npy` belongs to line *i* of `image_paths.txt`. Vectors are kept by picture content and network,
+    so a picture is embedded once, whatever it is called and wherever it moves.
+    """
+    from clustering_assets.embedding.engine import embed
+    from clustering_assets.images.load import Limits
+    from clustering_assets.images.manifest import usable
+
+    values = settings.value
+    embedded = embed(
+        usable(image_manifest),
+        Path(values.images),
+        values.backbone,
+        weights=Path(values.weights) if values.weights else None,
+        runtime=values.runtime,
+        batch_size=values.batch_size,
+        cache_dir=settings.outputs.local_cache() if values.cache else None,
+        limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
+    )
+    if embedded.warning:
+        context.log.warning(embedded.warning)
+    return dg.MaterializeResult(
+        value=embedded,
+        data_version=data_version(context, values),
+        metadata={
+            "backbone": embedded.backbone,
+            "weights": embedded.weights_id,
+            "runtime": f"{embedded.runtime} on {embedded.device}, {embedded.precision}",
+            "embedded": embedded.embedded,
+            "reused": embedded.reused,
+            "images_per_second": round(embedded.images_per_second, 1),
+            "failures": dg.MetadataValue.json([list(failure) for failure in embedded.failures]),
+            "warning": embedded.warning,
+        },
+    )

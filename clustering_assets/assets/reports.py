@@ -1,0 +1,122 @@
+"""The summary of everything."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.assets.videos import cluster_videos
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import SUMMARY_REPORT, Outputs
+from clustering_assets.resources import SettingsResource
+from clustering_assets.summary import StageRecord, VideoRecord, summarise
+from clustering_assets.versions import data_version
+
+STAGES = (
+    "image_manifest",
+    "dataset_analysis",
+    "embeddings",
+    "cluster_assignments",
+    "cluster_plot",
+    "music_tracks",
+    "music_choice",
+)
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="text_io",
+    deps=[cluster_videos],
+    metadata={OUTPUT: SUMMARY_REPORT},
+)
+def summary_report(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    cluster_assignments: pd.DataFrame,
+    music_choice: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """What came in, what was made and what was reused, how good the clusters are, which music and why, and how long it took.
+
+    It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named as missing.
+    """
+    started = update_started(context.instance)
+    summary = summarise(
+        image_manifest,
+        cluster_assignments,
+        music_choice,
+        stages={
+            name: record
+            for name in STAGES
+            if (record := stage_record(context.instance, name, started)) is not None
+        },
+        videos=[
+            video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]
+        ],
+        settings=settings.value.model_dump(),
+    )
+    return dg.MaterializeResult(
+        value=summary,
+        data_version=data_version(context, settings.value),
+        metadata={name: int(count) for name, count in summary.data["counts"].items()},
+    )
+
+
+def update_started(instance: dg.DagsterInstance) -> float:
+    """When the update under way began, in seconds since the epoch: the start of the run that listed the pictures."""
+    event = instance.get_latest_materialization_event(dg.AssetKey("image_manifest"))
+    record = instance.get_run_record_by_id(event.run_id) if event else None
+    return record.start_time or 0.0 if record else 0.0
+
+
+def stage_record(instance: dg.DagsterInstance, name: str, started: float) -> StageRecord | None:
+    """What was recorded of the latest materialization of an unpartitioned asset; None if there is none."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(name))
+    if event is None or event.asset_materialization is None:
+        return None
+    return StageRecord(
+        fresh=event.timestamp >= started,
+        seconds=_seconds(instance, event),
+        noted=_plain(event.asset_materialization.metadata),
+    )
+
+
+def video_record(instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float) -> VideoRecord:
+    """What was recorded of the latest video of a cluster, and where its file is."""
+    event = latest_video(instance, key)
+    path = outputs.existing_video(key)
+    noted = _plain(event.asset_materialization.metadata) if event and event.asset_materialization else {}
+    return VideoRecord(
+        key=key,
+        path=str(path) if path else "",
+        rendered=bool(event and event.timestamp >= started and noted.get("rendered")),
+        render_seconds=_seconds(instance, event) if event else 0.0,
+        noted=noted,
+    )
+
+
+def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
+    """The latest materialization of the video of one cluster."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=cluster_videos.key, asset_partitions=[key]), limit=1
+    ).records
+    return found[0].event_log_entry if found else None
+
+
+def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
+    """How long the step of a materialization took."""
+    if event.step_key is None:
+        return 0.0
+    for step in instance.get_run_step_stats(event.run_id, [event.step_key]):
+        if step.start_time and step.end_time:
+            return step.end_time - step.start_time
+    return 0.0
+
+
+def _plain(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, Any]:
+    return {name: value.value for name, value in metadata.items()}

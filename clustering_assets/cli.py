@@ -1,0 +1,203 @@
+"""The command line: `python -m clustering_assets`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from clustering_assets.errors import ClusteringError
+from clustering_assets.settings import Settings, SettingsError, load_settings
+from clustering_assets.terminal import show_progress
+
+if TYPE_CHECKING:
+    from clustering_assets.outputs import Outputs
+    from clustering_assets.runs import UpdateResult
+
+FAILED, WRONG_USAGE = 1, 2
+
+DEMO = Path("data/demo")
+DEMO_SETTINGS: dict[str, Any] = {
+    "images": str(DEMO / "images"),
+    "music": str(DEMO / "music"),
+    "output": str(DEMO / "output"),
+    "clusters": 0,
+    "backbone": "efficientnet_lite0",
+    "resolution": "1280x720",
+    "max_images_per_video": 12,
+    "seconds_per_image": 2.5,
+    "transition_seconds": 0.7,
+}
+"""Settings of the demo: a dozen pictures per video at 720p, so that it is done in a few minutes on two cores."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def settings_options(command: Command) -> Command:
+    """Give a command one flag for each setting, with the setting's own description and default."""
+    for name, field in reversed(Settings.model_fields.items()):
+        if name == "sensors":
+            continue
+        flag = "--" + name.replace("_", "-")
+        help_text = f"{field.description} [default: {_shown_default(name, field.default)}]"
+        if field.annotation is bool:
+            option = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
+        else:
+            option = click.option(flag, name, default=None, metavar=_metavar(name, field.annotation), help=help_text)
+        command = option(command)
+    return command
+
+
+def _shown_default(name: str, value: Any) -> str:
+    return "none" if value == "" else f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+def _metavar(name: str, annotation: Any) -> str:
+    if name == "clusters":
+        return "N|auto"
+    named = {"resolution": "WxH", "images": "DIR", "music": "DIR", "output": "DIR-OR-URL", "backbone": "NAME"}
+    choices = getattr(annotation, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "|".join(choices)
+    return named.get(name, "FILE" if name.endswith("file") or name == "weights" else "N")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="clustering-assets")
+def cli() -> None:
+    """Turn a folder of photos into clusters and one music video per cluster."""
+
+
+@cli.command()
+@settings_options
+def run(**flags: Any) -> None:
+    """Bring everything up to date: scan, embed, cluster, choose music, render, report.
+
+    Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
+    """
+    settings = load_settings(**flags)
+    with show_progress() as say:
+        _update(settings, say)
+
+
+@cli.command()
+@click.option("--count", default=252, show_default=True, metavar="N", type=click.IntRange(24), help="Number of pictures.")
+@settings_options
+def demo(count: int, **flags: Any) -> None:
+    """Generate sample pictures and music into data/demo and run everything on them."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = load_settings(**{**DEMO_SETTINGS, "min_images": min(count, 200), **given})
+    with show_progress() as say:
+        from clustering_assets.demo.music import make_music
+        from clustering_assets.demo.pictures import make_pictures
+
+        say("Making sample pictures and music")
+        make_pictures(Path(settings.images), count=count, seed=settings.seed)
+        make_music(Path(settings.music), seed=settings.seed)
+        _update(settings, say)
+
+
+def _update(settings: Settings, say: Callable[[str], None]) -> None:
+    """Check what can be checked at once, then run everything and say where it is."""
+    begun = time.monotonic()
+    _check_at_once(settings)
+    say("Starting Dagster")
+    from clustering_assets.definitions import defs
+    from clustering_assets.outputs import Outputs
+    from clustering_assets.runs import open_instance, update
+
+    with open_instance(Path.cwd()) as instance:
+        result = update(defs, instance, settings, announce=say)
+    summary = _read_summary(Outputs(settings.output))
+    click.echo(closing_words(result, summary, settings, time.monotonic() - begun))
+    if result.failed:
+        sys.exit(FAILED)
+
+
+def _check_at_once(settings: Settings) -> None:
+    """Refuse what needs no work to be refused: an unknown network, a folder without enough files.
+
+    Raises:
+        ClusteringError: With what was found, what is needed and the way out.
+    """
+    from clustering_assets.embedding.backbones import BackboneError, check_backbone_name
+    from clustering_assets.images.manifest import check_folder
+
+    try:
+        check_backbone_name(settings.backbone)
+    except BackboneError as error:
+        raise SettingsError(f"backbone = {settings.backbone!r}: {error}") from error
+    if settings.weights and not Path(settings.weights).is_file():
+        raise SettingsError(f"weights = {settings.weights!r}: there is no such file")
+    check_folder(Path(settings.images), settings.min_images)
+
+
+def _read_summary(outputs: "Outputs") -> dict[str, Any]:
+    from clustering_assets.outputs import SUMMARY_REPORT
+
+    return json.loads(outputs.path(SUMMARY_REPORT).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Settings, seconds: float) -> str:
+    """What the command says at the end: what was done, each cluster with its video, and what to open first."""
+    counts = summary["counts"]
+    rows = [
+        (cluster["key"], cluster["name"], f"{cluster['size']:,} pictures", cluster["mood"], cluster["track"] or "no music")
+        for cluster in summary["clusters"]
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
+    nothing_new = not result.made and not result.rendered and not result.failed
+    head = "Nothing new: everything is up to date" if nothing_new else "Done"
+    lines = [
+        "",
+        f"{head}, in {_duration(seconds)}.",
+        f"{counts['found']:,} files found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
+        f"{counts['duplicates']:,} exact duplicates.",
+        f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counts['clusters']:,} clusters. "
+        f"{counts['videos_rendered']:,} videos rendered, {counts['videos_reused']:,} reused.",
+        "",
+        *("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+        "",
+        *(f"Warning: {warning}" for warning in summary["warnings"]),
+        *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
+        f"Videos:   {settings.output}/videos/",
+        f"Plot:     {settings.output}/clusters/cluster_visualization.png",
+        f"Report:   {settings.output}/summary_report.txt",
+        *([f"Rejected: see {settings.output}/dataset_analysis.txt"] if counts["rejected"] else []),
+    ]
+    videos = [cluster for cluster in summary["clusters"] if cluster["video"]]
+    if videos:
+        largest = max(videos, key=lambda cluster: cluster["size"])
+        lines += ["", f"Open first: {largest['video']}"]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        cli(standalone_mode=False)
+    except SettingsError as error:
+        _fail(str(error), WRONG_USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted. What was finished is kept; the same command goes on from here.", FAILED)
+    except ClusteringError as error:
+        _fail(str(error), FAILED)
+

@@ -1,0 +1,1 @@
+"""IO managers: one for each shape that is stored. They own every path below the output folder."""

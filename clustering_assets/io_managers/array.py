@@ -1,0 +1,41 @@
+"""Arrays: the pair of `embeddings.npy` and `image_paths.txt`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from upath import UPath
+
+from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
+
+if TYPE_CHECKING:
+    from clustering_assets.embedding.stored import EmbeddingPair
+
+
+class ArrayIOManager(OutputIOManager):
+    """Stores vectors and the path of the picture behind each row, both or neither."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: "EmbeddingPair", path: UPath) -> None:
+        """Write the array and, beside it, its paths."""
+        from clustering_assets.embedding.stored import save_pair
+
+        save_pair(path, obj.vectors, obj.paths)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> "EmbeddingPair":
+        """Read both back; the array is mapped from disk where that is possible."""
+        from clustering_assets.embedding.stored import load_pair
+
+        return load_pair(path)
+
+    def describe(self, obj: "EmbeddingPair") -> Mapping[str, Any]:
+        """Rows, dimension and type."""
+        rows, dimension = obj.vectors.shape
+        return {"dagster/row_count": rows, "dimension": dimension, "dtype": str(obj.vectors.dtype)}
+
+
+class ArrayIO(OutputIOFactory):
+    """Arrays below the output."""
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> ArrayIOManager:
+        """The manager for the output of this run."""
+        return ArrayIOManager(self.settings.value.output)

@@ -1,0 +1,39 @@
+"""Tables: pandas DataFrames as Parquet or CSV."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from upath import UPath
+
+from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.outputs import read_table, write_table
+
+
+class TableIOManager(OutputIOManager):
+    """Stores a DataFrame as Parquet or CSV, after the ending of the asset's name."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame, path: UPath) -> None:
+        """Write the table."""
+        write_table(path, obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pd.DataFrame:
+        """Read the table."""
+        return read_table(path)
+
+    def describe(self, obj: pd.DataFrame) -> Mapping[str, Any]:
+        """Row count and column schema, under the keys that Dagster's UI knows."""
+        columns = [dg.TableColumn(str(name), str(kind)) for name, kind in obj.dtypes.items()]
+        return {
+            "dagster/row_count": len(obj),
+            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        }
+
+
+class TableIO(OutputIOFactory):
+    """Tables below the output."""
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> TableIOManager:
+        """The manager for the output of this run."""
+        return TableIOManager(self.settings.value.output)

@@ -1,0 +1,23 @@
+"""The jobs: one click each in the UI, and what the sensors ask for."""
+
+import dagster as dg
+
+UNPARTITIONED = dg.AssetSelection.all() - dg.AssetSelection.assets("cluster_videos")
+
+cluster_images = dg.define_asset_job(
+    "cluster_images",
+    selection=UNPARTITIONED,
+    description="Everything but the videos: list, analyse, embed and cluster the pictures, choose the music, report.",
+)
+
+render_videos = dg.define_asset_job(
+    "render_videos",
+    selection=dg.AssetSelection.assets("cluster_videos"),
+    description="The video of each cluster that is chosen; choose the clusters in the launch dialog.",
+)
+
+refresh_report = dg.define_asset_job(
+    "refresh_report",
+    selection=dg.AssetSelection.assets("summary_report"),
+    description="The summary again, once the videos are there.",
+)

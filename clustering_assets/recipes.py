@@ -1,0 +1,148 @@
+"""What the video of each cluster shall be made of, and which videos are out of date."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from clustering_assets.clustering.identity import partition_key
+from clustering_assets.settings import Settings
+from clustering_assets.video.plan import VideoSettings, recipe_digest
+
+if TYPE_CHECKING:
+    from clustering_assets.embedding.stored import EmbeddingPair
+    from clustering_assets.video.slideshow import Slideshow
+
+IMAGE_FACTS = ["path", "width", "height", "taken_at", "sharpness"]
+"""Columns of the manifest that a video depends on beside those of the cluster assignments."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that the video of one cluster is made of.
+
+    Attributes:
+        key: Partition key of the cluster.
+        cluster: Its number.
+        title: Its name, as a title card would show it.
+        images: Its pictures: columns of the cluster assignments and facts from the manifest.
+        track: Path of the chosen track relative to the music folder; empty when there is no music.
+        digest: Digest of all of this and of the video settings.
+    """
+
+    key: str
+    cluster: int
+    title: str
+    images: pd.DataFrame
+    track: str
+    digest: str
+
+
+def video_settings(settings: Settings) -> VideoSettings:
+    """The part of the settings that videos depend on."""
+    width, height = settings.size
+    return VideoSettings(
+        width=width,
+        height=height,
+        fps=settings.fps,
+        seconds_per_image=settings.seconds_per_image,
+        transition_seconds=settings.transition_seconds,
+        max_images=settings.max_images_per_video,
+        motion=settings.motion,
+        beat_sync=settings.beat_sync,
+        order=settings.order,
+        titles=settings.titles,
+        quality=settings.quality,
+        encoder=settings.encoder,
+        seed=settings.seed,
+    )
+
+
+def recipes(
+    assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: Settings
+) -> dict[str, Recipe]:
+    """The recipe of each cluster's video, by partition key, in the order of the clusters.
+
+    Args:
+        assignments: The table `cluster_assignments`.
+        manifest: The table `image_manifest`.
+        choice: The table `music_choice`.
+        settings: The settings in force.
+    """
+    facts = manifest[IMAGE_FACTS].drop_duplicates("path")
+    members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
+    tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
+    wanted = video_settings(settings)
+    found: dict[str, Recipe] = {}
+    for number, images in members.groupby("cluster", sort=True):
+        cluster = int(str(number))
+        music = tracks.get(cluster, {"track": "", "track_hash": ""})
+        title = str(images["cluster_name"].iloc[0])
+        found[partition_key(cluster)] = Recipe(
+            key=partition_key(cluster),
+            cluster=cluster,
+            title=title,
+            images=images.reset_index(drop=True),
+            track=str(music["track"]),
+            digest=recipe_digest(images, str(music["track_hash"]), title, wanted),
+        )
+    return found
+
+
+def make_clip(
+    recipe: Recipe, settings: Settings, embeddings: "EmbeddingPair", tracks: pd.DataFrame
+) -> "Slideshow":
+    """The lazy clip that a recipe describes.
+
+    Args:
+        recipe: What the video is made of.
+        settings: The settings in force.
+        embeddings: Vectors and paths of all pictures; those of the recipe's pictures order the slides.
+        tracks: The table `music_tracks`.
+
+    Raises:
+        VideoError: Not one picture can be read.
+    """
+    from clustering_assets.video.slideshow import make_slideshow
+
+    rows = pd.Index(embeddings.paths).get_indexer(pd.Index(recipe.images["path"]))
+    return make_slideshow(
+        recipe.images,
+        Path(settings.images),
+        vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
+        track=track_facts(tracks, recipe.track),
+        track_path=Path(settings.music) / recipe.track if recipe.track else None,
+        title=recipe.title,
+        cluster=recipe.cluster,
+        settings=video_settings(settings),
+    )
+
+
+def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:
+    """About how long the video of each cluster will be, in seconds, by cluster."""
+    shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
+    return {
+        int(str(cluster)): min(int(count), settings.max_images_per_video) * settings.seconds_per_image
+        for cluster, count in shown.items()
+    }
+
+
+def track_facts(tracks: pd.DataFrame, path: str) -> Mapping[str, Any] | None:
+    """The row of `music_tracks` for one track; None when there is none of that name."""
+    row = tracks[tracks["path"] == path]
+    return None if row.empty else row.iloc[0].to_dict()
+
+
+def out_of_date(
+    wanted: Mapping[str, str], made: Mapping[str, str | None], present: Collection[str]
+) -> tuple[str, ...]:
+    """The keys of the videos to render.
+
+    Args:
+        wanted: Digest that each cluster's video should have, by partition key.
+        made: Digest of each cluster's latest video; None where it is not known.
+        present: Keys whose video file is in the output.
+    """
+    return tuple(key for key, digest in wanted.items() if made.get(key) != digest or key not in present)

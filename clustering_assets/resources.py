@@ -1,0 +1,73 @@
+"""The resources that assets, checks and sensors share: the settings and the IO managers."""
+
+from functools import cache
+from typing import Any
+
+import dagster as dg
+import pydantic
+
+from clustering_assets.outputs import Outputs
+from clustering_assets.settings import Settings, load_settings
+
+
+class SettingsResource(dg.ConfigurableResource):
+    """All settings of the project, to be changed for one run in the Launchpad.
+
+    The fields are those of `clustering_assets.settings.Settings`, added by `settings_type`, so each setting is defined
+    once. A bad value stops the run before its first step.
+    """
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse bad values before any work."""
+        self.value  # noqa: B018
+
+    @property
+    def value(self) -> Settings:
+        """The settings, checked.
+
+        Raises:
+            SettingsError: A value is out of range.
+        """
+        return load_settings(**{name: getattr(self, name) for name in Settings.model_fields})
+
+    @property
+    def outputs(self) -> Outputs:
+        """Where results lie."""
+        return Outputs(self.value.output)
+
+
+def settings_type(defaults: Settings) -> type[SettingsResource]:
+    """The resource class whose fields are all settings, with `defaults` as their defaults."""
+    fields: dict[str, Any] = {
+        name: (
+            field.annotation,
+            pydantic.Field(default=getattr(defaults, name), description=field.description),
+        )
+        for name, field in Settings.model_fields.items()
+    }
+    return pydantic.create_model("ClusteringSettings", __base__=SettingsResource, **fields)
+
+
+def project_resources(settings: Settings) -> dict[str, Any]:
+    """Every resource of the project by key, for `Definitions` and for tests.
+
+    Args:
+        settings: The values that hold where the run config says nothing.
+    """
+    from clustering_assets.io_managers import array, figure, table, text, video
+
+    shared = settings_type(settings).configure_at_launch()
+    return {
+        "settings": shared,
+        "table_io": table.TableIO(settings=shared),
+        "array_io": array.ArrayIO(settings=shared),
+        "figure_io": figure.FigureIO(settings=shared),
+        "text_io": text.TextIO(settings=shared),
+        "video_io": video.VideoIO(settings=shared),
+    }
+
+
+@cache
+def environment_settings() -> Settings:
+    """The settings that the environment gives, read once for the code location."""
+    return load_settings()

@@ -1,0 +1,249 @@
+"""Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from clustering_assets.assets.reports import latest_video
+from clustering_assets.errors import ClusteringError
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
+from clustering_assets.partitions import UNFINISHED, PartitionChanges, sync_partitions
+from clustering_assets.recipes import Recipe, out_of_date, recipes
+from clustering_assets.settings import Settings
+from clustering_assets.versions import DATA_VERSION_TAG, expected_version, recorded_version
+
+PROCESS_TAG = "clustering_assets/process"
+"""Tag of runs that live and die with a process of ours: `host:pid`."""
+
+DIGEST_TAG = "clustering_assets/digest"
+"""Tag of a run that renders a video: the digest of what the video is made of."""
+
+SCANS = ("image_manifest", "music_tracks")
+"""Assets that look at the disk; they begin every update and cost little when nothing has changed."""
+
+STAGES = ("dataset_analysis", "embeddings", "cluster_assignments", "cluster_plot", "music_choice")
+"""The other unpartitioned assets, each after those that it depends on."""
+
+
+class RunFailed(ClusteringError):
+    """A run did not succeed; the message is that of the error that ended it.
+
+    Attributes:
+        expected: Whether the error is one that a user can mend; otherwise it is a fault of the program.
+        trace: The traceback of the error, for reporting a fault.
+    """
+
+    def __init__(self, message: str, *, expected: bool, trace: str = "") -> None:
+        super().__init__(message)
+        self.expected, self.trace = expected, trace
+
+
+@dataclass
+class UpdateResult:
+    """What an update did.
+
+    Attributes:
+        made: Assets that were made anew; those that were up to date are not among them.
+        clusters: Recipe of each cluster's video, by partition key.
+        rendered: Keys of the videos that were rendered.
+        failed: Why a video could not be rendered, by key.
+        partitions: Clusters that are new and clusters that are gone.
+    """
+
+    made: list[str] = field(default_factory=list)
+    clusters: dict[str, Recipe] = field(default_factory=dict)
+    rendered: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    partitions: PartitionChanges = field(default_factory=lambda: PartitionChanges((), ()))
+
+
+def open_instance(folder: Path) -> dg.DagsterInstance:
+    """The instance that the UI started in `folder` uses too.
+
+    `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
+    in the folder's `.dagster` where there is no such file.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    home = folder.resolve() / ".dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    configured = (folder / "dagster.yaml").is_file()
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), config_dir=str(folder) if configured else None)
+    )
+
+
+def update(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    announce: Callable[[str], None] = lambda line: None,
+) -> UpdateResult:
+    """Bring everything up to date: scan, then what follows from it, then each video, then the summary.
+
+    Args:
+        definitions: The code location.
+        instance: Where runs are recorded.
+        settings: The settings in force; they become the run config of every run.
+        announce: Is told in one line what happens next.
+
+    Returns:
+        What was done. A video that fails does not keep the others from being rendered.
+
+    Raises:
+        RunFailed: Anything but a video failed.
+    """
+    runner = _Runner(definitions, instance, settings)
+    close_abandoned_runs(instance)
+    result = UpdateResult()
+    announce("Looking at the pictures and the music")
+    runner.run(SCANS)
+    stale = runner.stale_stages()
+    if stale:
+        announce(f"Updating {', '.join(stale)}")
+        runner.run(stale)
+    result.made = stale
+    result.clusters = runner.recipes()
+    result.partitions = sync_partitions(instance, result.clusters)
+    for key in runner.videos_due(result.clusters):
+        try:
+            runner.run(["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest})
+            result.rendered.append(key)
+        except RunFailed as error:
+            result.failed[key] = str(error)
+    runner.run(["summary_report"])
+    return result
+
+
+class _Runner:
+    """Runs selections of assets in this process and reads what is out of date."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, settings: Settings) -> None:
+        self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+        self._instance, self._settings = instance, settings
+        self._outputs = Outputs(settings.output)
+
+    def run(
+        self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Materialize `assets` in one run, and the checks of theirs."""
+        result = self._job.execute_in_process(
+            run_config=run_config(self._settings),
+            instance=self._instance,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            partition_key=partition,
+            tags={PROCESS_TAG: this_process(), **(tags or {})},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise _failure(result)
+
+    def stale_stages(self) -> list[str]:
+        """The stages that have to be made anew, because something that they depend on has changed."""
+        stale: list[str] = []
+        for name in STAGES:
+            spec = self._specs[name]
+            follows = any(dep.asset_key.to_user_string() in stale for dep in spec.deps)
+            if follows or not self._is_current(spec):
+                stale.append(name)
+        return stale
+
+    def _is_current(self, spec: dg.AssetSpec) -> bool:
+        recorded = recorded_version(self._instance, spec.key)
+        expected = expected_version(self._instance, spec, self._settings)
+        return recorded == expected and self._outputs.path(spec.metadata[OUTPUT]).exists()
+
+    def recipes(self) -> dict[str, Recipe]:
+        """What each cluster's video shall be made of, by partition key."""
+        read = self._outputs.read_table
+        return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self._settings)
+
+    def videos_due(self, wanted: Mapping[str, Recipe]) -> tuple[str, ...]:
+        """Keys of the videos that are missing or out of date."""
+        return out_of_date(
+            {key: recipe.digest for key, recipe in wanted.items()},
+            made={key: recorded_digest(self._instance, key) for key in wanted},
+            present=[key for key in wanted if self._outputs.existing_video(key)],
+        )
+
+
+def recorded_digest(instance: dg.DagsterInstance, key: str) -> str | None:
+    """Digest of what the latest video of a cluster was made of; None if there is none."""
+    event = latest_video(instance, key)
+    materialization = event.asset_materialization if event else None
+    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+
+
+def run_config(settings: Settings) -> dict[str, Any]:
+    """Run config that sets every setting; Dagster's own log goes to the instance and not to the terminal."""
+    return {
+        "resources": {"settings": {"config": settings.model_dump()}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
+    """Why a run failed, in the words of the error that ended it."""
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed and evaluation.blocking:
+            return RunFailed(evaluation.description or evaluation.check_name, expected=True)
+    events = [event for event in result.all_events if event.is_step_failure or event.is_failure]
+    for event in events:
+        data = event.step_failure_data if event.is_step_failure else event.job_failure_data
+        error = data.error if data else None
+        if error is None:
+            continue
+        while error.cause is not None:
+            error = error.cause
+        trace = error.to_string()
+        if event.is_step_failure and data.user_failure_data is not None:
+            return RunFailed(data.user_failure_data.description or error.message, expected=True, trace=trace)
+        message = error.message.strip().removeprefix(f"{error.cls_name}: ").partition(": ")
+        plain = message[2] if message[0].endswith(str(error.cls_name)) else "".join(message)
+        expected = _is_expected(str(error.cls_name))
+        return RunFailed(plain if expected else f"{error.cls_name}: {plain}", expected=expected, trace=trace)
+    return RunFailed("the run failed without saying why; see it in the UI", expected=False)
+
+
+def _is_expected(name: str) -> bool:
+    """Whether an error class of this name is one that users can mend, or says that the disk refused."""
+    known = {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError", "KeyboardInterrupt"}
+    return name in known or name in {kind.__name__ for kind in _descendants(ClusteringError)}
+
+
+def _descendants(kind: type) -> set[type]:
+    return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
+
+
+def this_process() -> str:
+    """The value of `PROCESS_TAG` for runs of this process."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs as failed whose process was killed, which nobody else would notice; returns their ids."""
+    closed = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
+        if host == platform.node() and not _is_running(int(pid)):
+            instance.report_run_failed(run, "The process of this run was ended from outside.")
+            closed.append(run.run_id)
+    return closed
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

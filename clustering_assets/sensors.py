@@ -1,0 +1,203 @@
+"""The two sensors: new pictures start an update, and every cluster's video is kept up to date.
+
+Both only gather facts and return what a pure function decided, so what they decide is tested without an instance.
+"""
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from clustering_assets.assets.reports import latest_video
+from clustering_assets.jobs import cluster_images, refresh_report, render_videos
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
+from clustering_assets.partitions import CLUSTERS, UNFINISHED, keys_in_flight, partition_changes
+from clustering_assets.recipes import out_of_date, recipes
+from clustering_assets.resources import SettingsResource, environment_settings
+from clustering_assets.runs import DIGEST_TAG, close_abandoned_runs
+from clustering_assets.versions import DATA_VERSION_TAG
+
+ATTEMPTS = 3
+"""How often the sensor tries to render the same video before it leaves it to a person."""
+
+STATUS = dg.DefaultSensorStatus.RUNNING if environment_settings().sensors else dg.DefaultSensorStatus.STOPPED
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What `new_images_sensor` remembers between ticks.
+
+    Attributes:
+        seen: Fingerprint of the listing at the last tick.
+        requested: Fingerprint of the listing that the last update was asked for.
+        updates: Number of updates asked for, which makes each request's run key its own.
+    """
+
+    seen: str = ""
+    requested: str = ""
+    updates: int = 0
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> "Watch":
+        """The watch that a cursor holds; a new one if there is none."""
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+
+def watch_listing(watch: Watch, fingerprint: str) -> tuple[Watch, str]:
+    """Decide whether the pictures call for an update.
+
+    An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row, so
+    that files which are still being copied are left alone. The clock plays no part.
+
+    Args:
+        watch: What the last tick remembered.
+        fingerprint: Fingerprint of the listing now.
+
+    Returns:
+        What to remember, and why there is nothing to do; an empty reason means that an update is due.
+    """
+    if fingerprint == watch.requested:
+        return Watch(fingerprint, watch.requested, watch.updates), "no new, changed or removed pictures"
+    if fingerprint != watch.seen:
+        return Watch(fingerprint, watch.requested, watch.updates), "pictures are still arriving"
+    return Watch(fingerprint, fingerprint, watch.updates + 1), ""
+
+
+@dg.sensor(
+    job=cluster_images,
+    minimum_interval_seconds=15,
+    default_status=STATUS,
+    description="Starts an update when pictures were added, changed or removed and the folder has settled.",
+)
+def new_images_sensor(
+    context: dg.SensorEvaluationContext, settings: SettingsResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for `cluster_images` when the folder of pictures has changed."""
+    from clustering_assets.images.find import find_files, listing_fingerprint
+
+    folder = Path(settings.value.images)
+    try:
+        files = find_files(folder)
+    except OSError as error:
+        return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
+    if not files:
+        return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
+    listing = listing_fingerprint(files, now_ns=time.time_ns(), settle_seconds=0)
+    watch, nothing_to_do = watch_listing(Watch.from_cursor(context.cursor), listing.fingerprint)
+    cursor = json.dumps(asdict(watch))
+    if nothing_to_do:
+        return dg.SensorResult(skip_reason=f"{len(files):,} files: {nothing_to_do}", cursor=cursor)
+    run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags={"pictures": str(len(files))})
+    return dg.SensorResult(run_requests=[run], cursor=cursor)
+
+
+def videos_to_request(
+    due: Collection[str], in_flight: Collection[str], failures: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Which of the videos that are due to ask for now.
+
+    Args:
+        due: Keys of videos that are missing or out of date.
+        in_flight: Keys with a run that is queued or under way.
+        failures: How often the very same video has failed, by key.
+    """
+    return tuple(key for key in due if key not in in_flight and failures.get(key, 0) < ATTEMPTS)
+
+
+@dg.sensor(
+    jobs=[render_videos, refresh_report],
+    minimum_interval_seconds=15,
+    default_status=STATUS,
+    description="Renders each cluster's video that is missing or out of date, and keeps partitions in line with clusters.",
+)
+def cluster_videos_sensor(
+    context: dg.SensorEvaluationContext, settings: SettingsResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Compare what each cluster's video should be made of with what it was made of, and ask for the difference."""
+    instance, outputs = context.instance, settings.outputs
+    close_abandoned_runs(instance)
+    if waiting_for := _update_under_way(instance):
+        return dg.SkipReason(f"waiting for run {waiting_for}, which may change the clusters")
+    try:
+        assignments = outputs.read_table(CLUSTER_ASSIGNMENTS)
+        choice = outputs.read_table(MUSIC_CHOICE)
+        wanted = recipes(assignments, outputs.read_table(IMAGE_MANIFEST), choice, settings.value)
+    except FileNotFoundError as error:
+        return dg.SkipReason(f"no clusters yet: {error.filename or error}")
+    if set(choice["key"]) != set(wanted):
+        return dg.SkipReason("the music has not been chosen for these clusters yet")
+
+    digests = {key: recipe.digest for key, recipe in wanted.items()}
+    latest = {key: latest_video(instance, key) for key in wanted}
+    due = out_of_date(
+        digests,
+        made={key: _data_version(event) for key, event in latest.items()},
+        present=[key for key in wanted if outputs.existing_video(key)],
+    )
+    in_flight = keys_in_flight(instance)
+    failures = {key: _failures(instance, digests[key]) for key in due}
+    requested = videos_to_request(due, in_flight, failures)
+    changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), in_flight)
+    runs = [
+        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: digests[key]})
+        for key in requested
+    ]
+    if not due:
+        runs += _report_request(instance, latest)
+    given_up = [key for key in due if failures[key] >= ATTEMPTS]
+    return dg.SensorResult(
+        run_requests=runs,
+        dynamic_partitions_requests=[
+            request
+            for request, keys in (
+                (CLUSTERS.build_add_request(changes.add), changes.add),
+                (CLUSTERS.build_delete_request(changes.delete), changes.delete),
+            )
+            if keys
+        ],
+        skip_reason=None if runs else _skip_reason(wanted, in_flight, given_up),
+    )
+
+
+def _update_under_way(instance: dg.DagsterInstance) -> str | None:
+    """The unfinished run of `cluster_images`, if there is one."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=cluster_images.name, statuses=UNFINISHED), limit=1)
+    return runs[0].run_id if runs else None
+
+
+def _data_version(event: dg.EventLogEntry | None) -> str | None:
+    materialization = event.asset_materialization if event else None
+    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+
+
+def _failures(instance: dg.DagsterInstance, digest: str) -> int:
+    """How many runs for the video with this digest have failed."""
+    return instance.get_runs_count(
+        dg.RunsFilter(tags={DIGEST_TAG: digest}, statuses=[dg.DagsterRunStatus.FAILURE])
+    )
+
+
+def _report_request(
+    instance: dg.DagsterInstance, latest: Mapping[str, dg.EventLogEntry | None]
+) -> list[dg.RunRequest]:
+    """A request for the summary if a video is newer than it."""
+    newest = max((event.timestamp for event in latest.values() if event), default=0.0)
+    report = instance.get_latest_materialization_event(dg.AssetKey("summary_report"))
+    if report and report.timestamp >= newest:
+        return []
+    return [dg.RunRequest(job_name=refresh_report.name, run_key=f"report-{newest}")]
+
+
+def _skip_reason(wanted: Collection[str], in_flight: Collection[str], given_up: Collection[str]) -> str:
+    rendering = sorted(set(in_flight) & set(wanted))
+    if given_up:
+        return (
+            f"{', '.join(given_up)} failed {ATTEMPTS} times; see the failed runs, then materialize by hand. "
+            "A change of pictures, music or settings tries again."
+        )
+    if rendering:
+        return f"rendering {', '.join(rendering)}"
+    return f"all {len(wanted)} videos are up to date"

@@ -1,0 +1,213 @@
+"""The summary of an update: what came in, what was made, what was reused, how good it is and how long it took."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+PACKAGES = (
+    "clustering-assets",
+    "dagster",
+    "torch",
+    "torchvision",
+    "openvino",
+    "scikit-learn",
+    "av",
+    "pillow",
+    "moviepy",
+)
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What Dagster recorded of the latest materialization of one asset.
+
+    Attributes:
+        fresh: Whether it was made in this update; otherwise it was up to date.
+        seconds: How long it took, in seconds.
+        noted: Its metadata.
+    """
+
+    fresh: bool
+    seconds: float
+    noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """The latest video of one cluster.
+
+    Attributes:
+        key: Partition key of the cluster.
+        path: Where the file lies; empty when it has not been rendered.
+        rendered: Whether it was rendered in this update.
+        render_seconds: How long rendering took, in seconds.
+        noted: Its metadata.
+    """
+
+    key: str
+    path: str
+    rendered: bool
+    render_seconds: float
+    noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The report, as text for people and as data for programs."""
+
+    text: str
+    data: dict[str, Any]
+    figure: None = field(default=None, repr=False)
+
+
+def summarise(
+    manifest: pd.DataFrame,
+    assignments: pd.DataFrame,
+    choice: pd.DataFrame,
+    stages: Mapping[str, StageRecord],
+    videos: Sequence[VideoRecord],
+    settings: Mapping[str, Any],
+) -> Summary:
+    """Sum up an update.
+
+    Args:
+        manifest: The table `image_manifest`.
+        assignments: The table `cluster_assignments`.
+        choice: The table `music_choice`.
+        stages: What was recorded of each unpartitioned asset, by name.
+        videos: One record for each cluster.
+        settings: The settings in force.
+    """
+    data = {
+        "counts": _counts(manifest, assignments, stages, videos),
+        "seconds": {
+            **{name: round(stage.seconds, 2) if stage.fresh else 0.0 for name, stage in stages.items()},
+            "cluster_videos": round(sum(video.render_seconds for video in videos if video.rendered), 2),
+        },
+        "quality": _quality(stages),
+        "clusters": [_cluster(row, videos) for row in choice.to_dict("records")],
+        "rejected_files": _rejected(manifest),
+        "failures": _failures(stages, videos),
+        "warnings": _warnings(stages),
+        "settings": dict(settings),
+        "versions": versions(),
+    }
+    return Summary(text=_text(data), data=data)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in PACKAGES
+    }
+
+
+def _counts(
+    manifest: pd.DataFrame,
+    assignments: pd.DataFrame,
+    stages: Mapping[str, StageRecord],
+    videos: Sequence[VideoRecord],
+) -> dict[str, int]:
+    outcomes = manifest["outcome"].value_counts()
+    embeddings = stages.get("embeddings")
+    embedded = int(embeddings.noted.get("embedded", 0)) if embeddings and embeddings.fresh else 0
+    rendered = sum(video.rendered for video in videos)
+    return {
+        "found": len(manifest),
+        "usable": len(manifest) - int(outcomes.get("rejected", 0)),
+        "rejected": int(outcomes.get("rejected", 0)),
+        "duplicates": int(outcomes.get("duplicate", 0)),
+        "near_duplicates": int((assignments["duplicate_of"] != "").sum()),
+        "embedded": embedded,
+        "reused": len(assignments) - embedded,
+        "clusters": int(assignments.loc[assignments["cluster"] >= 0, "cluster"].nunique()),
+        "unclustered": int((assignments["cluster"] < 0).sum()),
+        "videos_rendered": rendered,
+        "videos_reused": sum(bool(video.path) for video in videos) - rendered,
+        "videos_missing": sum(not video.path for video in videos),
+    }
+
+
+def _quality(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    noted = stages["cluster_assignments"].noted if "cluster_assignments" in stages else {}
+    embedding = stages["embeddings"].noted if "embeddings" in stages else {}
+    return {
+        "backbone": embedding.get("backbone"),
+        "runtime": embedding.get("runtime"),
+        "clustering": noted.get("quality"),
+        "changes": noted.get("changes"),
+        "notes": noted.get("notes"),
+    }
+
+
+def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str, Any]:
+    video = next((video for video in videos if video.key == row["key"]), None)
+    named = ("key", "name", "size", "mood", "valence", "arousal", "track", "why")
+    return {name: row[name] for name in named} | {
+        "video": video.path if video else "",
+        "video_seconds": video.noted.get("duration_seconds") if video else None,
+    }
+
+
+def _rejected(manifest: pd.DataFrame) -> list[dict[str, str]]:
+    rejected = manifest[manifest["outcome"] == "rejected"]
+    return rejected[["path", "stage", "reason"]].to_dict("records")
+
+
+def _failures(stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]) -> list[dict[str, str]]:
+    """Files that were fine in the scan and failed in a later stage."""
+    found = [failure for stage in stages.values() for failure in stage.noted.get("failures") or []]
+    found += [failure for video in videos for failure in video.noted.get("failures") or []]
+    return [dict(zip(("path", "stage", "reason"), failure, strict=True)) for failure in found]
+
+
+def _warnings(stages: Mapping[str, StageRecord]) -> list[str]:
+    return [str(stage.noted["warning"]) for stage in stages.values() if stage.noted.get("warning")]
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    counts = data["counts"]
+    lines = [
+        "Summary",
+        "=======",
+        "",
+        f"Files found        {counts['found']:>7,}",
+        f"  usable           {counts['usable']:>7,}   of these {counts['duplicates']:,} exact and "
+        f"{counts['near_duplicates']:,} near duplicates",
+        f"  rejected         {counts['rejected']:>7,}",
+        f"Embedded           {counts['embedded']:>7,}   reused {counts['reused']:,}",
+        f"Clusters           {counts['clusters']:>7,}   unclustered pictures {counts['unclustered']:,}",
+        f"Videos rendered    {counts['videos_rendered']:>7,}   reused {counts['videos_reused']:,}"
+        + (f", missing {counts['videos_missing']:,}" if counts["videos_missing"] else ""),
+        "",
+        f"Network: {data['quality']['backbone']} ({data['quality']['runtime']})",
+    ]
+    lines += [f"Warning: {warning}" for warning in data["warnings"]]
+    clustering = data["quality"]["clustering"]
+    if clustering:
+        figures = (f"{name} {value:.3f}" for name, value in clustering.items() if isinstance(value, float))
+        lines.append(f"Clustering: {', '.join(figures)}")
+    if data["quality"]["notes"]:
+        lines += [f"  {note}" for note in str(data["quality"]["notes"]).splitlines()]
+    lines += ["", "Clusters and their music", "------------------------"]
+    for cluster in data["clusters"]:
+        lines.append(
+            f"{cluster['key']}  {cluster['name']}  ({cluster['size']:,} pictures, {cluster['mood']})"
+        )
+        lines.append(f"    music: {cluster['track'] or 'none'}")
+        lines.append(f"    why:   {cluster['why']}")
+        lines.append(f"    video: {cluster['video'] or 'not rendered yet'}")
+    for title, files in (("Rejected files", data["rejected_files"]), ("Files lost later", data["failures"])):
+        if files:
+            lines += ["", title, "-" * len(title)]
+            lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]
+            if len(files) > 50:
+                lines.append(f"... and {len(files) - 50:,} more in the JSON")
+    lines += ["", "Seconds per stage (0: was up to date)", "-------------------------------------"]
+    lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
+    lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,115 @@
+"""Progress on a terminal: bars where there is one, plain lines otherwise."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+from clustering_assets.progress import Task, reporting
+
+
+class _Rate(ProgressColumn):
+    """Items per second since the task began."""
+
+    def render(self, task: RichTask) -> Text:
+        elapsed = task.finished_time or task.elapsed
+        if not elapsed or not task.completed:
+            return Text("")
+        return Text(f"{task.completed / elapsed:,.0f} {task.fields.get('unit', 'items')}/s", style="progress.data.speed")
+
+
+class _BarTask:
+    """A task that moves a bar."""
+
+    def __init__(self, progress: Progress, bar: TaskID) -> None:
+        self._progress, self._bar = progress, bar
+
+    def advance(self, count: int = 1) -> None:
+        self._progress.advance(self._bar, count)
+
+    def finish(self) -> None:
+        self._progress.stop_task(self._bar)
+        self._progress.refresh()
+
+
+class BarReporter:
+    """Shows every task as a bar with count, rate and time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin a bar."""
+        return _BarTask(self._progress, self._progress.add_task(title, total=total, unit=unit))
+
+
+class _LineTask:
+    """A task that prints a line when it begins and a line every few seconds."""
+
+    def __init__(self, title: str, total: int | None, unit: str) -> None:
+        self._title, self._total, self._unit = title, total, unit
+        self._done = 0
+        self._begun = self._told = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        if time.monotonic() - self._told >= 5:
+            self._tell()
+
+    def finish(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told = now = time.monotonic()
+        of = f"/{self._total:,}" if self._total else ""
+        rate = self._done / max(now - self._begun, 1e-9)
+        print(f"  {self._title}: {self._done:,}{of} {self._unit}, {rate:,.0f}/s", flush=True)  # noqa: T201
+
+
+class LineReporter:
+    """Shows every task as plain lines, for logs and pipes."""
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin a task that prints lines."""
+        return _LineTask(title, total, unit)
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[str], None]]:
+    """Show the progress of the block, and warnings of the domain between the bars; gives a function that says a line."""
+    console = Console(stderr=False, highlight=False, soft_wrap=True)
+    if not sys.stdout.isatty():
+        with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
+            yield lambda line: print(line, flush=True)  # noqa: T201
+        return
+    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
+        yield lambda line: console.print(f"[bold]{line}[/bold]")
+
+
+@contextmanager
+def _logging(handler: logging.Handler) -> Iterator[None]:
+    """Show what the domain logs from WARNING on."""
+    handler.setLevel(logging.WARNING)
+    logger = logging.getLogger("clustering_assets")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
