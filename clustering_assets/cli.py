@@ -49,7 +49,9 @@ def settings_options(command: Command) -> Command:
         if field.annotation is bool:
             option = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
         else:
-            option = click.option(flag, name, default=None, metavar=_metavar(name, field.annotation), help=help_text)
+            option = click.option(
+                flag, name, default=None, metavar=_metavar(name, field.annotation), help=help_text
+            )
         command = option(command)
     return command
 
@@ -87,7 +89,14 @@ def run(**flags: Any) -> None:
 
 
 @cli.command()
-@click.option("--count", default=252, show_default=True, metavar="N", type=click.IntRange(24), help="Number of pictures.")
+@click.option(
+    "--count",
+    default=252,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(24),
+    help="Number of pictures.",
+)
 @settings_options
 def demo(count: int, **flags: Any) -> None:
     """Generate sample pictures and music into data/demo and run everything on them."""
@@ -148,7 +157,13 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
     """What the command says at the end: what was done, each cluster with its video, and what to open first."""
     counts = summary["counts"]
     rows = [
-        (cluster["key"], cluster["name"], f"{cluster['size']:,} pictures", cluster["mood"], cluster["track"] or "no music")
+        (
+            cluster["key"],
+            cluster["name"],
+            f"{cluster['size']:,} pictures",
+            cluster["mood"],
+            cluster["track"] or "no music",
+        )
         for cluster in summary["clusters"]
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
@@ -162,7 +177,10 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counts['clusters']:,} clusters. "
         f"{counts['videos_rendered']:,} videos rendered, {counts['videos_reused']:,} reused.",
         "",
-        *("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows),
+        *(
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ),
         "",
         *(f"Warning: {warning}" for warning in summary["warnings"]),
         *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
@@ -200,4 +218,3 @@ def main() -> None:
         _fail("interrupted. What was finished is kept; the same command goes on from here.", FAILED)
     except ClusteringError as error:
         _fail(str(error), FAILED)
-

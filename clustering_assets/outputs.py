@@ -93,8 +93,10 @@ def read_table(path: Path | UPath) -> pd.DataFrame:
         table = pd.read_csv(
             file, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""]
         )
-    words = [column for column in table if column in TEXT_COLUMNS or table[column].dtype.kind not in "biufc"]
-    return table.assign(**{column: table[column].fillna("") for column in words})
+    for column in table.columns:
+        if column in TEXT_COLUMNS or table[column].dtype.kind not in "biufc":
+            table[column] = table[column].fillna("")
+    return table
 
 
 def write_table(path: Path | UPath, table: pd.DataFrame) -> None:

@@ -132,7 +132,7 @@ def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int,
 def track_facts(tracks: pd.DataFrame, path: str) -> Mapping[str, Any] | None:
     """The row of `music_tracks` for one track; None when there is none of that name."""
     row = tracks[tracks["path"] == path]
-    return None if row.empty else row.iloc[0].to_dict()
+    return None if row.empty else {str(name): value for name, value in row.iloc[0].items()}
 
 
 def out_of_date(

@@ -197,15 +197,15 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
             return RunFailed(evaluation.description or evaluation.check_name, expected=True)
     events = [event for event in result.all_events if event.is_step_failure or event.is_failure]
     for event in events:
-        data = event.step_failure_data if event.is_step_failure else event.job_failure_data
-        error = data.error if data else None
+        step = event.step_failure_data if event.is_step_failure else None
+        if step and step.user_failure_data:
+            return RunFailed(step.user_failure_data.description or "the run failed", expected=True)
+        error = step.error if step else event.job_failure_data.error
         if error is None:
             continue
         while error.cause is not None:
             error = error.cause
         trace = error.to_string()
-        if event.is_step_failure and data.user_failure_data is not None:
-            return RunFailed(data.user_failure_data.description or error.message, expected=True, trace=trace)
         message = error.message.strip().removeprefix(f"{error.cls_name}: ").partition(": ")
         plain = message[2] if message[0].endswith(str(error.cls_name)) else "".join(message)
         expected = _is_expected(str(error.cls_name))

@@ -49,8 +49,8 @@ class Watch:
 def watch_listing(watch: Watch, fingerprint: str) -> tuple[Watch, str]:
     """Decide whether the pictures call for an update.
 
-    An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row, so
-    that files which are still being copied are left alone. The clock plays no part.
+    An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row,
+    so that files which are still being copied are left alone. The clock plays no part.
 
     Args:
         watch: What the last tick remembered.
@@ -111,7 +111,7 @@ def videos_to_request(
     jobs=[render_videos, refresh_report],
     minimum_interval_seconds=15,
     default_status=STATUS,
-    description="Renders each cluster's video that is missing or out of date, and keeps partitions in line with clusters.",
+    description="Renders every video that is missing or out of date, and keeps partitions in line with clusters.",
 )
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource

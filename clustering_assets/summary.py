@@ -89,7 +89,7 @@ def summarise(
             "cluster_videos": round(sum(video.render_seconds for video in videos if video.rendered), 2),
         },
         "quality": _quality(stages),
-        "clusters": [_cluster(row, videos) for row in choice.to_dict("records")],
+        "clusters": [_cluster(row, videos) for row in _records(choice)],
         "rejected_files": _rejected(manifest),
         "failures": _failures(stages, videos),
         "warnings": _warnings(stages),
@@ -153,9 +153,13 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str,
     }
 
 
-def _rejected(manifest: pd.DataFrame) -> list[dict[str, str]]:
+def _rejected(manifest: pd.DataFrame) -> list[dict[str, Any]]:
     rejected = manifest[manifest["outcome"] == "rejected"]
-    return rejected[["path", "stage", "reason"]].to_dict("records")
+    return _records(rejected[["path", "stage", "reason"]])
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _failures(stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]) -> list[dict[str, str]]:

@@ -30,7 +30,10 @@ class _Rate(ProgressColumn):
         elapsed = task.finished_time or task.elapsed
         if not elapsed or not task.completed:
             return Text("")
-        return Text(f"{task.completed / elapsed:,.0f} {task.fields.get('unit', 'items')}/s", style="progress.data.speed")
+        return Text(
+            f"{task.completed / elapsed:,.0f} {task.fields.get('unit', 'items')}/s",
+            style="progress.data.speed",
+        )
 
 
 class _BarTask:
@@ -91,13 +94,19 @@ class LineReporter:
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[str], None]]:
-    """Show the progress of the block, and warnings of the domain between the bars; gives a function that says a line."""
+    """Show the progress of the block, with warnings between the bars; gives a function that says a line."""
     console = Console(stderr=False, highlight=False, soft_wrap=True)
     if not sys.stdout.isatty():
         with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
             yield lambda line: print(line, flush=True)  # noqa: T201
         return
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     handler = RichHandler(console=console, show_time=False, show_path=False)
     with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
         yield lambda line: console.print(f"[bold]{line}[/bold]")

@@ -1,7 +1,7 @@
 """Vectors to clusters that keep their names, and the picture of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -50,11 +50,11 @@ def cluster_assignments(
     settings: SettingsResource,
     image_manifest: pd.DataFrame,
     embeddings,  # noqa: ANN001 - an EmbeddingPair, whose module would import more than the UI needs
-) -> dg.MaterializeResult[pd.DataFrame]:
+) -> dg.MaterializeResult:
     """Which cluster each picture belongs to, how well it fits, and which picture stands for its cluster.
 
-    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with it, and
-    a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a short
+    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with it,
+    and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a short
     name, a hint made from what the network recognises and from its colours.
     """
     from clustering_assets.clustering.assignments import assign
@@ -111,7 +111,7 @@ def _ids_ever_used(
     return {*retired, *(int(number) for number in previous["cluster"].unique())}
 
 
-def _describe(assignment: "Assignment", values: Settings) -> dict[str, object]:
+def _describe(assignment: "Assignment", values: Settings) -> dict[str, Any]:
     """What the UI shows of the clusters."""
     clusters = assignment.clusters
     ids = [cluster_of(key) for key in clusters["key"]]
@@ -170,7 +170,7 @@ def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
 def cluster_plot(
     context: dg.AssetExecutionContext, settings: SettingsResource, cluster_assignments: pd.DataFrame
 ) -> dg.MaterializeResult:
-    """The clusters as a picture: every image as a point, the typical ones as thumbnails, sizes, names and silhouettes."""
+    """The clusters as a picture: each image a point, typical ones as thumbnails, sizes, names and silhouettes."""
     from clustering_assets.clustering.plot import plot_clusters
     from clustering_assets.pictures import figure_png, inline_markdown, preview
 

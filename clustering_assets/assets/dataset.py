@@ -47,9 +47,7 @@ source_images = dg.AssetSpec(
         ),
     ],
 )
-def image_manifest(
-    context: dg.AssetExecutionContext, settings: SettingsResource
-) -> dg.MaterializeResult[pd.DataFrame]:
+def image_manifest(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult:
     """Every file of the image folder, one row each, with exactly one outcome.
 
     A file is **used**, a **duplicate** of another, or **rejected** with the stage and the reason. The row holds its

@@ -26,8 +26,8 @@ def embeddings(
 ) -> dg.MaterializeResult:
     """One vector for each usable picture: the pooled features of a pretrained network.
 
-    Row *i* of `embeddings.npy` belongs to line *i* of `image_paths.txt`. Vectors are kept by picture content and network,
-    so a picture is embedded once, whatever it is called and wherever it moves.
+    Row *i* of `embeddings.npy` belongs to line *i* of `image_paths.txt`. Vectors are kept by picture content and
+    network, so a picture is embedded once, whatever it is called and wherever it moves.
     """
     from clustering_assets.embedding.engine import embed
     from clustering_assets.images.load import Limits

@@ -28,8 +28,8 @@ from clustering_assets.versions import USES, data_version, digest, pins_file
         )
     ],
 )
-def music_tracks(settings: SettingsResource) -> dg.MaterializeResult[pd.DataFrame]:
-    """The music folder, listened to: tempo, beats, loudness, brightness of sound, mode, valence and arousal of each track.
+def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
+    """The music folder, listened to: tempo, beats, loudness, brightness, mode, valence and arousal of each track.
 
     A file that cannot be used keeps its row with the reason. A track that has not changed is not decoded again.
     """
@@ -77,11 +77,11 @@ def music_choice(
     image_manifest: pd.DataFrame,
     cluster_assignments: pd.DataFrame,
     music_tracks: pd.DataFrame,
-) -> dg.MaterializeResult[pd.DataFrame]:
+) -> dg.MaterializeResult:
     """The track for each cluster, and why.
 
-    What the pictures look like and what the tracks sound like meet in one plane of valence and arousal. Each row gives the
-    cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one sentence.
+    What the pictures look like and what the tracks sound like meet in one plane of valence and arousal. Each row gives
+    the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one sentence.
     """
     from clustering_assets.music.match import choose_music, cluster_features
     from clustering_assets.music.pins import read_pins

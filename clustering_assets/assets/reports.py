@@ -41,9 +41,10 @@ def summary_report(
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """What came in, what was made and what was reused, how good the clusters are, which music and why, and how long it took.
+    """What came in, what was made, what was reused, how good the clusters are, which music and why, and the time it took.
 
-    It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named as missing.
+    It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named
+    as missing.
     """
     started = update_started(context.instance)
     summary = summarise(

@@ -48,7 +48,8 @@ def cluster_videos(
 ) -> dg.MaterializeResult:
     """The slideshow of one cluster: its most telling pictures in a smooth order, cut to the music chosen for it.
 
-    H.264 and AAC in MP4, playable in browsers and on phones. A picture that cannot be read any more is left out and listed.
+    H.264 and AAC in MP4, playable in browsers and on phones. A picture that cannot be read any more is left out
+    and listed.
     The video is rendered only if the pictures, the track or the settings that it is made of have changed.
     """
     from clustering_assets.pictures import inline_markdown
