@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.recipes import make_clip, recipes
 from clustering_assets.resources import SettingsResource
 
@@ -20,7 +21,7 @@ def video_as_planned(
     context: dg.AssetCheckExecutionContext,
     settings: SettingsResource,
     image_manifest: pd.DataFrame,
-    embeddings,  # noqa: ANN001 - an EmbeddingPair, whose module would import more than the UI needs
+    embeddings: EmbeddingPair,
     cluster_assignments: pd.DataFrame,
     music_tracks: pd.DataFrame,
     music_choice: pd.DataFrame,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from clustering_assets.clustering.identity import partition_key
+from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.settings import Settings
 from clustering_assets.video.plan import VideoSettings, recipe_digest
 
 if TYPE_CHECKING:
-    from clustering_assets.embedding.stored import EmbeddingPair
     from clustering_assets.video.slideshow import Slideshow
 
 IMAGE_FACTS = ["path", "width", "height", "taken_at", "sharpness"]
@@ -92,7 +92,7 @@ def recipes(
 
 
 def make_clip(
-    recipe: Recipe, settings: Settings, embeddings: "EmbeddingPair", tracks: pd.DataFrame
+    recipe: Recipe, settings: Settings, embeddings: EmbeddingPair, tracks: pd.DataFrame
 ) -> "Slideshow":
     """The lazy clip that a recipe describes.
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.clustering.identity import cluster_of
+from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
 from clustering_assets.partitions import CLUSTERS
@@ -49,13 +50,13 @@ def cluster_assignments(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
     image_manifest: pd.DataFrame,
-    embeddings,  # noqa: ANN001 - an EmbeddingPair, whose module would import more than the UI needs
+    embeddings: EmbeddingPair,
 ) -> dg.MaterializeResult:
     """Which cluster each picture belongs to, how well it fits, and which picture stands for its cluster.
 
-    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with it,
-    and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a short
-    name, a hint made from what the network recognises and from its colours.
+    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with
+    it, and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a
+    short name, a hint made from what the network recognises and from its colours.
     """
     from clustering_assets.clustering.assignments import assign
     from clustering_assets.clustering.names import read_names

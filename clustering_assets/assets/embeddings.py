@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import EMBEDDINGS
 from clustering_assets.resources import SettingsResource
@@ -47,7 +48,7 @@ def embeddings(
     if embedded.warning:
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
-        value=embedded,
+        value=EmbeddingPair(embedded.vectors, embedded.paths),
         data_version=data_version(context, values),
         metadata={
             "backbone": embedded.backbone,

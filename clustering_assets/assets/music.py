@@ -81,7 +81,8 @@ def music_choice(
     """The track for each cluster, and why.
 
     What the pictures look like and what the tracks sound like meet in one plane of valence and arousal. Each row gives
-    the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one sentence.
+    the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
+    sentence.
     """
     from clustering_assets.music.match import choose_music, cluster_features
     from clustering_assets.music.pins import read_pins

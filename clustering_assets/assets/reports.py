@@ -41,7 +41,7 @@ def summary_report(
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """What came in, what was made, what was reused, how good the clusters are, which music and why, and the time it took.
+    """What came in, what was made and reused, how good the clusters are, which music and why, and how long it took.
 
     It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named
     as missing.

@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import VIDEOS
 from clustering_assets.partitions import CLUSTERS
@@ -41,7 +42,7 @@ def cluster_videos(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
     image_manifest: pd.DataFrame,
-    embeddings,  # noqa: ANN001 - an EmbeddingPair, whose module would import more than the UI needs
+    embeddings: EmbeddingPair,
     cluster_assignments: pd.DataFrame,
     music_tracks: pd.DataFrame,
     music_choice: pd.DataFrame,

@@ -1,33 +1,28 @@
 """Arrays: the pair of `embeddings.npy` and `image_paths.txt`."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from upath import UPath
 
+from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.stored import load_embeddings, save_embeddings
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
-
-if TYPE_CHECKING:
-    from clustering_assets.embedding.stored import EmbeddingPair
 
 
 class ArrayIOManager(OutputIOManager):
     """Stores vectors and the path of the picture behind each row, both or neither."""
 
-    def dump_to_path(self, context: dg.OutputContext, obj: "EmbeddingPair", path: UPath) -> None:
+    def dump_to_path(self, context: dg.OutputContext, obj: EmbeddingPair, path: UPath) -> None:
         """Write the array and, beside it, its paths."""
-        from clustering_assets.embedding.stored import save_pair
+        save_embeddings(path.parent, obj.vectors, obj.paths)
 
-        save_pair(path, obj.vectors, obj.paths)
-
-    def load_from_path(self, context: dg.InputContext, path: UPath) -> "EmbeddingPair":
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> EmbeddingPair:
         """Read both back; the array is mapped from disk where that is possible."""
-        from clustering_assets.embedding.stored import load_pair
+        return EmbeddingPair(*load_embeddings(path.parent, mmap=True))
 
-        return load_pair(path)
-
-    def describe(self, obj: "EmbeddingPair") -> Mapping[str, Any]:
+    def describe(self, obj: EmbeddingPair) -> Mapping[str, Any]:
         """Rows, dimension and type."""
         rows, dimension = obj.vectors.shape
         return {"dagster/row_count": rows, "dimension": dimension, "dtype": str(obj.vectors.dtype)}
