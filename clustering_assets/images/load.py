@@ -67,6 +67,9 @@ class Limits:
     max_file_megabytes: float = 200
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture and what its file says.
@@ -89,7 +92,7 @@ class Picture:
 
 
 def load_image(
-    path: Path, *, min_side: int | None = None, limits: Limits = Limits(), background: Colour = WHITE
+    path: Path, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
 ) -> NDArray[np.uint8]:
     """The pixels of a picture file: upright, 8-bit, sRGB.
 
@@ -115,7 +118,7 @@ def decode_image(
     name: str | Path,
     *,
     min_side: int | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     background: Colour = WHITE,
 ) -> NDArray[np.uint8]:
     """The pixels of a picture held in memory; everything else as in `load_image`.
@@ -137,7 +140,7 @@ def decode_image(
 
 
 def read_picture(
-    path: Path, *, min_side: int | None = None, limits: Limits = Limits(), background: Colour = WHITE
+    path: Path, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
 ) -> Picture:
     """As `load_image`, with what the file says beside its pixels."""
     return decode_picture(_read(path, limits), path, min_side=min_side, limits=limits, background=background)
@@ -148,7 +151,7 @@ def decode_picture(
     name: str | Path,
     *,
     min_side: int | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     background: Colour = WHITE,
 ) -> Picture:
     """As `decode_image`, with what the file says beside its pixels."""

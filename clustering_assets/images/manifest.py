@@ -1,0 +1,396 @@
+"""The manifest: one row for every file of a folder, with what it is, how it looks and what became of it."""
+
+import hashlib
+import logging
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import TypedDict, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import xxhash
+
+from clustering_assets.errors import ClusteringError
+from clustering_assets.images.duplicates import perceptual_hash
+from clustering_assets.images.features import SHARPNESS_SIDE, fit, measure
+from clustering_assets.images.find import FoundFile, find_files
+from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, read_picture
+from clustering_assets.progress import track
+
+log = logging.getLogger("clustering_assets.images")
+
+USED, DUPLICATE, REJECTED = "used", "duplicate", "rejected"
+
+OTHER = "other"
+"""Stage of files that are no pictures and do not claim to be: they are listed, but count as no failure."""
+
+SCAN_VERSION = 1
+"""Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("content_hash", pa.string()),
+        ("bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("format", pa.string()),
+        ("mode", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("taken_at", pa.timestamp("ns")),
+        ("camera", pa.string()),
+        ("outcome", pa.string()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("duplicate_of", pa.string()),
+        ("sharpness", pa.float64()),
+        ("brightness", pa.float64()),
+        ("colourfulness", pa.float64()),
+        ("contrast", pa.float64()),
+        ("chroma", pa.float64()),
+        ("saturation", pa.float64()),
+        ("warmth", pa.float64()),
+        ("phash", pa.string()),
+        ("dominant_colours", pa.string()),
+        ("scan_version", pa.int32()),
+    ]
+)
+"""Columns of the manifest, sorted by path.
+
+path: relative to the folder, forward slashes.
+content_hash: xxh3-128, in hex, of the width, the height and the 8-bit sRGB pixels as `read_picture` returns them:
+    decoded at full size, upright, transparent parts on white. Empty if rejected.
+bytes, mtime_ns: of the file when it was listed.
+format, mode: what the file is, by its content, in Pillow's names.
+width, height: in pixels as seen, after EXIF orientation; 0 if rejected.
+taken_at: local time of the camera; NaT if unknown. camera: make and model; empty if unknown.
+outcome: "used", "duplicate" (the same pixels as `duplicate_of`) or "rejected" (at `stage`, for `reason`).
+sharpness to dominant_colours: as in `VisualFeatures`; NaN or empty if rejected.
+phash: as in `perceptual_hash`; empty if rejected.
+scan_version: `SCAN_VERSION` of the code that wrote the row.
+"""
+
+_REOPENED = ("find", "read", "limits")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class DatasetError(ClusteringError):
+    """A folder of pictures that a run cannot go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a look at one file brought to light; the columns of the manifest that one file decides alone."""
+
+    content_hash: str = ""
+    format: str = ""
+    mode: str = ""
+    width: int = 0
+    height: int = 0
+    taken_at: datetime | None = None
+    camera: str = ""
+    stage: str = ""
+    reason: str = ""
+    sharpness: float = np.nan
+    brightness: float = np.nan
+    colourfulness: float = np.nan
+    contrast: float = np.nan
+    chroma: float = np.nan
+    saturation: float = np.nan
+    warmth: float = np.nan
+    phash: str = ""
+    dominant_colours: str = ""
+
+
+def scan(
+    folder: Path,
+    previous: pd.DataFrame | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Look at every file of a folder once.
+
+    A file is opened, decoded in full, hashed and measured in one go. A file whose path, size and time are those
+    of a row of `previous` is not opened again, unless it was refused for a reason that may have passed
+    (a limit, a link, a missing permission).
+
+    Args:
+        folder: Where the pictures are; searched recursively.
+        previous: The manifest of an earlier scan of the same folder.
+        limits: What is refused before it is decoded.
+        workers: Number of threads; None: one for each core this process may use.
+
+    Returns:
+        One row for every file, sorted by path, with the columns of `MANIFEST_SCHEMA`.
+
+    Raises:
+        DatasetError: The folder is missing, is no folder or cannot be read.
+    """
+    files = _listed(folder)
+    known = _reusable(previous, files)
+    rows: list[_Row | None] = [None] * len(files)
+    fresh = [index for index, row in enumerate(known) if row < 0]
+
+    def look(index: int) -> _Row:
+        return _look(folder, files[index], limits)
+
+    looked = _in_threads(look, fresh, workers or _cores())
+    for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
+        rows[index] = row
+    return _judged(_table(files, rows, previous, known))
+
+
+def usable(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the stages after the scan work on: everything but the rejected, duplicates included."""
+    return manifest[manifest["outcome"] != REJECTED].reset_index(drop=True)
+
+
+def content_digest(manifest: pd.DataFrame) -> str:
+    """32 hex digits that change when a path, the pixels behind it or their outcome does; times do not count."""
+    digest = hashlib.blake2b(digest_size=16)
+    columns = (manifest[name].tolist() for name in ("path", "content_hash", "outcome"))
+    for row in zip(*columns, strict=True):
+        digest.update("\0".join(row).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def with_failures(manifest: pd.DataFrame, failures: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    """The manifest after a later stage failed on some files: those are rejected too.
+
+    Args:
+        manifest: A manifest as `scan` returns it.
+        failures: Path, stage and reason of each; paths that the manifest does not have are passed over.
+
+    Returns:
+        A new manifest. A duplicate of a rejected file takes its place.
+    """
+    failed = {path: (stage, reason) for path, stage, reason in failures}
+    found = manifest["path"].isin(list(failed))
+    result = manifest.copy()
+    result.loc[found, "stage"] = [failed[path][0] for path in manifest.loc[found, "path"]]
+    result.loc[found, "reason"] = [failed[path][1] for path in manifest.loc[found, "path"]]
+    return _judged(result)
+
+
+class Reason(TypedDict):
+    """One reason why files were rejected; plain enough for JSON.
+
+    Attributes:
+        stage: Where it happened.
+        reason: What was wrong, numbers replaced by N.
+        count: Number of files.
+        example: Path of the first.
+    """
+
+    stage: str
+    reason: str
+    count: int
+    example: str
+
+
+def common_reasons(manifest: pd.DataFrame, n: int = 10) -> list[Reason]:
+    """The `n` commonest reasons of rejection, most common first; reasons that differ in numbers count as one."""
+    rejected = manifest[manifest["outcome"] == REJECTED]
+    counts: dict[tuple[str, str], list[str]] = {}
+    for path, stage, reason in zip(rejected["path"], rejected["stage"], rejected["reason"], strict=True):
+        counts.setdefault((stage, re.sub(r"\d[\d,.]*", "N", reason)), []).append(path)
+    ranked = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        Reason(stage=stage, reason=reason, count=len(paths), example=paths[0])
+        for (stage, reason), paths in ranked[:n]
+    ]
+
+
+def failure_rate(manifest: pd.DataFrame) -> float:
+    """Rejected files over all files, 0 to 1, leaving out those that neither are pictures nor claim to be."""
+    pictures = manifest[manifest["stage"] != OTHER]
+    return float((pictures["outcome"] == REJECTED).mean()) if len(pictures) else 0.0
+
+
+def check_folder(folder: Path, min_images: int) -> None:
+    """Refuse a folder that cannot have enough pictures, without opening a file.
+
+    Args:
+        folder: Where the pictures are.
+        min_images: Fewest usable pictures.
+
+    Raises:
+        DatasetError: The folder is missing or cannot be read, or holds too few files.
+    """
+    _check_count(sum(file.problem is None for file in _listed(folder)), "files", folder, min_images)
+
+
+def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_failure_rate: float) -> None:
+    """Refuse a dataset that has too few usable pictures or too many failures.
+
+    Args:
+        manifest: A manifest as `scan` returns it.
+        folder: Where it comes from, for the message.
+        min_images: Fewest usable pictures.
+        max_failure_rate: Largest share of failed files, 0 to 1.
+
+    Raises:
+        DatasetError: With what was found, what is needed, the commonest reasons and the setting that decides.
+    """
+    if not len(manifest):
+        _check_count(0, "files", folder, min_images)
+    count = int((manifest["outcome"] != REJECTED).sum())
+    _check_count(count, "usable pictures", folder, min_images, _why(manifest))
+    rate = failure_rate(manifest)
+    if rate > max_failure_rate:
+        raise DatasetError(
+            f"{rate:.1%} of the files in {folder} cannot be used, but max_failure_rate is {max_failure_rate:.1%}. "
+            f"Mend or remove them, or raise it (CLUSTERING_MAX_FAILURE_RATE={rate + 0.005:.2f}).{_why(manifest)}"
+        )
+
+
+def _check_count(count: int, what: str, folder: Path, min_images: int, why: str = "") -> None:
+    """Refuse fewer than `min_images`; none at all is too few whatever the setting."""
+    if not count:
+        advice = "Put pictures there, or name another folder with --images or CLUSTERING_IMAGES."
+        raise DatasetError(f"There are no {what} in {folder}. {advice}{why}")
+    if count < min_images:
+        advice = f"Add pictures, or lower it with --min-images {count} or CLUSTERING_MIN_IMAGES={count}."
+        raise DatasetError(
+            f"There are {count:,} {what} in {folder}, but min_images is {min_images:,}. {advice}{why}"
+        )
+
+
+def _why(manifest: pd.DataFrame) -> str:
+    """The commonest reasons of rejection as further lines of a message; nothing if there are none."""
+    lines = [
+        f"\n  {reason['count']:,} x {reason['reason']} ({reason['stage']}), such as {reason['example']}"
+        for reason in common_reasons(manifest)
+    ]
+    return "".join(["\nRejected:", *lines]) if lines else ""
+
+
+def _listed(folder: Path) -> list[FoundFile]:
+    """The files of a folder, or a message that says why there are none."""
+    try:
+        return find_files(folder)
+    except FileNotFoundError:
+        problem = "does not exist"
+    except NotADirectoryError:
+        problem = "is not a folder"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    raise DatasetError(
+        f"The folder of pictures {folder} {problem}. Name the right one with --images or CLUSTERING_IMAGES."
+    )
+
+
+def _reusable(previous: pd.DataFrame | None, files: list[FoundFile]) -> list[int]:
+    """For each file the number of its row in `previous`, or -1 if it has to be looked at."""
+    if previous is None or not set(MANIFEST_SCHEMA.names) <= set(previous.columns):
+        return [-1] * len(files)
+    columns = [previous[name].tolist() for name in ("path", "bytes", "mtime_ns", "stage", "scan_version")]
+    known = {
+        (path, size, time): row
+        for row, (path, size, time, stage, version) in enumerate(zip(*columns, strict=True))
+        if stage not in _REOPENED and version == SCAN_VERSION
+    }
+    return [-1 if file.problem else known.get((file.path, file.bytes, file.mtime_ns), -1) for file in files]
+
+
+def _look(folder: Path, file: FoundFile, limits: Limits) -> _Row:
+    """Open, decode, hash and measure one file."""
+    if file.problem:
+        return _Row(stage="find", reason=file.problem)
+    try:
+        picture = read_picture(folder / file.path, limits=limits)
+    except ImageError as error:
+        return _Row(stage=error.stage, reason=error.reason)
+    width, height = picture.image.size
+    pixels = picture.image.tobytes()
+    small = fit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3), SHARPNESS_SIDE)
+    return _Row(
+        content_hash=_pixel_hash(width, height, pixels),
+        format=picture.format,
+        mode=picture.mode,
+        width=width,
+        height=height,
+        taken_at=picture.facts.taken_at,
+        camera=picture.facts.camera,
+        phash=perceptual_hash(small),
+        **vars(measure(small)),
+    )
+
+
+def _pixel_hash(width: int, height: int, pixels: bytes) -> str:
+    """The content hash of `MANIFEST_SCHEMA`."""
+    digest = xxhash.xxh3_128(f"{width}x{height}".encode())
+    digest.update(pixels)
+    return digest.hexdigest()
+
+
+def _table(
+    files: list[FoundFile], rows: list[_Row | None], previous: pd.DataFrame | None, known: list[int]
+) -> pd.DataFrame:
+    """The manifest before judging: new rows and rows of `previous` in the order of `files`, built by columns."""
+    fresh = [index for index, row in enumerate(rows) if row is not None]
+    columns = {
+        "path": [files[index].path for index in fresh],
+        "bytes": [files[index].bytes for index in fresh],
+        "mtime_ns": [files[index].mtime_ns for index in fresh],
+        "outcome": [""] * len(fresh),
+        "duplicate_of": [""] * len(fresh),
+        "scan_version": [SCAN_VERSION] * len(fresh),
+    }
+    for field in fields(_Row):
+        columns[field.name] = [getattr(rows[index], field.name) for index in fresh]
+    table = pa.table({name: columns[name] for name in MANIFEST_SCHEMA.names}, MANIFEST_SCHEMA)
+    order = np.empty(len(files), np.int64)
+    order[fresh] = np.arange(len(fresh))
+    kept = [index for index, row in enumerate(known) if row >= 0]
+    if kept and previous is not None:
+        rows_kept = previous[MANIFEST_SCHEMA.names].iloc[[known[index] for index in kept]]
+        old = pa.Table.from_pandas(rows_kept, MANIFEST_SCHEMA, preserve_index=False)
+        table = pa.concat_tables([table, old.replace_schema_metadata(None)])
+        order[kept] = len(fresh) + np.arange(len(kept))
+    return table.take(order).to_pandas()
+
+
+def _judged(manifest: pd.DataFrame) -> pd.DataFrame:
+    """`manifest` with outcomes: of files with the same pixels the first is used, the others are its duplicates."""
+    rejected = manifest["stage"] != ""
+    sound = manifest[~rejected]
+    first = sound.drop_duplicates("content_hash").set_index("content_hash")["path"]
+    original = manifest["content_hash"].map(first).where(~rejected, "").fillna("").astype(str)
+    duplicate = ~rejected & (original != manifest["path"])
+    return manifest.assign(
+        outcome=np.select([rejected, duplicate], [REJECTED, DUPLICATE], USED),
+        duplicate_of=original.where(duplicate, ""),
+    )
+
+
+def _in_threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """`function` of each item, in order, in threads; only a few results per thread wait to be fetched.
+
+    Threads do: the decoders, the hash and OpenCV let go of the interpreter lock.
+    """
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers, "scan") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= 8 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
