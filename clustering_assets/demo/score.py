@@ -189,7 +189,7 @@ def chord_at(style: Style, bar: int, bars: int) -> int:
 
 
 def voicing(style: Style, tonic: int, root: int, centre: int) -> list[int]:
-    """The chord on `root`, each tone in the octave nearest to `centre`, so that voices move by small steps."""
+    """The chord on `root`, each tone in the octave nearest to `centre`, so that voices move little."""
     tones = []
     for step in style.tones:
         pitch = pitch_of(style, tonic, root + step)

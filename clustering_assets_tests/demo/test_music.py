@@ -59,7 +59,7 @@ def test_the_calm_piece_has_no_click(pieces):
 
 @pytest.mark.parametrize("mood", ["upbeat", "energetic", "neutral"])
 def test_the_drums_are_on_the_known_beats(pieces, mood):
-    """Sound gets louder at the beats of the grid more than at the same grid shifted by up to a third of a beat."""
+    """Sound gets louder at the beats of the grid more than on the same grid shifted by less than a third."""
     from scipy.signal import butter, sosfiltfilt
 
     grid = beat_grid(mood, seconds=SECONDS)
