@@ -1,0 +1,190 @@
+"""Which pictures of a cluster a video shows, and in what order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MOST_CANDIDATES = 3000
+"""Above this many pictures the choice is made among an even sample of them (memory grows with the square)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen pictures in the order shown.
+
+    Attributes:
+        rows: Positions in the given table, in order.
+        order: `visual`, `time` or `path`: what the order follows.
+        mean_step: Mean cosine distance between neighbours in the video; None without vectors.
+        file_order_step: The same for these pictures in the order of their paths.
+    """
+
+    rows: tuple[int, ...]
+    order: str
+    mean_step: float | None = None
+    file_order_step: float | None = None
+
+
+def choose(
+    images: pd.DataFrame, vectors: NDArray[np.floating] | None, *, most: int, order: str = "visual"
+) -> Choice:
+    """At most `most` pictures of one cluster, representative and varied, in the order they are shown.
+
+    Near-duplicates (`duplicate_of` not '') stay out. The choice is the greedy one for facility location,
+    which picks the medoid first and then whatever represents best what is not represented yet
+    (Nemhauser, Wolsey & Fisher 1978: within 1 - 1/e of the best). The order is a short path through
+    the embedding space that starts at the medoid, or the time taken where that is wanted and known of at
+    least two thirds of them. The order of the rows makes no difference.
+
+    Args:
+        images: Rows with `path`; `duplicate_of`, `taken_at`, `typicality` where known.
+        vectors: Embeddings (n, d), row i for row i of `images`; None: typicality decides.
+        most: Most pictures chosen.
+        order: `visual` or `time`.
+    """
+    rows = np.arange(len(images))
+    if "duplicate_of" in images:
+        alone = np.asarray(images["duplicate_of"].fillna("").astype(str) == "")
+        rows = rows[alone]
+    paths = images["path"].astype(str).to_numpy()
+    rows = rows[np.argsort(paths[rows], kind="stable")]
+    if not len(rows):
+        return Choice((), order)
+    similar = None
+    if vectors is not None:
+        rows = rows[_even_sample(len(rows), MOST_CANDIDATES)]
+        unit = _unit(np.asarray(vectors, np.float32)[rows])
+        similar = np.clip(unit @ unit.T, -1, 1)
+        picked = _represent(similar, most)
+        rows, similar = rows[picked], similar[np.ix_(picked, picked)]
+    else:
+        rows = _most_typical(images, rows, most)
+    by_path = np.argsort(paths[rows], kind="stable")
+    steps = None if similar is None else _mean_step(similar, by_path)
+    if order == "time" and (found := _by_time(images, rows)) is not None:
+        path, followed = found, "time"
+    elif similar is not None:
+        path, followed = short_path(1 - similar), "visual"
+    else:
+        path, followed = by_path, "path"
+    return Choice(
+        rows=tuple(int(row) for row in rows[path]),
+        order=followed,
+        mean_step=None if similar is None else _mean_step(similar, path),
+        file_order_step=steps,
+    )
+
+
+def short_path(distances: NDArray[np.floating], start: int = 0) -> NDArray[np.intp]:
+    """A short open path (n,) through all points of a distance matrix (n, n), from point `start`.
+
+    Nearest neighbour first, then 2-opt and moves of single points until nothing gets shorter.
+    """
+    count = len(distances)
+    path = [start]
+    left = set(range(count)) - {start}
+    while left:
+        here = path[-1]
+        path.append(min(left, key=lambda point: (distances[here, point], point)))
+        left.remove(path[-1])
+    for _ in range(50):
+        if not (_two_opt(path, distances) | _move_points(path, distances)):
+            break
+    return np.asarray(path, np.intp)
+
+
+def _two_opt(path: list[int], distances: NDArray[np.floating]) -> bool:
+    """Reverse stretches of the path where that makes it shorter; whether any was. The first point stays."""
+    better = False
+    count = len(path)
+    for i in range(1, count - 1):
+        for j in range(i + 1, count):
+            before, first, last = path[i - 1], path[i], path[j]
+            change = distances[before, last] - distances[before, first]
+            if j + 1 < count:
+                change += distances[first, path[j + 1]] - distances[last, path[j + 1]]
+            if change < -1e-7:
+                path[i : j + 1] = path[i : j + 1][::-1]
+                better = True
+    return better
+
+
+def _move_points(path: list[int], distances: NDArray[np.floating]) -> bool:
+    """Move single points to where they lengthen the path least; whether any was moved."""
+    better = False
+    for i in range(1, len(path)):
+        point = path[i]
+        rest = path[:i] + path[i + 1 :]
+        now = _length(path, distances)
+        costs = [
+            distances[rest[j - 1], point]
+            + (distances[point, rest[j]] - distances[rest[j - 1], rest[j]] if j < len(rest) else 0)
+            for j in range(1, len(rest) + 1)
+        ]
+        place = int(np.argmin(costs)) + 1
+        moved = [*rest[:place], point, *rest[place:]]
+        if _length(moved, distances) < now - 1e-7:
+            path[:] = moved
+            better = True
+    return better
+
+
+def _length(path: list[int], distances: NDArray[np.floating]) -> float:
+    """Length of a path."""
+    return float(distances[path[:-1], path[1:]].sum())
+
+
+def _represent(similar: NDArray[np.float32], most: int) -> NDArray[np.intp]:
+    """Greedy facility location: positions of at most `most` points, the medoid first."""
+    worth = (similar + 1) / 2
+    best = np.zeros(len(worth), np.float32)
+    picked: list[int] = []
+    free = np.ones(len(worth), bool)
+    for _ in range(min(most, len(worth))):
+        gains = np.maximum(worth, best[:, None]).sum(0) - best.sum()
+        gains[~free] = -np.inf
+        choice = int(np.argmax(gains))
+        picked.append(choice)
+        free[choice] = False
+        best = np.maximum(best, worth[:, choice])
+    return np.asarray(picked, np.intp)
+
+
+def _most_typical(images: pd.DataFrame, rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """The most typical rows (by path where nothing is known), the most typical first."""
+    if "typicality" not in images:
+        return rows[_even_sample(len(rows), most)]
+    typicality = images["typicality"].to_numpy(float)[rows]
+    return rows[np.argsort(-np.nan_to_num(typicality), kind="stable")[:most]]
+
+
+def _by_time(images: pd.DataFrame, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """Positions in the order of the time taken, unknown times last; None where a third of them is unknown."""
+    if "taken_at" not in images:
+        return None
+    times = pd.to_datetime(images["taken_at"].iloc[rows])
+    known = times.notna().to_numpy()
+    if known.sum() * 3 < 2 * len(rows):
+        return None
+    keys = times.fillna(pd.Timestamp.max).to_numpy()
+    return np.lexsort((images["path"].astype(str).to_numpy()[rows], keys, ~known))
+
+
+def _mean_step(similar: NDArray[np.float32], path: NDArray[np.intp]) -> float:
+    """Mean cosine distance between neighbours on a path; 0 for a single point."""
+    return float(np.mean(1 - similar[path[:-1], path[1:]])) if len(path) > 1 else 0.0
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors (n, d) scaled to length 1; a vector of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)
+
+
+def _even_sample(count: int, most: int) -> NDArray[np.intp]:
+    """At most `most` of the positions 0 to `count` - 1, evenly spread."""
+    if count <= most:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))

@@ -1,0 +1,332 @@
+"""Writing a slideshow to an MP4 file: H.264 and AAC, encoded and interleaved in one pass."""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import av
+import av.codec.codec
+import av.error
+import numpy as np
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+from upath import UPath
+
+from clustering_assets.progress import task
+from clustering_assets.storage import atomic_path
+from clustering_assets.video.plan import VideoError
+from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
+
+log = logging.getLogger("clustering_assets.video")
+
+SAMPLE_RATE = 48_000
+AUDIO_FRAME = 1024
+"""Samples in one AAC frame."""
+
+KEY_SECONDS = 2
+"""Longest time between two frames that a player can jump to."""
+
+BT709 = 1
+"""Code of BT.709 for matrix, primaries and transfer in ITU-T H.273."""
+
+LIMITED = 1
+"""FFmpeg's code of the limited (video) range."""
+
+MARK = "clustering_assets recipe "
+"""What the comment of a file begins with; the digest follows."""
+
+QUALITIES: dict[str, tuple[dict[str, str], int]] = {
+    "preview": ({"preset": "superfast", "crf": "26"}, 128_000),
+    "standard": ({"preset": "veryfast", "crf": "18"}, 192_000),
+    "high": ({"preset": "medium", "crf": "16"}, 256_000),
+}
+"""Options of libx264 and bits per second of AAC for each quality."""
+
+_HARDWARE: dict[str, tuple[str, dict[str, dict[str, str]]]] = {
+    "nvenc": (
+        "h264_nvenc",
+        {
+            "preview": {"preset": "p2", "rc": "vbr", "cq": "28", "b": "0"},
+            "standard": {"preset": "p5", "rc": "vbr", "cq": "20", "b": "0"},
+            "high": {"preset": "p7", "rc": "vbr", "cq": "17", "b": "0"},
+        },
+    ),
+    "videotoolbox": (
+        "h264_videotoolbox",
+        {"preview": {"q": "45"}, "standard": {"q": "65"}, "high": {"q": "75"}},
+    ),
+    "vaapi": ("h264_vaapi", {"preview": {"qp": "28"}, "standard": {"qp": "20"}, "high": {"qp": "17"}}),
+}
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What was written.
+
+    Attributes:
+        seconds: Length in seconds.
+        frames: Number of frames.
+        width: Pixels across.
+        height: Pixels down.
+        fps: Frames per second.
+        bytes: Size of the file.
+        encoder: Name of the encoder used.
+        slides: Number of slides, a title card included.
+        loudness: Integrated loudness of the sound in LUFS; None without sound.
+        true_peak: True peak of the sound in dBTP; None without sound.
+        beats_per_slide: Beats between cuts; None where the cuts follow the clock.
+        cut_error_ms: Mean distance of a cut from the nearest beat; None where the cuts follow the clock.
+        kept_saliency: Mean share of the pictures' saliency that stays in view, 0 to 1.
+        mean_step: Mean cosine distance between neighbouring pictures; None without embeddings.
+        file_order_step: The same in the order of the file names.
+        render_seconds: How long drawing and encoding took.
+        digest: Recipe digest, as stored in the file.
+    """
+
+    seconds: float
+    frames: int
+    width: int
+    height: int
+    fps: int
+    bytes: int
+    encoder: str
+    slides: int
+    loudness: float | None
+    true_peak: float | None
+    beats_per_slide: int | None
+    cut_error_ms: float | None
+    kept_saliency: float | None
+    mean_step: float | None
+    file_order_step: float | None
+    render_seconds: float
+    digest: str
+
+
+def write_video(
+    slideshow: Slideshow, path: Path | UPath, *, quality: str = "standard", encoder: str = "x264"
+) -> VideoFacts:
+    """Write a slideshow to an MP4 file that plays everywhere and begins to play before it is loaded.
+
+    The file appears only when it is complete. A picture that vanishes or breaks on the way is left out (see
+    `Slideshow.drop`) and the video is begun again without it. Memory does not grow with the length.
+
+    Args:
+        slideshow: What to write.
+        path: The file, on a local disk or an object store.
+        quality: `preview`, `standard` or `high`.
+        encoder: `x264`, or `nvenc`, `videotoolbox`, `vaapi`, which fall back to x264 with a warning where they
+            do not work.
+
+    Raises:
+        VideoError: The file cannot be written (disk full, no permission, ...), the soundtrack breaks off, or no
+            usable picture is left. Nothing is left behind.
+    """
+    if quality not in QUALITIES:
+        raise VideoError(f"quality = {quality!r}: must be one of {', '.join(QUALITIES)}")
+    begun = time.monotonic()
+    codec, options = choose_encoder(encoder, quality)
+    try:
+        with atomic_path(path) as partial:
+            if isinstance(partial, Path):
+                _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1])
+                size = partial.stat().st_size
+            else:
+                size = _upload(slideshow, partial, codec, options, QUALITIES[quality][1])
+    except OSError as error:
+        raise VideoError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        slideshow.close()
+    timeline, sound = slideshow.timeline, slideshow.soundtrack
+    return VideoFacts(
+        seconds=timeline.seconds,
+        frames=timeline.frames,
+        width=slideshow.settings.width,
+        height=slideshow.settings.height,
+        fps=timeline.fps,
+        bytes=size,
+        encoder=codec,
+        slides=len(timeline.slides),
+        loudness=sound.loudness if sound else None,
+        true_peak=sound.true_peak if sound else None,
+        beats_per_slide=timeline.beats_per_slide,
+        cut_error_ms=timeline.cut_error_ms,
+        kept_saliency=float(np.mean(list(slideshow.kept.values()))) if slideshow.kept else None,
+        mean_step=slideshow.choice.mean_step,
+        file_order_step=slideshow.choice.file_order_step,
+        render_seconds=time.monotonic() - begun,
+        digest=slideshow.digest,
+    )
+
+
+def read_digest(path: Path | UPath) -> str | None:
+    """The recipe digest stored in a video file; None where there is no such file, or none of ours."""
+    try:
+        with contextlib.ExitStack() as stack:
+            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            comment = stack.enter_context(av.open(source)).metadata.get("comment", "")
+    except (OSError, av.error.FFmpegError) as error:
+        log.debug("%s has no digest that can be read: %s", path, error)
+        return None
+    return comment.removeprefix(MARK) if comment.startswith(MARK) else None
+
+
+def choose_encoder(encoder: str, quality: str) -> tuple[str, dict[str, str]]:
+    """FFmpeg's name and the options of the encoder that will be used, after trying a hardware one.
+
+    Raises:
+        VideoError: There is no such encoder, or this FFmpeg has no libx264.
+    """
+    if encoder in _HARDWARE:
+        name, presets = _HARDWARE[encoder]
+        if (reason := _encoder_fails(name)) is None:
+            return name, presets[quality]
+        log.warning("encoder = %s does not work here (%s); x264 is used instead", encoder, reason)
+    elif encoder != "x264":
+        raise VideoError(f"encoder = {encoder!r}: must be one of x264, {', '.join(_HARDWARE)}")
+    if (reason := _encoder_fails("libx264")) is not None:
+        raise VideoError(
+            f"this FFmpeg cannot encode H.264 with libx264 ({reason}); install the wheel of PyAV"
+        )
+    return "libx264", QUALITIES[quality][0]
+
+
+@lru_cache(maxsize=8)
+def _encoder_fails(name: str) -> str | None:
+    """Why an encoder does not work, found by encoding one frame; None if it does.
+
+    Being listed proves nothing: the wheels list encoders of hardware that is not there.
+    """
+    try:
+        context = av.CodecContext.create(name, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width = context.height = 256
+        context.pix_fmt = "yuv420p"
+        context.time_base = Fraction(1, 25)
+        frame = av.VideoFrame.from_ndarray(np.full((384, 256), 128, np.uint8), format="yuv420p")
+        frame.pts = 0
+        context.encode(frame)
+        context.encode(None)
+    except (OSError, ValueError, av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def _upload(slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int) -> int:
+    """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
+    with tempfile.TemporaryDirectory(prefix="clustering_assets_") as scratch:
+        local = Path(scratch) / "video.mp4"
+        _encode_all(slideshow, local, codec, options, bit_rate)
+        with local.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        return local.stat().st_size
+
+
+def _encode_all(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int) -> None:
+    """Encode the slideshow, again from the beginning whenever a picture is lost on the way."""
+    while True:
+        try:
+            return _encode(slideshow, path, codec, options, bit_rate)
+        except PictureLost as lost:
+            slideshow.drop(lost)
+
+
+def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int) -> None:
+    """Draw, encode and interleave everything into one file."""
+    fps = slideshow.timeline.fps
+    name = f"cluster_{slideshow.cluster}" if slideshow.cluster >= 0 else "unclustered"
+    with (
+        task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
+        av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+    ):
+        file.metadata["title"] = slideshow.title
+        file.metadata["comment"] = MARK + slideshow.digest
+        video = _video_stream(file, slideshow, codec, options)
+        audio = _AudioWriter(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
+        keys = {0, *slideshow.timeline.cuts}
+        for index in range(slideshow.frame_count):
+            frame = av.VideoFrame.from_ndarray(slideshow.planes(index), format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            frame.colorspace, frame.color_range = BT709, LIMITED
+            if index in keys:
+                frame.pict_type = PictureType.I
+            file.mux(video.encode(frame))
+            if audio:
+                audio.write_until((index + 1) / fps)
+            progress.advance()
+        file.mux(video.encode(None))
+        if audio:
+            audio.finish()
+
+
+def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:
+    """The H.264 stream of a file, tagged BT.709 limited range."""
+    fps = slideshow.timeline.fps
+    stream = file.add_stream(codec, rate=fps)
+    stream.width, stream.height = slideshow.settings.size
+    stream.pix_fmt = "yuv420p"
+    stream.time_base = Fraction(1, fps)
+    context = stream.codec_context
+    context.time_base = Fraction(1, fps)
+    context.gop_size = KEY_SECONDS * fps
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.color_range = LIMITED
+    context.options = {**options, "forced-idr": "1"} if codec in ("libx264", "h264_nvenc") else dict(options)
+    if codec == "libx264":
+        context.options = {**context.options, "x264-params": "chromaloc=1"}
+        context.thread_count = (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+    return stream
+
+
+class _AudioWriter:
+    """Feeds a soundtrack into a file, in step with the pictures, whole AAC frames at a time."""
+
+    def __init__(self, file: Any, sound: Sound, bit_rate: int) -> None:
+        self._file = file
+        self._stream = file.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
+        self._stream.bit_rate = bit_rate
+        self._blocks: Iterator[NDArray[np.float32]] = iter(sound.blocks())
+        self._waiting = np.zeros((2, 0), np.float32)
+        self._written = 0
+
+    def write_until(self, seconds: float) -> None:
+        """Write what is heard before this time, to the next whole AAC frame."""
+        while self._written < seconds * SAMPLE_RATE and self._fill(AUDIO_FRAME):
+            self._write(AUDIO_FRAME)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        while self._fill(AUDIO_FRAME):
+            self._write(AUDIO_FRAME)
+        if self._waiting.shape[1]:
+            self._write(self._waiting.shape[1])
+        self._file.mux(self._stream.encode(None))
+
+    def _fill(self, count: int) -> bool:
+        """Wait for `count` samples; whether there are as many."""
+        while self._waiting.shape[1] < count:
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._waiting = np.concatenate([self._waiting, block], axis=1)
+        return True
+
+    def _write(self, count: int) -> None:
+        """Encode the first `count` samples that wait."""
+        piece = np.ascontiguousarray(self._waiting[:, :count])
+        self._waiting = self._waiting[:, count:]
+        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="stereo")
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts, frame.time_base = self._written, Fraction(1, SAMPLE_RATE)
+        self._written += count
+        self._file.mux(self._stream.encode(frame))

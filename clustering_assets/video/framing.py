@@ -1,0 +1,299 @@
+"""How a picture is put into the frame, and how the view moves over it: geometry without pixels.
+
+Every picture is laid on a canvas a little larger than the frame, once; a frame of the video is a view, a
+rectangle of the frame's shape on that canvas, whose place and size change in fractions of a pixel.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.video.saliency import anchor, best_start, kept
+
+MAX_MISMATCH = 1.35
+"""Up to this ratio of the shapes of picture and frame the picture fills the frame and loses its edges."""
+
+MIN_KEPT = 0.8
+"""Least saliency that filling the frame may keep; below it the picture is shown whole."""
+
+PANORAMA = 2.2
+"""From this aspect ratio on (or its inverse) the view travels along the picture."""
+
+MAX_ENLARGEMENT = 1.5
+"""Output pixels for each pixel of the picture, at most, where it fills the frame."""
+
+MAX_CARD_ENLARGEMENT = 2.0
+"""The same where it lies on its own blurred copy."""
+
+CARD = 0.92
+"""Part of the frame's width or height that a picture shown whole takes at most."""
+
+ZOOM_A_SECOND = 0.015
+MAX_ZOOM = 0.09
+PAN_A_SECOND = 0.045
+MAX_PAN = 0.28
+
+FINER = 1.12
+"""Canvas pixels for each output pixel where the view only travels; softness then does not come and go."""
+
+MOVES = ("in", "out", "left", "right")
+"""The ways a view moves; two slides in a row never move the same way."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A rectangle of the frame's shape on a canvas: left and top edge and width, in canvas pixels."""
+
+    left: float
+    top: float
+    width: float
+
+    def towards(self, other: "View", share: float) -> "View":
+        """The view `share` (0 to 1) of the way to another."""
+        return View(
+            self.left + (other.left - self.left) * share,
+            self.top + (other.top - self.top) * share,
+            self.width + (other.width - self.width) * share,
+        )
+
+    def zoomed(self, factor: float, aspect: float) -> "View":
+        """The view `factor` times nearer, about its own middle; `aspect` is width / height."""
+        width = self.width / factor
+        return View(self.left + (self.width - width) / 2, self.top + (self.width - width) / 2 / aspect, width)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Where a picture lies on its canvas and how the view moves.
+
+    Attributes:
+        kind: `cover` (fills the frame), `card` (whole, on a blurred copy of itself) or `pan` (panorama).
+        canvas: Width and height of the canvas, even.
+        place: Left, top, width and height of the whole picture on the canvas; it may reach beyond it.
+        start: The view when the slide begins to be seen.
+        end: The view when it is seen last.
+        kept: Share of the picture's saliency that is inside the view all the time, 0 to 1.
+    """
+
+    kind: str
+    canvas: tuple[int, int]
+    place: tuple[int, int, int, int]
+    start: View
+    end: View
+    kept: float
+
+    @property
+    def backed(self) -> bool:
+        """Whether some of the canvas is not covered by the picture."""
+        left, top, width, height = self.place
+        return left > 0 or top > 0 or left + width < self.canvas[0] or top + height < self.canvas[1]
+
+
+def likely_kind(source: tuple[int, int], frame: tuple[int, int]) -> str:
+    """`cover`, `card` or `pan`, from the sizes (width, height) of picture and frame alone."""
+    aspect = source[0] / source[1]
+    ratio = aspect / (frame[0] / frame[1])
+    mismatch = max(ratio, 1 / ratio)
+    if mismatch <= MAX_MISMATCH:
+        enlargement = max(frame[0] / source[0], frame[1] / source[1])
+        return "cover" if enlargement <= MAX_ENLARGEMENT else "card"
+    if max(aspect, 1 / aspect) >= PANORAMA and (aspect > 1) == (ratio > 1):
+        return "pan"
+    return "card"
+
+
+def needed_side(source: tuple[int, int], frame: tuple[int, int], seconds: float) -> int:
+    """Length of the shorter side, in pixels, that a picture must be decoded to for this frame."""
+    covering = max(frame[0] / source[0], frame[1] / source[1]) * max(1 + zoom(seconds), FINER)
+    return max(1, int(np.ceil(min(source) * min(covering, 1.0))))
+
+
+def zoom(seconds: float) -> float:
+    """How much nearer a view comes in this time: 0.05 is five per cent."""
+    return min(ZOOM_A_SECOND * seconds, MAX_ZOOM)
+
+
+def frame_picture(
+    source: tuple[int, int],
+    frame: tuple[int, int],
+    saliency_map: NDArray[np.float32],
+    *,
+    seconds: float,
+    move: str,
+    motion: bool = True,
+) -> Framing:
+    """The framing of one picture.
+
+    Args:
+        source: Width and height of the picture as stored on disk, upright.
+        frame: Width and height of the video.
+        saliency_map: Saliency of the picture, of sum 1.
+        seconds: How long it is seen, both transitions included.
+        move: One of `MOVES`.
+        motion: False: the view stands still.
+    """
+    kind = likely_kind(source, frame)
+    near = 1 + (zoom(seconds) if motion else 0.0)
+    if kind == "pan":
+        panned = _pan(source, frame, saliency_map, seconds if motion else 0.0, move)
+        if panned is not None:
+            return panned
+        kind = "card"
+    if kind == "cover":
+        covered = _cover(source, frame, saliency_map, near, move if motion else "still")
+        if covered.kept >= MIN_KEPT:
+            return covered
+    return _card(source, frame, near, move if motion else "still")
+
+
+def _cover(
+    source: tuple[int, int], frame: tuple[int, int], saliency_map: NDArray[np.float32], near: float, move: str
+) -> Framing:
+    """The picture fills the frame; what is cut off is where the least of it is."""
+    width, height = frame
+    scale = max(width / source[0], height / source[1]) * near
+    size = (
+        max(round(source[0] * scale), _even(width * near)),
+        max(round(source[1] * scale), _even(height * near)),
+    )
+    size = (_even(size[0]), _even(size[1]))
+    outer_width, outer_height = width * near, height * near
+    share_x, share_y = min(outer_width / size[0], 1.0), min(outer_height / size[1], 1.0)
+    outer = View(
+        min(best_start(saliency_map.sum(0), share_x) * size[0], size[0] - outer_width),
+        min(best_start(saliency_map.sum(1), share_y) * size[1], size[1] - outer_height),
+        outer_width,
+    )
+    point = anchor(saliency_map)
+    start, end = _moved(outer, frame, near, move, (point[0] * size[0], point[1] * size[1]), size)
+    return Framing(
+        "cover",
+        size,
+        (0, 0, *size),
+        start,
+        end,
+        min(_kept(saliency_map, view, size, frame) for view in (start, end)),
+    )
+
+
+def _moved(
+    outer: View,
+    frame: tuple[int, int],
+    near: float,
+    move: str,
+    point: tuple[float, float],
+    size: tuple[int, int],
+) -> tuple[View, View]:
+    """First and last view of a move inside `outer`; a zoom keeps `point` where it is on the screen."""
+    if move == "still":
+        return outer, outer
+    width, height = frame
+    if move in ("in", "out"):
+        x = min(max(point[0], outer.left), outer.left + outer.width)
+        y = min(max(point[1], outer.top), outer.top + outer.width * height / width)
+        inner = View(x - (x - outer.left) / near, y - (y - outer.top) / near, width)
+        return (outer, inner) if move == "in" else (inner, outer)
+    half = width * (1 + near) / 2
+    slack_x, slack_y = outer.width - half, (outer.width - half) * height / width
+    along_y = size[1] - outer.width * height / width > 0.04 * height
+    if along_y:
+        spare = size[1] - outer.top - outer.width * height / width
+        reach = min(0.35 * (near - 1) * height, 0.5 * outer.top, 0.5 * spare)
+        x = outer.left + slack_x / 2
+        ends = View(x, outer.top - reach, half), View(x, outer.top + slack_y + reach, half)
+    else:
+        spare = size[0] - outer.left - outer.width
+        reach = min(0.35 * (near - 1) * width, 0.5 * outer.left, 0.5 * spare)
+        y = outer.top + slack_y / 2
+        ends = View(outer.left - reach, y, half), View(outer.left + slack_x + reach, y, half)
+    return (ends[1], ends[0]) if move == "left" else ends
+
+
+def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: str) -> Framing:
+    """The whole picture in the middle of a canvas, for a blurred copy of itself to lie behind it."""
+    width, height = frame
+    near = 1 + min(near - 1, 0.05)
+    canvas = (_even(width * near), _even(height * near))
+    fit = min(CARD * width / source[0], CARD * height / source[1], MAX_CARD_ENLARGEMENT)
+    size = (max(1, round(source[0] * fit * near)), max(1, round(source[1] * fit * near)))
+    place = ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2, *size)
+    outer = View(0.0, 0.0, float(min(canvas[0], canvas[1] * width / height)))
+    inner = View((canvas[0] - width) / 2, (canvas[1] - height) / 2, float(width))
+    ends = {"still": (outer, outer), "in": (outer, inner), "out": (inner, outer)}
+    half = outer.zoomed((1 + near) / 2, width / height)
+    right, left = (View(half.left + side * half.left, half.top, half.width) for side in (0.6, -0.6))
+    ends["left"], ends["right"] = (right, left), (left, right)
+    return Framing("card", canvas, place, *ends[move], kept=1.0)
+
+
+def _pan(
+    source: tuple[int, int],
+    frame: tuple[int, int],
+    saliency_map: NDArray[np.float32],
+    seconds: float,
+    move: str,
+) -> Framing | None:
+    """The view travels along a panorama; None where that would enlarge the picture too much.
+
+    The picture fills the frame if most of it is then seen on the way; otherwise it becomes a band on a
+    blurred copy of itself, of which nine tenths are seen.
+    """
+    wide = source[0] * frame[1] > source[1] * frame[0]
+    long, short = (0, 1) if wide else (1, 0)
+    travel = 1 + min(PAN_A_SECOND * seconds, MAX_PAN)
+    ratio = source[long] / source[short] / (frame[long] / frame[short])
+    length = ratio if travel / ratio >= 0.65 or seconds <= 0 else travel / 0.9
+    length = min(length, ratio)
+    scale = length * frame[long] / source[long]
+    if scale > MAX_ENLARGEMENT:
+        return None
+    size = [0, 0]
+    size[long] = round(source[long] * scale * FINER)
+    size[short] = max(1, round(source[short] * scale * FINER))
+    canvas = [0, 0]
+    canvas[long] = _even(size[long])
+    canvas[short] = _even(frame[short] * FINER)
+    if size[short] >= canvas[short] - 1:
+        size[short] = canvas[short]
+    size[long] = canvas[long]
+    profile = saliency_map.sum(0) if wide else saliency_map.sum(1)
+    share = min(travel * frame[long] * FINER / canvas[long], 1.0)
+    first = min(best_start(profile, share) * canvas[long], canvas[long] * (1 - share))
+    last = max(first + share * canvas[long] - frame[long] * FINER, first)
+    width = frame[0] * FINER
+    across = (canvas[short] - frame[short] * FINER) / 2
+    ends = [View(at, across, width) if wide else View(across, at, width) for at in (first, last)]
+    if move in ("out", "left"):
+        ends.reverse()
+    place = [0, 0, size[0], size[1]]
+    place[short] = (canvas[short] - size[short]) // 2
+    low, high = first / canvas[long], (last + frame[long] * FINER) / canvas[long]
+    seen = kept(saliency_map, (low, 0, high, 1) if wide else (0, low, 1, high))
+    return Framing(
+        "pan",
+        (canvas[0], canvas[1]),
+        (place[0], place[1], place[2], place[3]),
+        ends[0],
+        ends[1],
+        seen,
+    )
+
+
+def _kept(
+    saliency_map: NDArray[np.float32], view: View, size: tuple[int, int], frame: tuple[int, int]
+) -> float:
+    """Share of the saliency of a picture of `size` canvas pixels inside a view."""
+    height = view.width * frame[1] / frame[0]
+    box = (
+        view.left / size[0],
+        view.top / size[1],
+        (view.left + view.width) / size[0],
+        (view.top + height) / size[1],
+    )
+    return kept(saliency_map, box)
+
+
+def _even(length: float) -> int:
+    """The even number of pixels nearest to a length, at least 2."""
+    return max(2, 2 * round(length / 2))

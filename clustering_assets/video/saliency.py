@@ -1,0 +1,81 @@
+"""Where the eye goes in a picture: the spectral residual, and how much of it a crop keeps."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = 64
+"""Side of the map; the residual is defined at this scale."""
+
+
+def saliency(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The saliency map (64, 64) of an RGB picture, not negative, of sum 1.
+
+    Spectral residual after Hou & Zhang, CVPR 2007 (doi 10.1109/CVPR.2007.383267), on the three channels of
+    CIE Lab; the weakest 80 % of the map are background and count as nothing. A slight pull to a little above
+    the middle, where people place their subjects, decides where the picture itself does not.
+    """
+    small = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2Lab), np.float32)
+    total = np.zeros((SIDE, SIDE), np.float32)
+    for channel in np.moveaxis(lab, 2, 0):
+        spread = float(channel.std())
+        if spread < 0.5:
+            continue
+        spectrum = np.fft.fft2(channel - channel.mean())
+        log_amplitude = np.log(np.abs(spectrum) + 1e-6).astype(np.float32)
+        residual = log_amplitude - cv2.blur(log_amplitude, (3, 3), borderType=cv2.BORDER_REFLECT)
+        back = np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))
+        found = (np.abs(back) ** 2).astype(np.float32)
+        total += spread * found / (found.sum() + 1e-12)
+    total = cv2.GaussianBlur(total, (0, 0), 2.5)
+    total = np.clip(total - np.quantile(total, 0.8), 0, None)
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
+    prior = np.exp(-(((columns - 0.5) / 0.35) ** 2) - ((rows - 0.42) / 0.35) ** 2)
+    weighted = (total * (0.25 + prior)).astype(np.float32)
+    if weighted.sum() <= 0:
+        weighted = prior.astype(np.float32)
+    return weighted / weighted.sum()
+
+
+def anchor(saliency_map: NDArray[np.float32]) -> tuple[float, float]:
+    """The point (x, y), each 0 to 1, in the middle of the strongest twentieth of the map."""
+    strongest = np.where(saliency_map >= np.quantile(saliency_map, 0.95), saliency_map, 0)
+    total = strongest.sum()
+    if total <= 0:
+        return 0.5, 0.5
+    places = (np.arange(SIDE) + 0.5) / SIDE
+    return float(strongest.sum(0) @ places / total), float(strongest.sum(1) @ places / total)
+
+
+def kept(saliency_map: NDArray[np.float32], box: tuple[float, float, float, float]) -> float:
+    """Share of the saliency inside `box` = (left, top, right, bottom), each 0 to 1 of the picture."""
+    left, top, right, bottom = box
+    across = _coverage(left, right)
+    down = _coverage(top, bottom)
+    return float(down @ saliency_map @ across / saliency_map.sum())
+
+
+def best_start(profile: NDArray[np.float32], length: float) -> float:
+    """Where a stretch of `length` (0 to 1) of a saliency profile shall begin to keep the most of it.
+
+    Among equally good places the one that has the profile's centre of mass nearest its middle wins.
+    """
+    starts = np.linspace(0, 1 - length, 65)
+    total = float(profile.sum())
+    if total <= 0 or length >= 1:
+        return max(0.0, (1 - length) / 2)
+    centre = float(profile @ (np.arange(len(profile)) + 0.5) / len(profile) / total)
+    worth = [
+        float(_coverage(start, start + length, len(profile)) @ profile) / total
+        - 0.1 * abs(start + length / 2 - centre)
+        for start in starts
+    ]
+    return float(starts[int(np.argmax(worth))])
+
+
+def _coverage(low: float, high: float, cells: int = SIDE) -> NDArray[np.float32]:
+    """Share of each of `cells` equal cells of 0..1 that lies between `low` and `high`."""
+    edges = np.arange(cells + 1) / cells
+    overlap = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
+    return np.clip(overlap * cells, 0, 1).astype(np.float32)

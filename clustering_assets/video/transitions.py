@@ -1,0 +1,125 @@
+"""The ways from one slide to the next, and which of them a video uses."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.video.canvas import Canvas
+from clustering_assets.video.colour import Planes, empty, split
+from clustering_assets.video.framing import View
+from clustering_assets.video.timeline import ease
+
+SOFTNESS = 0.35
+"""Width of the soft edge of a wipe, as a part of the frame's width."""
+
+NEARER = 1.12
+"""How much nearer a zoom-through comes."""
+
+Shot = tuple[Canvas, View]
+"""What is seen of a slide in one frame."""
+
+
+def choose_kinds(count: int, energy: float | None, rng: np.random.Generator) -> list[str]:
+    """The kinds of `count` transitions.
+
+    Most are plain crossfades: nine in ten with calm music, still six in ten with the most energetic. The
+    others never follow one another.
+
+    Args:
+        count: Number of transitions.
+        energy: Arousal of the music, 0 to 1; None without music.
+        rng: Random numbers of this video.
+    """
+    lively = 0.0 if energy is None else float(np.clip((energy - 0.3) / 0.5, 0, 1))
+    share = 0.1 + 0.3 * lively
+    others = ["wipe", "zoom", "push"] if lively > 0.5 else ["wipe", "zoom"]
+    kinds: list[str] = []
+    for _ in range(count):
+        special = rng.random() < 1.6 * share and bool(kinds) and kinds[-1] == "crossfade"
+        other = others[int(rng.integers(len(others)))]
+        kinds.append(other if special else "crossfade")
+    return kinds
+
+
+def tempo(energy: float | None) -> float:
+    """Factor on the length of transitions: up to a quarter longer with calm music, shorter with energetic."""
+    return 1.0 if energy is None else float(np.clip(1.25 - 0.5 * energy, 0.75, 1.25))
+
+
+def draw_transition(
+    kind: str, progress: float, first: Shot, second: Shot, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The I420 frame that leads from one shot to another, `progress` (0 to 1) of the way."""
+    return _KINDS[kind](ease(progress), first, second, size)
+
+
+def draw_shot(shot: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The I420 frame of a single shot."""
+    canvas, view = shot
+    frame, planes = empty(*size)
+    canvas.draw(view, planes, size[0])
+    return frame
+
+
+def _crossfade(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Both pictures, weighted."""
+    frame = draw_shot(first, size)
+    other = draw_shot(second, size)
+    cv2.addWeighted(frame, 1 - share, other, share, 0, dst=frame)
+    return frame
+
+
+def _zoom(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Through the first picture into the second, which arrives from a little too near."""
+    aspect = size[0] / size[1]
+    out = first[0], first[1].zoomed(1 + (NEARER - 1) * share * share, aspect)
+    into = second[0], second[1].zoomed(1 + (NEARER - 1) * (1 - share) ** 2, aspect)
+    return _crossfade(ease(share), out, into, size)
+
+
+def _wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A soft edge that travels from left to right."""
+    frame = draw_shot(first, size)
+    other = draw_shot(second, size)
+    edge = share * (1 + SOFTNESS)
+    for below, above in _pairs(split(frame), split(other)):
+        columns = (np.arange(below.shape[1], dtype=np.float32) + 0.5) / below.shape[1]
+        ramp = np.clip((edge - columns) / SOFTNESS, 0, 1)
+        weight = np.broadcast_to(ramp * ramp * (3 - 2 * ramp), below.shape)
+        mixed = below + (above.astype(np.float32) - below) * weight
+        np.rint(mixed, out=below, casting="unsafe")
+    return frame
+
+
+def _push(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The second picture pushes the first out to the left."""
+    width = size[0]
+    frame, planes = empty(*size)
+    shift = share * width
+    edge = 2 * round((width - shift) / 2)
+    if edge > 0:
+        first[0].draw(first[1], _columns(planes, 0, edge), width, offset=shift)
+    if edge < width:
+        second[0].draw(second[1], _columns(planes, edge, width), width, offset=edge - (width - shift))
+    return frame
+
+
+def _columns(planes: Planes, start: int, stop: int) -> Planes:
+    """Some columns of a frame, from even to even."""
+    half = slice(start // 2, stop // 2)
+    return Planes(planes.y[:, start:stop], planes.u[:, half], planes.v[:, half])
+
+
+def _pairs(first: Planes, second: Planes) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The planes of two frames side by side."""
+    return [(first.y, second.y), (first.u, second.u), (first.v, second.v)]
+
+
+_KINDS: dict[str, Callable[[float, Shot, Shot, tuple[int, int]], NDArray[np.uint8]]] = {
+    "crossfade": _crossfade,
+    "zoom": _zoom,
+    "wipe": _wipe,
+    "push": _push,
+}

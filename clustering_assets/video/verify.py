@@ -1,0 +1,281 @@
+"""The output contract: what a finished video file must be, checked by decoding it."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.video.colour import BLACK, split
+from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, SAMPLE_RATE, read_digest
+from clustering_assets.video.slideshow import PictureLost, Slideshow
+
+MIN_PSNR = {"preview": 30.0, "standard": 35.0, "high": 36.0}
+"""Least PSNR of the luma of a slide against the renderer's own frame, in dB."""
+
+SAMPLED_SLIDES = 12
+"""Most slides whose frames are compared; each costs the decoding of a picture."""
+
+LOUDNESS_TOLERANCE = 0.7
+"""Largest difference in LU between the soundtrack as planned and as decoded from the file."""
+
+PEAK_CEILING = -1.0
+"""Highest true peak of the decoded sound, in dBTP: AAC may overshoot the planned -1.5 a little."""
+
+STRETCH_SECONDS = 1.0
+"""How long a black or motionless stretch may last that the plan does not have."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the contract.
+
+    Attributes:
+        name: What was checked.
+        passed: Whether it holds.
+        value: What the file has.
+        expected: What it shall have.
+    """
+
+    name: str
+    passed: bool
+    value: str
+    expected: str
+
+
+@dataclass
+class _Seen:
+    """What went by while the pictures of a file were decoded."""
+
+    frames: int = 0
+    key_frames: list[int] = field(default_factory=list)
+    last: float = 0.0
+    errors: dict[int, float] = field(default_factory=dict)
+    black: list[tuple[int, int]] = field(default_factory=list)
+    frozen: list[tuple[int, int]] = field(default_factory=list)
+
+
+def verify(path: Path, slideshow: Slideshow) -> list[Check]:
+    """Decode a finished file and compare it with the slideshow that it was written from.
+
+    Args:
+        path: The file, on a local disk.
+        slideshow: What was written to it.
+
+    Returns:
+        One `Check` for each line of the contract; a file that cannot be opened or decoded has a single
+        failed one, `readable`, that says why.
+    """
+    try:
+        with av.open(str(path)) as file:
+            checks = [*_stream_checks(file, slideshow)]
+            if not file.streams.video:
+                return checks
+            seen = _watch(file, slideshow)
+        checks += _picture_checks(seen, slideshow)
+        with av.open(str(path)) as file:
+            if file.streams.audio:
+                checks += _sound_checks(file, seen, slideshow)
+    except (OSError, av.error.FFmpegError) as error:
+        return [Check("readable", False, str(error), "a file that decodes from beginning to end")]
+    finally:
+        slideshow.close()
+    boxes = list(top_level_boxes(path))
+    checks.append(
+        Check(
+            "index_first",
+            "moov" in boxes and "mdat" in boxes and boxes.index("moov") < boxes.index("mdat"),
+            " ".join(boxes),
+            "moov before mdat",
+        )
+    )
+    digest = read_digest(path)
+    checks.append(Check("recipe_digest", digest == slideshow.digest, str(digest), slideshow.digest))
+    return checks
+
+
+def top_level_boxes(path: Path) -> Iterator[str]:
+    """The names of the outermost boxes of an MP4 file, in order (ISO/IEC 14496-12, section 4.2)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        place = 0
+        while place + 8 <= size:
+            file.seek(place)
+            length, name = struct.unpack(">I4s", file.read(8))
+            if length == 1:
+                (length,) = struct.unpack(">Q", file.read(8))
+            yield name.decode("latin-1")
+            if length < 8:
+                return
+            place += length
+
+
+def _stream_checks(file: Any, slideshow: Slideshow) -> Iterator[Check]:
+    """What the headers say."""
+    wanted = f"1 video, {int(slideshow.soundtrack is not None)} audio"
+    found = f"{len(file.streams.video)} video, {len(file.streams.audio)} audio"
+    yield Check("streams", found == wanted, found, wanted)
+    if not file.streams.video:
+        return
+    stream = file.streams.video[0]
+    context = stream.codec_context
+    width, height = slideshow.settings.size
+    shape = f"{context.name} {context.pix_fmt} {context.width}x{context.height}"
+    yield Check(
+        "picture_format", shape == f"h264 yuv420p {width}x{height}", shape, f"h264 yuv420p {width}x{height}"
+    )
+    tags = (context.colorspace, context.color_primaries, context.color_trc, context.color_range)
+    yield Check(
+        "colour_tags",
+        tuple(map(int, tags)) == (BT709, BT709, BT709, LIMITED),
+        "matrix {} primaries {} transfer {} range {}".format(*map(int, tags)),
+        f"matrix {BT709} primaries {BT709} transfer {BT709} range {LIMITED}",
+    )
+    rate = stream.average_rate
+    yield Check("frame_rate", rate == slideshow.timeline.fps, str(rate), str(slideshow.timeline.fps))
+    yield Check("start", not stream.start_time, f"{stream.start_time or 0}", "0")
+    for audio in file.streams.audio:
+        sound = audio.codec_context
+        shape = f"{sound.name} {sound.sample_rate} Hz {sound.layout.name}"
+        yield Check(
+            "sound_format", shape == f"aac {SAMPLE_RATE} Hz stereo", shape, f"aac {SAMPLE_RATE} Hz stereo"
+        )
+
+
+def _watch(file: Any, slideshow: Slideshow) -> _Seen:
+    """Decode every picture; compare some with the renderer's, note black and motionless stretches."""
+    stream = file.streams.video[0]
+    stream.thread_type = "AUTO"
+    seen = _Seen()
+    sampled = _sampled(slideshow)
+    before: NDArray[np.uint8] | None = None
+    black_from = frozen_from = 0
+    for index, frame in enumerate(file.decode(stream)):
+        plane = frame.planes[0]
+        luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+        if frame.key_frame:
+            seen.key_frames.append(index)
+        if index in sampled:
+            try:
+                seen.errors[index] = _psnr(luma, split(slideshow.planes(index)).y)
+            except PictureLost:  # gone since the video was written, which says nothing about the video
+                sampled.discard(index)
+        small = luma[::8, ::8].copy()
+        if np.quantile(small, 0.99) > BLACK + 8:
+            _note(seen.black, black_from, index, slideshow)
+            black_from = index + 1
+        if before is None or small.shape != before.shape or np.any(small != before):
+            _note(seen.frozen, frozen_from, index, slideshow)
+            frozen_from = index
+        before = small
+        seen.frames = index + 1
+        seen.last = float(frame.time or 0)
+    _note(seen.black, black_from, seen.frames, slideshow)
+    _note(seen.frozen, frozen_from, seen.frames, slideshow)
+    return seen
+
+
+def _note(stretches: list[tuple[int, int]], start: int, stop: int, slideshow: Slideshow) -> None:
+    """Keep a stretch of frames that is long enough to matter."""
+    if stop - start > STRETCH_SECONDS * slideshow.timeline.fps:
+        stretches.append((start, stop))
+
+
+def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
+    """What the decoded pictures say."""
+    timeline = slideshow.timeline
+    yield Check("frames", seen.frames == timeline.frames, str(seen.frames), str(timeline.frames))
+    gaps = np.diff([*seen.key_frames, seen.frames]) if seen.key_frames else np.array([seen.frames])
+    yield Check(
+        "key_frames",
+        bool(seen.key_frames[:1] == [0] and gaps.max() <= KEY_SECONDS * timeline.fps),
+        f"at most {gaps.max()} frames apart",
+        f"at most {KEY_SECONDS * timeline.fps} frames apart",
+    )
+    least = MIN_PSNR[slideshow.settings.quality]
+    worst = min(seen.errors.values(), default=float("inf"))
+    yield Check(
+        "slides",
+        worst >= least,
+        f"PSNR at least {worst:.1f} dB in {len(seen.errors)} slides",
+        f"at least {least:g} dB",
+    )
+    black = [stretch for stretch in seen.black if not _planned_black(slideshow, stretch)]
+    yield Check("no_black_stretch", not black, _describe(black, timeline.fps), "none that is not planned")
+    frozen = [stretch for stretch in seen.frozen if not _planned_still(slideshow, stretch)]
+    yield Check("no_frozen_stretch", not frozen, _describe(frozen, timeline.fps), "none that is not planned")
+
+
+def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
+    """What the decoded sound says."""
+    from clustering_assets.music.loudness import LoudnessMeter
+
+    meter = LoudnessMeter()
+    for frame in file.decode(file.streams.audio[0]):
+        meter.add(np.asarray(frame.to_ndarray(), np.float32).reshape(2, -1))
+    # The decoder hands out whole frames; the container's own length of the track leaves the padding out.
+    stream = file.streams.audio[0]
+    heard = float(stream.duration * stream.time_base) if stream.duration else meter.samples / SAMPLE_RATE
+    shown = seen.frames / slideshow.timeline.fps
+    yield Check(
+        "same_length",
+        abs(heard - shown) <= AUDIO_FRAME / SAMPLE_RATE + 1e-6,
+        f"sound {heard:.3f} s, pictures {shown:.3f} s",
+        f"within {1000 * AUDIO_FRAME / SAMPLE_RATE:.1f} ms",
+    )
+    sound = slideshow.soundtrack
+    if sound is None:
+        return
+    wanted, measured = sound.loudness, meter.integrated
+    if np.isfinite(wanted) and np.isfinite(measured):
+        fits = abs(measured - wanted) <= LOUDNESS_TOLERANCE
+    else:
+        fits = np.isfinite(wanted) == np.isfinite(measured)
+    yield Check(
+        "loudness", bool(fits), f"{measured:.1f} LUFS", f"{wanted:.1f} LUFS within {LOUDNESS_TOLERANCE} LU"
+    )
+    peak = meter.true_peak
+    yield Check("true_peak", peak <= PEAK_CEILING, f"{peak:.1f} dBTP", f"at most {PEAK_CEILING:g} dBTP")
+
+
+def _sampled(slideshow: Slideshow) -> set[int]:
+    """The frames that are compared: the middles of some slides, evenly spread."""
+    slides = slideshow.timeline.slides
+    picked = np.unique(np.linspace(0, len(slides) - 1, min(SAMPLED_SLIDES, len(slides))).round().astype(int))
+    return {slides[index].middle for index in picked}
+
+
+def _psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio of two luma planes in dB; inf where they are equal, 0 where sizes differ."""
+    if first.shape != second.shape:
+        return 0.0
+    error = float(np.mean(np.square(first.astype(np.float32) - second)))
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def _planned_black(slideshow: Slideshow, stretch: tuple[int, int]) -> bool:
+    """Whether the plan is black there too."""
+    try:
+        luma = split(slideshow.planes((stretch[0] + stretch[1]) // 2)).y
+    except (PictureLost, IndexError):
+        return False
+    return bool(np.quantile(luma[::8, ::8], 0.99) <= BLACK + 10)
+
+
+def _planned_still(slideshow: Slideshow, stretch: tuple[int, int]) -> bool:
+    """Whether next to nothing moves there in the plan either (no motion, or a picture of one colour)."""
+    try:
+        first, last = (split(slideshow.planes(index)).y for index in (stretch[0], stretch[1] - 1))
+    except (PictureLost, IndexError):
+        return False
+    return float(np.mean(np.abs(first.astype(np.float32) - last))) < 0.5
+
+
+def _describe(stretches: list[tuple[int, int]], fps: int) -> str:
+    """Stretches of frames in seconds."""
+    return ", ".join(f"{start / fps:.1f} to {stop / fps:.1f} s" for start, stop in stretches) or "none"

@@ -1,0 +1,181 @@
+"""Writing a slideshow, and checking what was written."""
+
+import dataclasses
+import logging
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from upath import UPath
+
+from clustering_assets.video.encode import choose_encoder, read_digest, write_video
+from clustering_assets.video.plan import VideoError
+from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.verify import top_level_boxes, verify
+
+
+class Hum:
+    """A soundtrack: a quiet chord of exactly the wanted length."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.samples = round(seconds * 48000)
+        self.track_start = 0.0
+        times = np.arange(self.samples) / 48000
+        chord = sum(np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
+        self._sound = np.stack([0.08 * chord, 0.08 * chord]).astype(np.float32)
+        from clustering_assets.music.loudness import LoudnessMeter
+
+        meter = LoudnessMeter()
+        meter.add(self._sound)
+        self.loudness, self.true_peak = meter.integrated, meter.true_peak
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.samples, 7001):
+            yield self._sound[:, start : start + 7001]
+
+    def beat_times(self, seconds: float) -> np.ndarray:
+        return np.arange(0, seconds, 0.5)
+
+
+def failed(path: Path, slideshow: Slideshow) -> list[str]:
+    return [f"{check.name}: {check.value}" for check in verify(path, slideshow) if not check.passed]
+
+
+def test_a_written_video_keeps_the_whole_contract(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300), (300, 400), (900, 300)))
+    facts = write_video(slideshow, tmp_path / "video.mp4")
+    assert failed(tmp_path / "video.mp4", slideshow) == []
+    assert facts.frames == 30
+    assert facts.seconds == 3.0
+    assert facts.bytes == (tmp_path / "video.mp4").stat().st_size
+
+
+def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
+    slideshow.soundtrack = Hum(slideshow.timeline.seconds)
+    write_video(slideshow, tmp_path / "video.mp4")
+    checks = {check.name: check for check in verify(tmp_path / "video.mp4", slideshow)}
+    assert checks["same_length"].passed, checks["same_length"]
+    assert checks["loudness"].passed, checks["loudness"]
+    assert checks["sound_format"].passed, checks["sound_format"]
+    assert failed(tmp_path / "video.mp4", slideshow) == []
+
+
+def test_solid_colours_come_back_as_they_were(tmp_path, small):
+    import pandas as pd
+    from PIL import Image
+
+    from clustering_assets.video.slideshow import make_slideshow
+
+    colours = [(220, 30, 30), (30, 200, 40), (40, 50, 210)]
+    for number, colour in enumerate(colours):
+        Image.new("RGB", (384, 216), colour).save(tmp_path / f"{number}.png")
+    images = pd.DataFrame(
+        {"path": [f"{n}.png" for n in range(3)], "content_hash": list("abc"), "duplicate_of": ""}
+    )
+    slideshow = make_slideshow(
+        images, tmp_path, vectors=None, track=None, track_path=None, title="", cluster=0, settings=small
+    )
+    write_video(slideshow, tmp_path / "video.mp4")
+    with av.open(str(tmp_path / "video.mp4")) as file:
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    for slide, colour in zip(slideshow.timeline.slides, colours, strict=True):
+        assert np.abs(frames[slide.middle].astype(int) - colour).max() <= 6
+
+
+def test_the_index_stands_before_the_data(pictures, show, tmp_path):
+    write_video(show(pictures((200, 100))), tmp_path / "video.mp4")
+    boxes = list(top_level_boxes(tmp_path / "video.mp4"))
+    assert boxes.index("moov") < boxes.index("mdat")
+
+
+def test_the_digest_is_read_back_from_the_file(pictures, show, tmp_path):
+    slideshow = show(pictures((200, 100)))
+    write_video(slideshow, tmp_path / "video.mp4")
+    assert read_digest(tmp_path / "video.mp4") == slideshow.digest
+    assert read_digest(UPath(tmp_path / "video.mp4")) == slideshow.digest
+
+
+def test_there_is_no_digest_in_other_files(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    assert read_digest(tmp_path / "text.mp4") is None
+    assert read_digest(tmp_path / "missing.mp4") is None
+
+
+def test_a_damaged_file_fails_the_contract(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300), (300, 400)))
+    path = tmp_path / "video.mp4"
+    write_video(slideshow, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert failed(path, slideshow)
+
+
+def test_a_video_of_other_pictures_fails_the_contract(pictures, show, tmp_path):
+    images = pictures((400, 300), (300, 400), (300, 200))
+    write_video(show(images), tmp_path / "video.mp4")
+    names = [line.split(":")[0] for line in failed(tmp_path / "video.mp4", show(images.iloc[:2]))]
+    assert {"frames", "recipe_digest"} <= set(names)
+
+
+def test_a_picture_that_vanishes_while_rendering_is_left_out(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
+    (tmp_path / "images" / "01.png").unlink()
+    facts = write_video(slideshow, tmp_path / "video.mp4")
+    assert [failure[0] for failure in slideshow.failures] == ["01.png"]
+    assert facts.slides == 2
+    assert failed(tmp_path / "video.mp4", slideshow) == []
+
+
+def test_when_every_picture_vanishes_there_is_an_error_and_no_file(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300)))
+    (tmp_path / "images" / "00.png").unlink()
+    with pytest.raises(VideoError, match="no usable picture"):
+        write_video(slideshow, tmp_path / "out" / "video.mp4")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_named(pictures, show, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(VideoError, match="could not be written"):
+        write_video(show(pictures((200, 100))), tmp_path / "file" / "video.mp4")
+
+
+def test_a_full_disk_leaves_no_part_behind(pictures, show, tmp_path, small):
+    slideshow = show(pictures((400, 300), (300, 400)), dataclasses.replace(small, width=640, height=360))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(VideoError, match=r"video\.mp4: could not be written"):
+            write_video(slideshow, tmp_path / "out" / "video.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_hardware_encoder_that_does_not_work_gives_way_with_a_warning(caplog):
+    with caplog.at_level(logging.WARNING, "clustering_assets.video"):
+        name, _ = choose_encoder("vaapi", "standard")
+    if name == "libx264":
+        assert "vaapi does not work here" in caplog.text
+    else:
+        assert name == "h264_vaapi"
+
+
+def test_an_unknown_encoder_is_refused_with_the_names_of_all():
+    with pytest.raises(VideoError, match="x264, nvenc"):
+        choose_encoder("divx", "standard")
+
+
+def test_the_same_slideshow_is_written_the_same_twice(pictures, show, tmp_path):
+    images = pictures((400, 300), (300, 400))
+    write_video(show(images), tmp_path / "a.mp4")
+    write_video(show(images.iloc[::-1]), tmp_path / "b.mp4")
+    frames = []
+    for name in ("a.mp4", "b.mp4"):
+        with av.open(str(tmp_path / name)) as file:
+            frames.append([frame.to_ndarray() for frame in file.decode(video=0)])
+    assert all(np.array_equal(one, other) for one, other in zip(*frames, strict=True))
