@@ -1,0 +1,446 @@
+"""Matching: which track goes with which cluster, and why.
+
+Pictures and tracks lie in one plane of valence and arousal (`clustering_assets.music.emotion`). The cost of a track
+for a cluster is the squared distance there, plus what looping and repeating cost; the tracks are assigned so that
+the sum of all costs is least.
+"""
+
+import hashlib
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.identity import partition_key
+from clustering_assets.music.analysis import usable_tracks
+from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES, Cue, image_emotion, music_emotion
+from clustering_assets.music.moods import Mood, mood_at
+from clustering_assets.music.pins import pin_for
+
+log = logging.getLogger("clustering_assets.music")
+
+FEATURES = ("brightness", "colourfulness", "contrast", "saturation", "chroma", "warmth")
+"""What is measured of the pictures of a cluster; the median of each counts."""
+
+AROUSAL_WEIGHT, VALENCE_WEIGHT = 2 / 3, 1 / 3
+"""Arousal is trusted twice as much as valence: sound predicts it twice as well (Yang et al. 2008: R^2 of .58
+against .28)."""
+
+NEAR = 0.05
+"""Distance below which two tracks count as equal for the words in their names: under half of the standard error of
+such estimates, so a name never overrules a difference that can be heard."""
+
+REPEAT = 0.08
+"""Cost of each earlier use of a track, once there are more clusters than tracks."""
+
+LOOPING = 0.015
+"""Cost of a track that must be looped, times the square of the octaves of its length that are missing."""
+
+USUAL_SECONDS = 100.0
+"""Length of a video where nothing better is known."""
+
+
+def cluster_features(assignments: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
+    """What the pictures of each cluster look like.
+
+    Args:
+        assignments: The `cluster_assignments` table; `path` and `cluster` are needed, `cluster_name` is used.
+        manifest: The `image_manifest` table with the features of each picture.
+
+    Returns:
+        One row per cluster, sorted by id, unclustered (-1) last: `cluster`, `key`, `name`, `size`, the median of each
+        of `FEATURES`, `valence`, `arousal` and `mood`.
+    """
+    features = [name for name in FEATURES if name in manifest]
+    joined = assignments[[name for name in ("path", "cluster", "cluster_name") if name in assignments]].merge(
+        manifest[["path", *features]].drop_duplicates("path"), on="path", how="left"
+    )
+    rows = []
+    ids = sorted(joined["cluster"].unique(), key=lambda cluster: (cluster < 0, cluster))
+    for cluster in ids:
+        members = joined[joined["cluster"] == cluster]
+        medians = {name: float(members[name].median()) if name in members else math.nan for name in FEATURES}
+        names = members["cluster_name"].dropna() if "cluster_name" in members else pd.Series(dtype=str)
+        valence, arousal, mood = image_mood(medians)
+        rows.append(
+            {
+                "cluster": int(cluster),
+                "key": partition_key(int(cluster)),
+                "name": str(names.iloc[0]) if len(names) else partition_key(int(cluster)),
+                "size": len(members),
+                **medians,
+                "valence": valence,
+                "arousal": arousal,
+                "mood": mood,
+            }
+        )
+    return pd.DataFrame(
+        rows, columns=["cluster", "key", "name", "size", *FEATURES, "valence", "arousal", "mood"]
+    )
+
+
+def image_mood(features: Mapping[str, float]) -> tuple[float, float, Mood]:
+    """Valence (0 to 1), arousal (0 to 1) and mood of pictures with these features (see `image_emotion`)."""
+    emotion = image_emotion(features)
+    return emotion.valence, emotion.arousal, emotion.mood
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How one track fits one cluster: distance in the plane, the cost that is minimised, and how often it loops."""
+
+    distance: float
+    cost: float
+    loops: float
+    name_counts: int  # 1: its name speaks of the cluster's mood, -1: of other moods only, 0: of none
+
+
+def choose_music(
+    clusters: pd.DataFrame,
+    tracks: pd.DataFrame,
+    *,
+    pins: Mapping[str, str] | None = None,
+    seconds: Mapping[int, float] | float = USUAL_SECONDS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Choose a track for every cluster.
+
+    Pins come first. The other clusters get different tracks as long as there are enough, by the assignment of least
+    total cost; the result depends on nothing but the arguments, and not on the order of their rows.
+
+    Args:
+        clusters: From `cluster_features`.
+        tracks: The `music_tracks` table.
+        pins: Tracks chosen by the user, from `read_pins`.
+        seconds: Expected length of the videos, for all or by cluster id.
+        seed: Decides between tracks that are equal in everything.
+
+    Returns:
+        The rows of `clusters` with `track` (path in the music folder, '' if there is none), `track_hash`,
+        `track_title`, `track_mood`, `track_valence`, `track_arousal`, `distance`, `second`, `second_distance`, `third`,
+        `third_distance`, `pinned` and `why` (one sentence).
+    """
+    usable = usable_tracks(tracks)
+    places = [_lengths(seconds, int(cluster)) for cluster in clusters["cluster"]]
+    moods: list[Mood] = [mood_at(row["valence"], row["arousal"]) for row in clusters.to_dict("records")]
+    fits = [
+        [_fit(cluster, track, mood, length, seed) for track in usable.to_dict("records")]
+        for cluster, mood, length in zip(clusters.to_dict("records"), moods, places, strict=True)
+    ]
+    pinned, lost = _pinned(clusters, moods, usable, pins or {})
+    chosen = _assigned(fits, pinned, len(usable))
+    rows = []
+    for index, cluster in enumerate(clusters.to_dict("records")):
+        choice = _Choice(
+            cluster={**cluster, "mood": moods[index]},
+            fits=fits[index],
+            track=chosen.get(index),
+            pinned=index in pinned,
+            lost_pin=lost.get(index, ""),
+            elsewhere={track for other, track in chosen.items() if other != index},
+        )
+        rows.append(_row(choice, usable))
+    columns = [*clusters.columns, *(name for name in _CHOICE_COLUMNS if name not in clusters)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+_CHOICE_COLUMNS = (
+    "mood", "track", "track_hash", "track_title", "track_mood", "track_valence", "track_arousal", "distance",
+    "second", "second_distance", "third", "third_distance", "pinned", "why",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Everything that the row of one cluster says."""
+
+    cluster: Mapping[Any, Any]
+    fits: list[_Fit]
+    track: int | None
+    pinned: bool
+    lost_pin: str
+    elsewhere: set[int]
+
+
+def _lengths(seconds: Mapping[int, float] | float, cluster: int) -> float:
+    return float(seconds.get(cluster, USUAL_SECONDS)) if isinstance(seconds, Mapping) else float(seconds)
+
+
+def distance(cluster: Mapping[Any, Any], track: Mapping[Any, Any]) -> float:
+    """Distance of two places with `valence` and `arousal`, weighted; 0 to 1."""
+    return math.sqrt(
+        AROUSAL_WEIGHT * (cluster["arousal"] - track["arousal"]) ** 2
+        + VALENCE_WEIGHT * (cluster["valence"] - track["valence"]) ** 2
+    )
+
+
+def _fit(cluster: Mapping[Any, Any], track: Mapping[Any, Any], mood: Mood, seconds: float, seed: int) -> _Fit:
+    away = distance(cluster, track)
+    spoken = str(track["tags"]).split()
+    name_counts = 0 if not spoken else 1 if mood in spoken else -1
+    loops = seconds / max(float(track["end"]) - float(track["start"]), 0.5)
+    missing = max(math.log2(loops) - 0.5, 0.0)
+    felt = max(away - NEAR / 2 * name_counts, 0.0)
+    cost = felt**2 + LOOPING * missing**2 + 1e-7 * _dice(seed, cluster["key"], track["content_hash"])
+    return _Fit(away, cost, loops, name_counts)
+
+
+def _dice(seed: int, *parts: str) -> float:
+    """A number from 0 to 1 that depends on nothing but the arguments."""
+    digest = hashlib.sha256("\0".join([str(seed), *parts]).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _pinned(
+    clusters: pd.DataFrame, moods: Sequence[Mood], usable: pd.DataFrame, pins: Mapping[str, str]
+) -> tuple[dict[int, int], dict[int, str]]:
+    """Pinned tracks by position of the cluster, and pins whose track is not there."""
+    found: dict[int, int] = {}
+    lost: dict[int, str] = {}
+    for index, (key, mood) in enumerate(zip(clusters["key"], moods, strict=True)):
+        wanted = pin_for(pins, str(key), mood)
+        if not wanted:
+            continue
+        track = _track_named(wanted, usable)
+        if track is None:
+            log.warning(
+                "The track %r pinned for %s is not among the usable tracks: another is chosen", wanted, key
+            )
+            lost[index] = wanted
+        else:
+            found[index] = track
+    return found, lost
+
+
+def _track_named(wanted: str, usable: pd.DataFrame) -> int | None:
+    """Position of a track by path, file name, or file name without its ending, whatever the case."""
+    plain = PurePosixPath(wanted.replace("\\", "/")).as_posix().casefold()
+    paths = [PurePosixPath(path) for path in usable["path"]]
+    for form in (lambda path: path.as_posix(), lambda path: path.name, lambda path: path.stem):
+        for index, path in enumerate(paths):
+            if form(path).casefold() == plain:
+                return index
+    return None
+
+
+def _assigned(fits: list[list[_Fit]], pinned: Mapping[int, int], count: int) -> dict[int, int]:
+    """Track of each cluster, by position; empty if there are no tracks."""
+    from scipy.optimize import linear_sum_assignment
+
+    chosen = dict(pinned)
+    free = [index for index in range(len(fits)) if index not in chosen]
+    if not free or not count:
+        return chosen
+    base = np.array([[fit.cost for fit in fits[index]] for index in free])
+    uses = np.bincount(list(pinned.values()), minlength=count) if pinned else np.zeros(count, dtype=int)
+    # a used track may be used again only when there is no unused one left for everybody
+    rounds = max(1, math.ceil((len(free) + int((uses > 0).sum())) / count))
+    costs = np.concatenate([_round_costs(base, uses, more, rounds) for more in range(rounds)], axis=1)
+    for row, column in zip(*linear_sum_assignment(costs), strict=True):
+        chosen[free[int(row)]] = int(column) % count
+    return chosen
+
+
+def _round_costs(
+    base: NDArray[np.float64], uses: NDArray[np.intp], more: int, rounds: int
+) -> NDArray[np.float64]:
+    """Costs of using each track for the `more`-th time beside its pins; a price that forbids it in the first round."""
+    before = uses + more
+    forbidden = 1e3 * (before > 0) if rounds == 1 else 0.0
+    return base + REPEAT * before + forbidden
+
+
+def _row(choice: _Choice, usable: pd.DataFrame) -> dict[str, Any]:
+    """The row of one cluster."""
+    row: dict[str, Any] = dict(choice.cluster)
+    empty = {"track": "", "track_hash": "", "track_title": "", "track_mood": "", "second": "", "third": ""}
+    row |= empty | {"track_valence": math.nan, "track_arousal": math.nan, "distance": math.nan}
+    row |= {"second_distance": math.nan, "third_distance": math.nan, "pinned": choice.pinned}
+    if choice.track is None:
+        return row | {"why": "There is no usable track in the music folder, so the video has no sound."}
+    track = usable.iloc[choice.track]
+    row |= {
+        "track": track["path"],
+        "track_hash": track["content_hash"],
+        "track_title": track["title"],
+        "track_mood": track["mood"],
+        "track_valence": float(track["valence"]),
+        "track_arousal": float(track["arousal"]),
+        "distance": choice.fits[choice.track].distance,
+    }
+    for name, other in zip(("second", "third"), _others(choice), strict=False):
+        row[name] = usable["path"].iloc[other]
+        row[f"{name}_distance"] = choice.fits[other].distance
+    return row | {"why": why(choice, usable)}
+
+
+def _others(choice: _Choice) -> list[int]:
+    """The other tracks, nearest first."""
+    order = sorted(range(len(choice.fits)), key=lambda index: (choice.fits[index].distance, index))
+    return [index for index in order if index != choice.track]
+
+
+# --- the sentence -------------------------------------------------------------------------------------------
+
+
+def why(choice: _Choice, usable: pd.DataFrame) -> str:
+    """One sentence that explains the choice for a person, with its numbers."""
+    assert choice.track is not None
+    track = usable.iloc[choice.track]
+    name = f"“{track['title']}”"
+    looks = f"{_pictures(choice.cluster)}, which reads as {choice.cluster['mood']}"
+    sound = f"{_with_article(str(track['mood']))} track ({_music(track)})"
+    if choice.pinned:
+        return f"{name}, {sound}, is pinned for this cluster; its pictures are {looks}."
+    lost = f"; the pinned “{choice.lost_pin}” is not among the usable tracks" if choice.lost_pin else ""
+    return f"The pictures are {looks}, and {name} is {sound}, {_rank(choice, len(usable))}{lost}."
+
+
+def _pictures(cluster: Mapping[Any, Any]) -> str:
+    """How pictures look, in words and numbers."""
+    light = _graded(
+        IMAGE_CUES["brightness"].score(cluster["brightness"]), ("dark", "of medium brightness", "bright")
+    )
+    colour = _graded(_colour_score(cluster), ("muted in colour", "moderately colourful", "colourful"))
+    edge = _graded(IMAGE_CUES["contrast"].score(cluster["contrast"]), ("low", "medium", "high"))
+    return (
+        f"{light} (L* {cluster['brightness']:.0f}), {colour} (chroma {cluster['chroma']:.0f}) and of {edge} contrast "
+        f"({cluster['contrast']:.2f})"
+    )
+
+
+def _colour_score(cluster: Mapping[Any, Any]) -> float:
+    chroma, spread = IMAGE_CUES["chroma"], IMAGE_CUES["colourfulness"]
+    return (chroma.score(cluster["chroma"]) + spread.score(cluster["colourfulness"])) / 2
+
+
+def _music(track: Mapping[Any, Any] | pd.Series) -> str:
+    """How a track sounds, in words and numbers."""
+    tempo = float(track["tempo"])
+    if math.isfinite(tempo):
+        pace = _graded(MUSIC_CUES["tempo"].score(tempo), ("slow", "medium tempo", "fast"))
+        beat = f"{pace}, {tempo:.0f} beats a minute"
+    else:
+        beat = "without a clear beat"
+    busy = _graded(MUSIC_CUES["onset_rate"].score(track["onset_rate"]), ("sparse", "moderately busy", "busy"))
+    tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "balanced", "bright"))
+    return f"{beat}, {busy} with {track['onset_rate']:.1f} onsets a second, {tone} in sound"
+
+
+def _graded(score: float, words: tuple[str, str, str]) -> str:
+    """One of three words: below, about, and above the usual."""
+    return words[0] if score < -0.5 else words[2] if score > 0.5 else words[1]
+
+
+def _with_article(mood: str) -> str:
+    return f"an {mood}" if mood[0] in "aeiou" else f"a {mood}"
+
+
+def _rank(choice: _Choice, count: int) -> str:
+    """Which place the track has by distance, and why it is not the first if it is not."""
+    assert choice.track is not None
+    fit = choice.fits[choice.track]
+    at = f"at a distance of {fit.distance:.2f}"
+    nearer = [
+        index
+        for index, other in enumerate(choice.fits)
+        if other.distance < fit.distance - 1e-9 and index != choice.track
+    ]
+    if count == 1:
+        return f"the only one there is ({at})"
+    if not nearer:
+        return f"the nearest of {count} tracks in valence and arousal ({at})"
+    causes = _causes(choice, nearer)
+    place = f"number {len(nearer) + 1} of {count} tracks by distance in valence and arousal ({at})"
+    return f"{place}, where {_listed(causes)}"
+
+
+def _causes(choice: _Choice, nearer: list[int]) -> list[str]:
+    """Why nearer tracks were not taken."""
+    assert choice.track is not None
+    fit = choice.fits[choice.track]
+    taken = [index for index in nearer if index in choice.elsewhere]
+    left = [index for index in nearer if index not in choice.elsewhere]
+    short = [index for index in left if choice.fits[index].loops > max(fit.loops, 1.5)]
+    named = [
+        index for index in left if index not in short and choice.fits[index].name_counts < fit.name_counts
+    ]
+    causes = []
+    if taken:
+        causes.append(f"{_counted(len(taken), 'a nearer one goes', 'nearer ones go')} with other clusters")
+    if short:
+        causes.append(
+            f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} much shorter than the video"
+        )
+    if named or len(taken) + len(short) < len(nearer):
+        rest = len(nearer) - len(taken) - len(short)
+        causes.append(
+            f"{_counted(rest, 'one about as near suits', 'others about as near suit')} the mood less by name"
+        )
+    return causes
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return one if count == 1 else f"{count} {several}"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+# --- how much the weights matter ----------------------------------------------------------------------------
+
+
+def sensitivity(
+    clusters: pd.DataFrame,
+    tracks: pd.DataFrame,
+    *,
+    change: float = 0.25,
+    seconds: Mapping[int, float] | float = USUAL_SECONDS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How many choices change when one weight is made smaller or larger.
+
+    Args:
+        clusters: From `cluster_features`.
+        tracks: The `music_tracks` table.
+        change: Share by which each weight is changed, down and up.
+        seconds: As in `choose_music`.
+        seed: As in `choose_music`.
+
+    Returns:
+        One row per weight: `side` (image or music), `cue`, `axis` (valence or arousal), `weight`, and `changed`, the
+        share of clusters whose track changes in either direction (the larger of both).
+    """
+    before = choose_music(clusters, tracks, seconds=seconds, seed=seed)["track_hash"]
+    rows = []
+    for side, table in (("image", IMAGE_CUES), ("music", MUSIC_CUES)):
+        for name, cue in table.items():
+            for axis in ("valence", "arousal"):
+                weight = getattr(cue, axis)
+                if not weight:
+                    continue
+                changed = 0.0
+                for factor in (1 - change, 1 + change):
+                    cues = table | {name: replace(cue, **{axis: weight * factor})}
+                    moved = (_placed(clusters, image_emotion, cues), tracks)
+                    if side == "music":
+                        moved = (clusters, _placed(tracks, music_emotion, cues))
+                    after = choose_music(*moved, seconds=seconds, seed=seed)["track_hash"]
+                    changed = max(changed, float((after != before).mean()))
+                rows.append({"side": side, "cue": name, "axis": axis, "weight": weight, "changed": changed})
+    return pd.DataFrame(rows)
+
+
+def _placed(table: pd.DataFrame, emotion_of: Any, cues: dict[str, Cue]) -> pd.DataFrame:
+    """`table` with `valence` and `arousal` after other weights."""
+    places = [emotion_of(row, cues) for row in table.to_dict("records")]
+    return table.assign(
+        valence=[place.valence for place in places], arousal=[place.arousal for place in places]
+    )

@@ -1,0 +1,212 @@
+"""Rhythm: onsets, tempo, beats and bars of a track.
+
+Onsets are rises of the mel spectrum, the tempo is the best sum over multiples of the beat in the
+autocorrelation of the onsets, and the beats are traced by dynamic programming (Ellis 2007, "Beat tracking by
+dynamic programming", J. New Music Research 36).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.music.decoding import RATE
+from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
+
+SLOWEST, FASTEST = 48.0, 190.0
+"""Range of tempi that are looked for, in beats per minute."""
+
+USUAL_TEMPO = 112.0
+"""Centre of the log-normal preference between a tempo, its half and its double, in beats per minute."""
+
+USUAL_SPREAD = 0.75
+"""Spread of that preference, in octaves."""
+
+CLEAR_BEAT = 0.25
+"""Least `Rhythm.clarity` of a beat that is worth cutting on."""
+
+STEADINESS = 680.0
+"""How dearly the tracker pays for a beat away from the tempo (Ellis: 680 for log-normalised periods)."""
+
+RISE = 2
+"""Frames over which a rise is taken (21 ms): one frame misses soft attacks."""
+
+LATENESS = 0.004
+"""Seconds by which the rise is seen after the onset, measured on clicks."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """The rhythm of one track.
+
+    Attributes:
+        tempo: Beats per minute; NaN without a clear beat.
+        clarity: How regular the onsets are, 0 to 1: the share of the onset curve that comes again one beat later.
+        beat_times: Seconds of the beats; empty without a clear beat.
+        downbeat: Index of the first beat of a bar in `beat_times`, 0 to 3 (a guess: 4/4, strongest bass).
+        onset_rate: Onsets per second.
+        flux: Mean rise of the spectrum, in dB per frame and band: how percussive the sound is.
+    """
+
+    tempo: float
+    clarity: float
+    beat_times: NDArray[np.float64]
+    downbeat: int
+    onset_rate: float
+    flux: float
+
+
+def rhythm_of(spectra: Spectra) -> Rhythm:
+    """The rhythm of a track from its spectra."""
+    levels = _levels(spectra.bands)
+    if len(levels) < 2 * FRAME_RATE:
+        return Rhythm(math.nan, 0.0, np.zeros(0), 0, 0.0, 0.0)
+    rises = np.maximum(levels[RISE:] - levels[:-RISE], 0)
+    strength = rises.mean(axis=1)
+    onsets = _onset_curve(strength)
+    period, clarity = _period(onsets)
+    loud = levels.max(axis=1) > -45
+    rate = _onset_rate(onsets, strength, loud[RISE:])
+    flux = float(strength[loud[RISE:]].mean()) if loud[RISE:].any() else 0.0
+    none = Rhythm(math.nan, clarity, np.zeros(0), 0, rate, flux)
+    if clarity < CLEAR_BEAT:
+        return none
+    beats = _trace(onsets, period)
+    beats = _trimmed(beats, onsets)
+    if len(beats) < 8 or not _is_steady(beats):
+        return none
+    bass = rises[:, :6].mean(axis=1)
+    tempo = 60 * FRAME_RATE / float(np.median(np.diff(beats)))
+    return Rhythm(
+        tempo=tempo,
+        clarity=clarity,
+        beat_times=seconds_of(beats),
+        downbeat=_downbeat(beats, bass, strength),
+        onset_rate=rate,
+        flux=flux,
+    )
+
+
+def seconds_of(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Times of frames of the onset curve, in seconds."""
+    return np.maximum((frames + RISE / 2) * HOP / RATE + WINDOW / 2 / RATE - LATENESS, 0)
+
+
+def _levels(bands: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bands in dB below the loud parts of the track, floored at -60, shape (frames, bands)."""
+    if not len(bands):
+        return np.zeros((0, bands.shape[1]), dtype=np.float32)
+    reference = max(float(np.percentile(bands.max(axis=1), 95)), 1e-12)
+    return (10 * np.log10(np.maximum(bands / reference, 1e-6))).astype(np.float32)
+
+
+def _onset_curve(strength: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Onset strength without its slow part (1 s), positive, with unit standard deviation."""
+    from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+
+    smooth = gaussian_filter1d(strength.astype(np.float64), 1.0)
+    sharp = np.maximum(smooth - uniform_filter1d(smooth, round(FRAME_RATE)), 0)
+    # one crash must not outweigh a hundred beats
+    return np.minimum(sharp / max(float(sharp.std()), 1e-9), 6.0)
+
+
+def _onset_rate(onsets: NDArray[np.float64], strength: NDArray[np.float32], loud: NDArray[np.bool_]) -> float:
+    """Peaks of the onset curve per second: highest within 50 ms, well above the rest, rising by 1 dB or more."""
+    from scipy.ndimage import maximum_filter1d
+
+    peaks = (onsets == maximum_filter1d(onsets, 11)) & (onsets > 0.5) & (strength > 1.0)
+    seconds = max(loud.sum() / FRAME_RATE, 1.0)
+    return float((peaks & loud).sum() / seconds)
+
+
+def _autocorrelation(curve: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
+    """Autocorrelation for 0 ... lags - 1 frames, unbiased, 1 at lag 0."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    centred = curve - curve.mean()
+    size = next_fast_len(2 * centred.size)
+    spectrum = np.asarray(rfft(centred, size))
+    raw = np.asarray(irfft(np.abs(spectrum) ** 2, size))[:lags]
+    raw = raw / (centred.size - np.arange(len(raw)))
+    return raw / max(float(raw[0]), 1e-12)
+
+
+def _period(onsets: NDArray[np.float64]) -> tuple[float, float]:
+    """Frames from beat to beat, and the clarity of that beat (0 to 1)."""
+    longest = 60 * FRAME_RATE / SLOWEST
+    correlation = _autocorrelation(onsets, min(len(onsets) - 1, math.ceil(4 * longest) + 2))
+    lags = np.arange(math.floor(60 * FRAME_RATE / FASTEST), math.ceil(longest), 0.25)
+    lags = lags[4 * lags < len(correlation) - 1]
+    if not lags.size:
+        return 60 * FRAME_RATE / USUAL_TEMPO, 0.0
+    at = np.arange(len(correlation))
+    echoes = [np.interp(lags * times, at, correlation) for times in (1, 2, 3, 4)]
+    comb = np.tensordot([1.0, 0.7, 0.4, 0.6], np.array(echoes), axes=1) / 2.7
+    tempo = 60 * FRAME_RATE / lags
+    preference = np.exp(-0.5 * (np.log2(tempo / USUAL_TEMPO) / USUAL_SPREAD) ** 2)
+    best = int(np.argmax(np.maximum(comb, 0) * preference))
+    nearby = slice(max(best - 6, 0), best + 7)
+    clarity = float(np.clip(max(echoes[0][nearby].max(), comb[nearby].max()), 0, 1))
+    return float(lags[best]), clarity
+
+
+def _trace(onsets: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+    """Frames of the beats: the path of highest onset strength with steps near `period`."""
+    from scipy.ndimage import gaussian_filter1d
+
+    # a beat may be a little beside its onset without losing it
+    local = gaussian_filter1d(onsets, period / 32)
+    local /= max(float(local.std()), 1e-9)
+    steps = np.arange(round(2 * period), round(period / 2) - 1, -1)
+    cost = -STEADINESS / 7 * np.log2(steps / period) ** 2
+    score = local.copy()
+    before = np.full(len(local), -1)
+    for frame in range(int(steps[-1]), len(local)):
+        ways = frame - steps
+        start = np.searchsorted(ways, 0)
+        total = score[ways[start:]] + cost[start:]
+        best = int(np.argmax(total))
+        if total[best] > 0:
+            score[frame] += total[best]
+            before[frame] = ways[start + best]
+    last_round = slice(max(len(score) - round(period), 0), len(score))
+    frame = int(np.argmax(score[last_round])) + last_round.start
+    beats = []
+    while frame >= 0:
+        beats.append(frame)
+        frame = int(before[frame])
+    return _refined(np.array(beats[::-1]), onsets)
+
+
+def _refined(beats: NDArray[np.intp], onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Beats to fractions of a frame, at the top of a parabola through the curve, where there is a peak."""
+    inner = np.clip(beats, 1, len(onsets) - 2)
+    left, middle, right = onsets[inner - 1], onsets[inner], onsets[inner + 1]
+    bend = left - 2 * middle + right
+    shift = np.divide(left - right, 2 * bend, out=np.zeros(len(bend)), where=bend < -1e-9)
+    return inner.astype(np.float64) + np.clip(shift, -0.5, 0.5)
+
+
+def _trimmed(beats: NDArray[np.float64], onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Beats without those before the first and after the last onset that is worth the name."""
+    strengths = onsets[np.round(beats).astype(int)]
+    worth = np.flatnonzero(strengths > 0.25 * np.median(strengths))
+    return beats[worth[0] : worth[-1] + 1] if worth.size else beats[:0]
+
+
+def _is_steady(beats: NDArray[np.float64]) -> bool:
+    """Whether steps between beats mostly stay within 8 % of their neighbours' median."""
+    from scipy.ndimage import median_filter
+
+    steps = np.diff(beats)
+    smooth = median_filter(steps, size=min(9, len(steps)), mode="nearest")
+    return float(np.median(np.abs(steps / smooth - 1))) < 0.08
+
+
+def _downbeat(beats: NDArray[np.float64], bass: NDArray[np.float32], strength: NDArray[np.float32]) -> int:
+    """Which of the first four beats begins a bar: where bass and onsets are strongest."""
+    at = np.round(beats).astype(int)
+    around = np.stack([np.clip(at + shift, 0, len(bass) - 1) for shift in (-2, -1, 0, 1, 2)])
+    weight = bass[around].max(axis=0) + 0.5 * strength[around].max(axis=0)
+    return int(np.argmax([weight[phase::4].mean() for phase in range(4)]))

@@ -1,0 +1,136 @@
+"""Spectra of a track, gathered while it is decoded: what rhythm, timbre and mode are measured from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.music.decoding import RATE
+
+HOP = 512
+"""Samples between two frames of `Spectra.bands` (10.7 ms)."""
+
+FRAME_RATE = RATE / HOP
+"""Frames per second of `Spectra.bands`."""
+
+WINDOW = 2048
+"""Samples under the window of one frame (43 ms)."""
+
+BANDS = 40
+"""Mel bands from `LOWEST` to `HIGHEST` hertz."""
+
+LOWEST, HIGHEST = 30.0, 11_000.0
+
+TONE_WINDOW = 16_384
+"""Samples under the window of one frame of `Spectra.chroma`: 341 ms, which tells semitones apart from 110 Hz up."""
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """The spectra of one track.
+
+    Attributes:
+        bands: Power in mel bands, shape (frames, `BANDS`), float32; frame i is centred at
+            (i * HOP + WINDOW / 2) / RATE seconds.
+        centroids: Spectral centroid of each frame below `HIGHEST`, in hertz, shape (frames,).
+        chroma: Share of the twelve pitch classes (C = 0) in each tone frame, shape (tone frames, 12); rows sum
+            to 1, or are 0 where it is silent.
+        seconds: Length of the sound.
+    """
+
+    bands: NDArray[np.float32]
+    centroids: NDArray[np.float32]
+    chroma: NDArray[np.float32]
+    seconds: float
+
+
+def mel_bands() -> NDArray[np.float32]:
+    """Triangular filters of shape (WINDOW // 2 + 1, BANDS) on the mel scale of O'Shaughnessy (1987)."""
+    mel = np.linspace(2595 * np.log10(1 + LOWEST / 700), 2595 * np.log10(1 + HIGHEST / 700), BANDS + 2)
+    edges = 700 * (10 ** (mel / 2595) - 1)
+    frequencies = np.fft.rfftfreq(WINDOW, 1 / RATE)[:, None]
+    # the lowest bands are narrower than a bin; widened to one so that none stays empty
+    width = RATE / WINDOW
+    rising = (frequencies - edges[:-2]) / np.maximum(edges[1:-1] - edges[:-2], width)
+    falling = (edges[2:] - frequencies) / np.maximum(edges[2:] - edges[1:-1], width)
+    return np.clip(np.minimum(rising, falling), 0, 1).astype(np.float32)
+
+
+def pitch_classes() -> NDArray[np.float32]:
+    """Weights of shape (TONE_WINDOW // 2 + 1, 12): which bin sounds which pitch class, from 110 to 2,000 Hz."""
+    frequencies = np.fft.rfftfreq(TONE_WINDOW, 1 / RATE)
+    pitch = 69 + 12 * np.log2(np.maximum(frequencies, 1) / 440)
+    away = np.abs((pitch[:, None] - np.arange(12) + 6) % 12 - 6)
+    weights = np.clip(1 - away / 0.5, 0, 1)
+    weights[(frequencies < 110) | (frequencies > 2000)] = 0
+    return weights.astype(np.float32)
+
+
+class SpectrumMeter:
+    """Gathers `Spectra` from blocks of stereo sound."""
+
+    def __init__(self) -> None:
+        self._bands_of, self._pitches = mel_bands(), pitch_classes()
+        self._window = np.hanning(WINDOW).astype(np.float32)
+        self._tone_window = np.hanning(TONE_WINDOW).astype(np.float32)
+        self._heard = np.fft.rfftfreq(WINDOW, 1 / RATE)
+        self._audible = np.flatnonzero((self._heard >= LOWEST) & (self._heard <= HIGHEST))
+        self._rest = np.zeros(0, dtype=np.float32)
+        self._tone_rest = np.zeros(0, dtype=np.float32)
+        self._bands: list[NDArray[np.float32]] = []
+        self._centroids: list[NDArray[np.float32]] = []
+        self._chroma: list[NDArray[np.float32]] = []
+        self._samples = 0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Measure on through `block`, shape (2, n)."""
+        mono = block.mean(axis=0)
+        self._samples += mono.size
+        self._rest = self._add_bands(np.concatenate([self._rest, mono]))
+        self._tone_rest = self._add_tones(np.concatenate([self._tone_rest, mono]))
+
+    def _add_bands(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        from scipy.fft import rfft
+
+        if sound.size < WINDOW:
+            return sound
+        frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[::HOP]
+        spectrum = np.asarray(rfft(frames * self._window, axis=1))
+        power = np.square(np.abs(spectrum))
+        self._bands.append((power @ self._bands_of).astype(np.float32))
+        audible = np.sqrt(power[:, self._audible])
+        total = np.maximum(audible.sum(axis=1), 1e-12)
+        self._centroids.append(
+            (audible @ self._heard[self._audible].astype(np.float32) / total).astype(np.float32)
+        )
+        return sound[len(frames) * HOP :]
+
+    def _add_tones(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        from scipy.fft import rfft
+
+        hop = TONE_WINDOW // 2
+        if sound.size < TONE_WINDOW:
+            return sound
+        frames = np.lib.stride_tricks.sliding_window_view(sound, TONE_WINDOW)[::hop]
+        level = np.abs(np.asarray(rfft(frames * self._tone_window, axis=1)))
+        # only peaks are tones: the floor of drums and noise would level the classes
+        peaks = np.zeros_like(level)
+        middle = level[:, 1:-1]
+        peaks[:, 1:-1] = np.where((middle > level[:, :-2]) & (middle >= level[:, 2:]), middle, 0)
+        chroma = np.sqrt(peaks) @ self._pitches
+        total = chroma.sum(axis=1, keepdims=True)
+        self._chroma.append(np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 1e-6))
+        return sound[len(frames) * hop :]
+
+    def spectra(self) -> Spectra:
+        """Everything gathered so far."""
+        return Spectra(
+            bands=_stacked(self._bands, (0, BANDS)),
+            centroids=_stacked(self._centroids, (0,)),
+            chroma=_stacked(self._chroma, (0, 12)),
+            seconds=self._samples / RATE,
+        )
+
+
+def _stacked(parts: list[NDArray[np.float32]], empty: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.concatenate(parts) if parts else np.zeros(empty, dtype=np.float32)
