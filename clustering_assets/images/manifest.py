@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -143,9 +144,10 @@ def scan(
     def look(index: int) -> _Row:
         return _look(folder, files[index], limits)
 
-    looked = _in_threads(look, fresh, workers or _cores())
-    for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
-        rows[index] = row
+    with _one_thread_each():
+        looked = _in_threads(look, fresh, workers or _cores())
+        for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
+            rows[index] = row
     return _judged(_table(files, rows, previous, known))
 
 
@@ -389,6 +391,19 @@ def _in_threads(function: Callable[[T], R], items: Iterable[T], workers: int) ->
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep OpenCV from splitting small work among threads of its own, which doubles its cost here."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _cores() -> int:
