@@ -1,0 +1,194 @@
+"""The table of cluster assignments: a clustering joined with its pictures, its ids and its names."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.algorithms import Clustering, cluster
+from clustering_assets.clustering.identity import UNCLUSTERED, Changes, keep_ids, partition_key
+from clustering_assets.clustering.names import ClassScores, name_clusters
+from clustering_assets.clustering.quality import Quality
+from clustering_assets.clustering.space import VectorsError, check_vectors
+
+log = logging.getLogger("clustering_assets.clustering")
+
+COLUMNS = (
+    "path",
+    "content_hash",
+    "cluster",
+    "cluster_name",
+    "distance_to_center",
+    "silhouette",
+    "is_representative",
+    "typicality",
+    "duplicate_of",
+    "x",
+    "y",
+)
+"""Columns of the table, in order."""
+
+EXTREMES = 3
+"""Most and least typical pictures named for each cluster."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which cluster each picture belongs to, and what a report says about it.
+
+    Attributes:
+        table: One row per picture with the columns `COLUMNS`, in the order of the pictures given.
+        clusters: One row per cluster, unclustered last: cluster, key, name, size, silhouette, representative,
+            typical and untypical (paths, one per line), neighbour (key of the nearest cluster), spread (median
+            distance to the centre).
+        changes: What became of the previous run's clusters.
+        quality: Figures of the whole.
+        notes: What a person should know.
+        algorithm: The algorithm that made the clusters (for `auto`, the one it chose).
+        ids_ever_used: Every cluster id ever used, for the next run's `previous_ids`.
+    """
+
+    table: pd.DataFrame
+    clusters: pd.DataFrame
+    changes: Changes
+    quality: Quality
+    notes: list[str]
+    algorithm: str
+    ids_ever_used: tuple[int, ...]
+
+
+def assign(
+    vectors: NDArray[np.floating],
+    images: pd.DataFrame,
+    *,
+    algorithm: str = "kmeans",
+    clusters: int = 5,
+    eps: float = 0,
+    seed: int = 0,
+    previous: pd.DataFrame | None = None,
+    previous_ids: Iterable[int] = (),
+    names: dict[int, str] | None = None,
+    class_scores: ClassScores | None = None,
+    duplicate_of: Sequence[str] | NDArray[np.str_] | None = None,
+) -> Assignment:
+    """Cluster pictures, give the clusters lasting ids and names, and measure how each picture fits.
+
+    Args:
+        vectors: (n, d) embeddings; row i belongs to row i of `images`.
+        images: n rows with path and content_hash, and manifest columns where known.
+        algorithm: kmeans, hierarchical, dbscan, hdbscan or auto.
+        clusters: Number of clusters; 0 chooses it.
+        eps: DBSCAN's radius; 0 chooses it.
+        seed: Seed of everything random.
+        previous: The previous run's table; None for a first run. One that cannot be used is set aside with a note.
+        previous_ids: Every id ever used before.
+        names: Names that the user set, by cluster id.
+        class_scores: Class scores of mean features, for naming.
+        duplicate_of: For each picture the path of the sharpest of its near-duplicates, or ''.
+
+    Raises:
+        VectorsError: The embeddings cannot be used or are not as many as the images.
+        AlgorithmError: The algorithm or the number of clusters cannot be.
+    """
+    images = images.reset_index(drop=True)
+    check_vectors(vectors, len(images))
+    if duplicate_of is not None and len(duplicate_of) != len(images):
+        raise VectorsError(f"duplicate_of has {len(duplicate_of)} entries for {len(images)} images")
+    found = cluster(vectors, algorithm=algorithm, clusters=clusters, eps=eps, seed=seed)
+    notes = list(found.notes)
+    hashes = [str(value) for value in images["content_hash"]]
+    before = _read_previous(previous, hashes, notes)
+    ids, changes = keep_ids(found.labels, hashes, before, previous_ids)
+    named = name_clusters(ids, vectors, images, class_scores=class_scores, given=names)
+    table = _table(images, found, ids, named, duplicate_of)
+    used = {int(i) for i in previous_ids} | set((before or {}).values()) | set(ids.tolist())
+    return Assignment(
+        table=table,
+        clusters=summarise(table, found, ids),
+        changes=changes,
+        quality=found.quality,
+        notes=notes,
+        algorithm=found.algorithm,
+        ids_ever_used=tuple(sorted(i for i in used if i >= 0)),
+    )
+
+
+def _read_previous(
+    previous: pd.DataFrame | None, hashes: list[str], notes: list[str]
+) -> dict[str, int] | None:
+    """Content hash -> id of the previous run, or None with a note when its table is of no use."""
+    if previous is None:
+        return None
+    if not {"content_hash", "cluster"} <= set(previous.columns):
+        notes.append(
+            "the previous assignments lack content_hash or cluster and were set aside: all ids are new"
+        )
+        return None
+    cluster_ids = pd.to_numeric(previous["cluster"], errors="coerce")
+    good = cluster_ids.notna() & (cluster_ids >= UNCLUSTERED) & (cluster_ids % 1 == 0)
+    good &= previous["content_hash"].notna() & (previous["content_hash"].astype(str) != "")
+    if not good.all():
+        notes.append(f"{int((~good).sum())} damaged rows of the previous assignments were left out")
+    known = dict(
+        zip(previous.loc[good, "content_hash"].astype(str), cluster_ids[good].astype(int), strict=True)
+    )
+    if known and not set(known) & set(hashes):
+        notes.append("the previous assignments share no image with this folder: all ids are new")
+    return known or None
+
+
+def _table(
+    images: pd.DataFrame,
+    found: Clustering,
+    ids: NDArray[np.int64],
+    named: dict[int, str],
+    duplicate_of: Sequence[str] | NDArray[np.str_] | None,
+) -> pd.DataFrame:
+    representative = np.zeros(len(images), dtype=bool)
+    representative[list(found.fit.representatives.values())] = True
+    return pd.DataFrame(
+        {
+            "path": images["path"].astype(str),
+            "content_hash": images["content_hash"].astype(str),
+            "cluster": ids,
+            "cluster_name": [named[int(i)] for i in ids],
+            "distance_to_center": found.fit.distance,
+            "silhouette": found.fit.silhouette,
+            "is_representative": representative,
+            "typicality": found.fit.typicality,
+            "duplicate_of": "" if duplicate_of is None else np.asarray(duplicate_of, dtype=object),
+            "x": found.coordinates[:, 0],
+            "y": found.coordinates[:, 1],
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def summarise(table: pd.DataFrame, found: Clustering, ids: NDArray[np.int64]) -> pd.DataFrame:
+    """One row per cluster with what the report shows of it, unclustered last."""
+    id_of = dict(zip(found.labels.tolist(), ids.tolist(), strict=True))
+    neighbour = {id_of[a]: id_of.get(b) for a, b in found.fit.neighbours.items()}
+    present = sorted(set(ids.tolist()), key=lambda i: (i == UNCLUSTERED, i))
+    rows = []
+    for number in present:
+        members = table[table["cluster"] == number].sort_values("typicality", ascending=False, kind="stable")
+        beside = neighbour.get(number)
+        medoid = members.loc[members["is_representative"], "path"]
+        rows.append(
+            {
+                "cluster": number,
+                "key": partition_key(number),
+                "name": members["cluster_name"].iloc[0],
+                "size": len(members),
+                "silhouette": float(members["silhouette"].mean()),
+                "spread": float(members["distance_to_center"].median()),
+                "representative": medoid.iloc[0] if len(medoid) else "",
+                "typical": "\n".join(members["path"].head(EXTREMES)) if number >= 0 else "",
+                "untypical": "\n".join(members["path"].tail(EXTREMES)[::-1]) if number >= 0 else "",
+                "neighbour": "" if beside is None else partition_key(beside),
+            }
+        )
+    return pd.DataFrame(rows)

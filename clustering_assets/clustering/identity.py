@@ -1,0 +1,226 @@
+"""Cluster ids that last: partition keys, and matching new clusters to those of the previous run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.errors import ClusteringError
+
+UNCLUSTERED = -1
+"""The id of pictures that belong to no cluster."""
+
+UNCLUSTERED_KEY = "unclustered"
+"""Their partition key."""
+
+_PREFIX = "cluster_"
+
+KEPT = 0.2
+"""Least overlap (intersection over union of the pictures common to both runs) at which a cluster keeps an
+id. Two clusters that share less are different things that happen to touch."""
+
+TOUCHED = 0.25
+"""Least share of a cluster's known pictures that makes another cluster one of its sources or heirs."""
+
+
+class IdentityError(ClusteringError):
+    """A partition key that names no cluster."""
+
+
+def partition_key(cluster: int) -> str:
+    """The partition key of a cluster id: `cluster_<id>`, or `unclustered` for -1.
+
+    Raises:
+        IdentityError: The id is below -1.
+    """
+    if cluster < UNCLUSTERED:
+        raise IdentityError(f"cluster = {cluster}: ids are -1 (unclustered), 0, 1, 2, ...")
+    return UNCLUSTERED_KEY if cluster == UNCLUSTERED else f"{_PREFIX}{cluster}"
+
+
+def cluster_of(key: str) -> int:
+    """The cluster id of a partition key, the inverse of `partition_key`.
+
+    Raises:
+        IdentityError: The key is neither `cluster_<id>` nor `unclustered`.
+    """
+    if key == UNCLUSTERED_KEY:
+        return UNCLUSTERED
+    number = key.removeprefix(_PREFIX)
+    if key != number and number.isascii() and number.isdigit() and str(int(number)) == number:
+        return int(number)
+    raise IdentityError(f"partition key {key!r}: expected cluster_<id> such as cluster_0, or unclustered")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What became of the previous run's clusters.
+
+    Attributes:
+        first: There was no previous run to compare with.
+        births: Ids that are new.
+        deaths: Ids that are gone.
+        merges: Id -> the earlier ids whose pictures it now holds (two or more).
+        splits: Earlier id -> the ids that now hold its pictures (two or more).
+        added: Number of pictures that the previous run did not know.
+        removed: Number of its pictures that are no longer there.
+        moved: Share (0 to 1) of the pictures known to both runs that changed their id.
+    """
+
+    first: bool = True
+    births: tuple[int, ...] = ()
+    deaths: tuple[int, ...] = ()
+    merges: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    splits: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    added: int = 0
+    removed: int = 0
+    moved: float = 0.0
+
+    def as_dict(self) -> dict[str, object]:
+        """The changes as plain values that JSON can hold; ids that key a mapping become text."""
+        return {
+            "first": self.first,
+            "births": list(self.births),
+            "deaths": list(self.deaths),
+            "merges": {str(new): list(old) for new, old in self.merges.items()},
+            "splits": {str(old): list(new) for old, new in self.splits.items()},
+            "added": self.added,
+            "removed": self.removed,
+            "moved": self.moved,
+            "summary": self.sentence(),
+        }
+
+    def sentence(self) -> str:
+        """The changes in one plain sentence, for logs and reports."""
+        if self.first:
+            return "first clustering: every cluster is new"
+        parts = []
+        if self.births:
+            parts.append("new: " + _keys(self.births))
+        if self.deaths:
+            parts.append("gone: " + _keys(self.deaths))
+        parts += [f"{partition_key(new)} joins {_keys(old)}" for new, old in self.merges.items()]
+        parts += [f"{partition_key(old)} was split into {_keys(new)}" for old, new in self.splits.items()]
+        parts.append(f"{self.added} images added, {self.removed} removed, {self.moved:.1%} moved")
+        return "; ".join(parts)
+
+
+def _keys(ids: Iterable[int]) -> str:
+    return ", ".join(partition_key(i) for i in ids)
+
+
+def keep_ids(
+    labels: NDArray[np.integer],
+    content_hashes: list[str],
+    previous: dict[str, int] | None,
+    previous_ids: Iterable[int] = (),
+) -> tuple[NDArray[np.int64], Changes]:
+    """Give clusters the ids they had, and fresh ids to those that are new.
+
+    Clusters are matched one to one to the previous ones so that the total overlap of members (intersection
+    over union, counted over pictures known to both runs by content hash) is largest: an assignment problem
+    (Kuhn, 1955, doi 10.1002/nav.3800020109). A pair that overlaps by less than `KEPT` is no match.
+    A fresh id is larger than every id ever used, so that no id comes back with another meaning.
+
+    Args:
+        labels: (n,) cluster of each picture as the algorithm numbered them; -1 for none.
+        content_hashes: n content hashes in the same order.
+        previous: Content hash -> id in the previous run; None or empty when there was none.
+        previous_ids: Every id that was ever used, also by clusters long gone.
+
+    Returns:
+        The (n,) ids and what changed. Without a previous run, larger clusters get the smaller ids.
+    """
+    labels = np.asarray(labels)
+    groups = [int(label) for label in np.unique(labels) if label >= 0]
+    used = {int(i) for i in previous_ids if i >= 0}
+    if not previous:
+        order = sorted(groups, key=lambda g: (-int((labels == g).sum()), g))
+        given = {group: max(used, default=-1) + 1 + position for position, group in enumerate(order)}
+        return _apply(labels, given), Changes(births=tuple(sorted(given.values())), added=len(labels))
+
+    used |= {i for i in previous.values() if i >= 0}
+    old = np.array([previous.get(h, UNCLUSTERED - 1) for h in content_hashes])
+    known = old > UNCLUSTERED - 1
+    old_groups = sorted({i for i in previous.values() if i >= 0})
+    shared = _overlap_counts(labels[known], old[known], groups, old_groups)
+    given = _match(shared, labels[known], old[known], groups, old_groups)
+    fresh = max(used, default=-1) + 1
+    births = sorted(set(groups) - set(given), key=lambda g: (-int((labels == g).sum()), g))
+    given |= {group: fresh + position for position, group in enumerate(births)}
+    ids = _apply(labels, given)
+    return ids, Changes(
+        first=False,
+        births=tuple(sorted(given[group] for group in births)),
+        deaths=tuple(i for i in old_groups if i not in given.values()),
+        merges=_merges(shared, given, groups, old_groups),
+        splits=_splits(shared, given, groups, old_groups),
+        added=int((~known).sum()),
+        removed=len(set(previous) - set(content_hashes)),
+        moved=float((ids[known] != old[known]).mean()) if known.any() else 0.0,
+    )
+
+
+def _apply(labels: NDArray[np.integer], given: dict[int, int]) -> NDArray[np.int64]:
+    """The labels with each cluster's number replaced by its id."""
+    return np.array([given.get(int(label), UNCLUSTERED) for label in labels], dtype=np.int64)
+
+
+def _overlap_counts(
+    labels: NDArray[np.integer], old: NDArray[np.integer], groups: list[int], old_groups: list[int]
+) -> NDArray[np.int64]:
+    """How many pictures each new cluster (rows) shares with each old one (columns)."""
+    counts = np.zeros((len(groups), len(old_groups)), dtype=np.int64)
+    row = {group: i for i, group in enumerate(groups)}
+    column = {group: i for i, group in enumerate(old_groups)}
+    for label, before in zip(labels.tolist(), old.tolist(), strict=True):
+        if label in row and before in column:
+            counts[row[label], column[before]] += 1
+    return counts
+
+
+def _match(
+    shared: NDArray[np.int64],
+    labels: NDArray[np.integer],
+    old: NDArray[np.integer],
+    groups: list[int],
+    old_groups: list[int],
+) -> dict[int, int]:
+    """New cluster -> old id for every matched pair."""
+    if not shared.size:
+        return {}
+    from scipy.optimize import linear_sum_assignment
+
+    sizes = np.array([(labels == g).sum() for g in groups])
+    old_sizes = np.array([(old == g).sum() for g in old_groups])
+    union = sizes[:, None] + old_sizes[None, :] - shared
+    overlap = np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+    rows, columns = linear_sum_assignment(-overlap)
+    return {groups[r]: old_groups[c] for r, c in zip(rows, columns, strict=True) if overlap[r, c] >= KEPT}
+
+
+def _merges(
+    shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
+) -> dict[int, tuple[int, ...]]:
+    """New id -> the old ids that gave it most of their pictures, where there are at least two."""
+    left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
+    found = {}
+    for row, group in enumerate(groups):
+        sources = tuple(old_groups[c] for c in np.flatnonzero(left[row] >= 1 - TOUCHED))
+        if len(sources) > 1:
+            found[given[group]] = sources
+    return found
+
+
+def _splits(
+    shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
+) -> dict[int, tuple[int, ...]]:
+    """Old id -> the new ids that took a good part of its pictures, where there are at least two."""
+    left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
+    found = {}
+    for column, before in enumerate(old_groups):
+        heirs = tuple(sorted(given[groups[r]] for r in np.flatnonzero(left[:, column] >= TOUCHED)))
+        if len(heirs) > 1:
+            found[before] = heirs
+    return found

@@ -1,0 +1,184 @@
+"""Names of clusters: the user's own where there are some, otherwise a hint from words and colours."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from upath import UPath
+
+from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of
+from clustering_assets.errors import ClusteringError
+
+ClassScores = Callable[[NDArray[np.floating]], tuple[NDArray[np.floating], list[str]] | None]
+"""Mean features (k, d) -> ((k, classes) scores, class words), or None where the network has no head."""
+
+WORDS = 2
+"""Class words in a name."""
+
+
+class NamesError(ClusteringError):
+    """A file of cluster names that cannot be understood."""
+
+
+def read_names(path: str | Path | UPath | None) -> dict[int, str]:
+    """The user's names for clusters; empty where there is no file.
+
+    The file has a line `cluster,name` for each cluster, where `cluster` is its number or its partition key
+    (`3`, `cluster_3`, `unclustered`). A heading, blank lines and lines that begin with # are skipped. Since
+    cluster numbers are never reused, the names survive every later run.
+
+    Raises:
+        NamesError: A line cannot be read; the message gives file and line.
+    """
+    if path is None or not str(path):
+        return {}
+    file = path if isinstance(path, Path) else UPath(path)
+    if not file.exists():
+        return {}
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise NamesError(f"{path}: cannot be read as text ({error})") from error
+    names: dict[int, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        cells = [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
+        if number == 1 and cells[0].lower() in ("cluster", "key", "id"):
+            continue
+        if len(cells) != 2 or not cells[1]:
+            raise NamesError(f"{path}, line {number}: expected cluster,name such as 0,Holidays; got {line!r}")
+        names[_cluster(cells[0], f"{path}, line {number}")] = cells[1]
+    return names
+
+
+def _cluster(text: str, where: str) -> int:
+    try:
+        return int(text) if text.lstrip("-").isdigit() else cluster_of(text)
+    except IdentityError as error:
+        raise NamesError(f"{where}: {error}") from error
+
+
+def name_clusters(
+    labels: NDArray[np.integer],
+    vectors: NDArray[np.floating],
+    images: pd.DataFrame,
+    *,
+    class_scores: ClassScores | None = None,
+    given: dict[int, str] | None = None,
+) -> dict[int, str]:
+    """A short name for every cluster, all different.
+
+    The user's name wins. Otherwise the name is a hint: the class words that the network finds more in this
+    cluster than in the others, then its dominant colour. Without a network head, the colour alone.
+
+    Args:
+        labels: (n,) cluster ids; -1 for none.
+        vectors: (n, d) embeddings; may be a memmap.
+        images: n rows; `dominant_colours` is used where it is there.
+        class_scores: Class scores of mean features, for the words.
+        given: Names that the user set, by cluster id.
+
+    Returns:
+        Name by cluster id, with -1 where there are unclustered pictures.
+    """
+    given = given or {}
+    clusters = [int(c) for c in np.unique(labels) if c >= 0]
+    words = _words(labels, vectors, clusters, class_scores)
+    colours = _colours(labels, images, clusters)
+    names: dict[int, str] = {}
+    if (np.asarray(labels) < 0).any():
+        names[UNCLUSTERED] = given.get(UNCLUSTERED, "unclustered")
+    for c in clusters:
+        hint = ", ".join(words[c])
+        hint = f"{hint} ({colours[c]})" if hint and colours[c] else hint or colours[c] or f"cluster {c}"
+        names[c] = given.get(c, hint)
+    repeated = Counter(names.values())
+    return {c: f"{name} #{c}" if repeated[name] > 1 and c not in given else name for c, name in names.items()}
+
+
+def _words(
+    labels: NDArray[np.integer],
+    vectors: NDArray[np.floating],
+    clusters: list[int],
+    class_scores: ClassScores | None,
+) -> dict[int, list[str]]:
+    """For each cluster the class words that set it apart."""
+    none: dict[int, list[str]] = {c: [] for c in clusters}
+    if class_scores is None or not clusters:
+        return none
+    means = np.stack([vectors[np.flatnonzero(labels == c)].mean(axis=0) for c in clusters])
+    scored = class_scores(means)
+    if scored is None:
+        return none
+    scores, words = np.asarray(scored[0], dtype=np.float64), scored[1]
+    share = np.exp(scores - scores.max(axis=1, keepdims=True))
+    share /= share.sum(axis=1, keepdims=True)
+    contrast = share * np.log((share + 1e-6) / (share.mean(axis=0) + 1e-6)) if len(clusters) > 1 else share
+    return {
+        c: [words[j].split(",")[0].strip() for j in np.argsort(-contrast[i], kind="stable")[:WORDS]]
+        for i, c in enumerate(clusters)
+    }
+
+
+def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[int]) -> dict[int, str]:
+    """For each cluster the colour word that sets it apart from all pictures; '' where nothing is known."""
+    if "dominant_colours" not in images:
+        return dict.fromkeys(clusters, "")
+    first = [str(text).split()[:1] if isinstance(text, str) else [] for text in images["dominant_colours"]]
+    word = [colour_word(found[0]) if found else "" for found in first]
+    everywhere = Counter(w for w in word if w)
+    result = {}
+    for c in clusters:
+        here = Counter(word[i] for i in np.flatnonzero(np.asarray(labels) == c) if word[i])
+        total, n = max(sum(everywhere.values()), 1), max(sum(here.values()), 1)
+        weight = {
+            w: (m / n) * np.log(1e-9 + (m / n) / (everywhere[w] / total)) + 0.2 * m / n
+            for w, m in here.items()
+        }
+        result[c] = max(sorted(weight), key=lambda w: weight[w]) if weight else ""
+    return result
+
+
+def colour_word(colour: str) -> str:
+    """A plain word for a colour such as #3366cc."""
+    import colorsys
+
+    red, green, blue = (int(colour.lstrip("#")[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    hue, light, _ = colorsys.rgb_to_hls(red, green, blue)
+    chroma = max(red, green, blue) - min(red, green, blue)
+    if light < 0.12:
+        return "black"
+    if chroma < 0.1:
+        return (
+            "white"
+            if light > 0.85
+            else "light grey"
+            if light > 0.6
+            else "grey"
+            if light > 0.3
+            else "dark grey"
+        )
+    degrees = hue * 360
+    if 15 <= degrees < 50 and light < 0.45:
+        return "brown"
+    if 15 <= degrees < 60 and light > 0.7:
+        return "beige"
+    for limit, name in (
+        (15, "red"),
+        (42, "orange"),
+        (68, "yellow"),
+        (165, "green"),
+        (200, "cyan"),
+        (255, "blue"),
+        (290, "purple"),
+        (340, "pink"),
+        (361, "red"),
+    ):
+        if degrees < limit:
+            return name
+    return "red"

@@ -1,0 +1,308 @@
+"""The picture of the clusters: every image as a point, medoids as thumbnails, silhouettes beside them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.colours import cluster_colour, cluster_marker
+from clustering_assets.clustering.identity import UNCLUSTERED
+from clustering_assets.images.load import ImageError, load_image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+log = logging.getLogger("clustering_assets.clustering")
+
+GROUND, PAPER, INK, FAINT = "#f4f5f7", "#ffffff", "#1f2430", "#6b7280"
+
+THUMBNAIL = 72
+"""Longer side of a thumbnail, in points of 1/100 inch."""
+
+ROWS = 20
+"""Clusters with a thumbnail and a row of their own; the smaller ones beyond share the last row."""
+
+POINTS = 20_000
+"""Most points drawn; beyond, an even sample stands for all."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One cluster as it is drawn."""
+
+    cluster: int
+    name: str
+    rows: NDArray[np.intp]
+    colour: str
+    marker: str
+    representative: str
+
+
+def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure":
+    """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
+
+    The map shows the first two principal components of the feature space. Each cluster has an outline around
+    its denser part, its medoid's thumbnail with a line to its place, and its number. The right side is the legend
+    too: number, name, count and mean silhouette of each cluster over the silhouettes of its images, sorted.
+    Colour, marker and number all tell clusters apart, so that none has to be seen.
+
+    Args:
+        table: Cluster assignments.
+        folder: Folder that the paths are relative to, for the thumbnails. A picture that cannot be read goes
+            without one.
+        title: Heading; a sentence with the counts if empty.
+    """
+    from matplotlib.figure import Figure
+
+    groups = _groups(table)
+    figure = Figure(figsize=(16, 9), dpi=100, facecolor=GROUND)
+    grid = figure.add_gridspec(
+        1, 2, width_ratios=(1.75, 1), left=0.025, right=0.975, top=0.9, bottom=0.06, wspace=0.04
+    )
+    _draw_map(figure.add_subplot(grid[0]), table, groups, folder)
+    _draw_silhouettes(figure, grid[1], table, groups)
+    figure.text(
+        0.025, 0.945, title or _title(table, groups), fontsize=19, color=INK, weight="bold", va="center"
+    )
+    return figure
+
+
+def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
+    number = sum(group.cluster != UNCLUSTERED for group in groups)
+    return f"{len(table):,} images in {number} cluster{'s' if number != 1 else ''}"
+
+
+def _groups(table: pd.DataFrame) -> list[_Group]:
+    """The clusters in order of id, unclustered last."""
+    groups = []
+    ids = sorted(table["cluster"].unique(), key=lambda i: (i == UNCLUSTERED, i))
+    for position, number in enumerate(ids):
+        rows = np.flatnonzero(table["cluster"] == number)
+        members = table.iloc[rows]
+        medoid = members.loc[members["is_representative"].astype(bool), "path"]
+        place = UNCLUSTERED if number == UNCLUSTERED else position
+        groups.append(
+            _Group(
+                int(number),
+                str(members["cluster_name"].iloc[0]),
+                rows,
+                cluster_colour(place),
+                cluster_marker(place),
+                str(medoid.iloc[0]) if len(medoid) else "",
+            )
+        )
+    return groups
+
+
+def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path) -> None:
+    """Points, outlines and thumbnails."""
+    axes.set_facecolor(PAPER)
+    places = table[["x", "y"]].to_numpy(dtype=float)
+    share = min(1.0, POINTS / max(len(table), 1))
+    size = float(np.clip(9000 / max(len(table), 1), 4, 42))
+    for group in groups:
+        rows = group.rows[:: max(1, round(1 / share))]
+        marks = {"linewidths": 1.0} if group.marker == "x" else {"linewidths": 0.4, "edgecolors": PAPER}
+        axes.scatter(
+            *places[rows].T, s=size, c=group.colour, marker=group.marker, alpha=0.75, zorder=2, **marks
+        )
+        if group.cluster != UNCLUSTERED:
+            _draw_outline(axes, places[group.rows], group.colour)
+    _frame(axes, places)
+    shown = sorted((g for g in groups if g.representative), key=lambda g: -len(g.rows))[:ROWS]
+    _draw_thumbnails(axes, table, places, shown, folder)
+
+
+def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
+    """Limits with a margin, no ticks: the components have no unit that means anything."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = np.maximum(high - low, 1e-6) * 0.09
+    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_color("#d5d9e0")
+    axes.set_xlabel("first principal component", color=FAINT, fontsize=9)
+    axes.set_ylabel("second principal component", color=FAINT, fontsize=9)
+
+
+def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> None:
+    """The hull of the 80 % of a cluster's points that are nearest to its median, softly filled."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    apart = np.linalg.norm(
+        (places - np.median(places, axis=0)) / np.maximum(places.std(axis=0), 1e-9), axis=1
+    )
+    core = places[apart <= np.quantile(apart, 0.8)]
+    if len(core) < 4:
+        return
+    try:
+        corners = core[ConvexHull(core).vertices]
+    except QhullError:  # all on one line: there is no area to fill
+        return
+    axes.fill(*corners.T, facecolor=colour, alpha=0.10, edgecolor=colour, linewidth=0, zorder=1)
+    axes.plot(*np.vstack([corners, corners[:1]]).T, color=colour, alpha=0.5, linewidth=1.1, zorder=1)
+
+
+def _draw_thumbnails(
+    axes: "Axes", table: pd.DataFrame, places: NDArray[np.float64], groups: Sequence[_Group], folder: Path
+) -> None:
+    """The medoid of each cluster in a frame of its colour, moved aside where two would overlap."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+    from matplotlib.patheffects import withStroke
+
+    figure = axes.figure
+    number = {path: row for row, path in enumerate(table["path"])}
+    pictures = [_thumbnail(folder / group.representative) for group in groups]
+    anchors = np.array([places[number[group.representative]] for group in groups]).reshape(-1, 2)
+    box = axes.get_position()
+    extent = np.array([box.width * 1600, box.height * 900])
+    low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
+    span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
+    side = THUMBNAIL * min(1.0, (12 / max(len(groups), 1)) ** 0.35)
+    spots = spread_apart((anchors - low) / span * extent, side + 14, extent)
+    for group, picture, anchor, spot in zip(groups, pictures, anchors, spots, strict=True):
+        place = low + spot / extent * span
+        axes.plot(*np.vstack([anchor, place]).T, color=INK, linewidth=1.0, alpha=0.8, zorder=3)
+        axes.plot(
+            *anchor, marker=group.marker, color=group.colour, markersize=8, markeredgecolor=INK, zorder=4
+        )
+        if picture is not None:
+            zoom = side / max(picture.shape[:2]) * 72 / figure.dpi
+            image = OffsetImage(picture, zoom=zoom, interpolation="lanczos", resample=True)
+            frame = {"edgecolor": group.colour, "linewidth": 3, "boxstyle": "square,pad=0"}
+            axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=frame, zorder=5))
+        corner = place + np.array([-side / 2, side / 2]) / extent * span
+        axes.text(
+            float(corner[0]),
+            float(corner[1]),
+            _number(group),
+            fontsize=10.5,
+            weight="bold",
+            color=PAPER,
+            ha="center",
+            va="center",
+            zorder=6,
+            bbox={"boxstyle": "circle,pad=0.25", "facecolor": group.colour, "edgecolor": PAPER},
+            path_effects=[withStroke(linewidth=2, foreground=INK)],
+        )
+
+
+def _number(group: _Group) -> str:
+    return "–" if group.cluster == UNCLUSTERED else str(group.cluster)
+
+
+def _thumbnail(path: Path) -> NDArray[np.uint8] | None:
+    """A small copy of a picture; None with a line in the log when it cannot be read."""
+    from PIL import Image
+
+    try:
+        picture = Image.fromarray(load_image(path, min_side=2 * THUMBNAIL))
+    except (ImageError, OSError) as error:
+        log.warning("no thumbnail of %s in the cluster plot: %s", path, error)
+        return None
+    picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def spread_apart(
+    spots: NDArray[np.float64], side: float, extent: NDArray[np.float64], rounds: int = 400
+) -> NDArray[np.float64]:
+    """Places near the given ones at which squares of this side hardly overlap and stay inside the extent.
+
+    Args:
+        spots: (k, 2) wished places.
+        side: Side of the squares.
+        extent: (2,) width and height of the area.
+        rounds: Rounds of pushing overlapping squares apart.
+    """
+    wish = spots.copy()
+    spots = spots + np.random.default_rng(0).normal(0, 1e-3, spots.shape)
+    for step in range(rounds):
+        gap = spots[:, None] - spots[None]
+        overlap = side - np.abs(gap).max(axis=2)
+        np.fill_diagonal(overlap, 0)
+        length = np.maximum(np.linalg.norm(gap, axis=2, keepdims=True), 1e-6)
+        push = (gap / length * np.maximum(overlap, 0)[:, :, None]).sum(axis=1)
+        pull = 0.05 * (1 - step / rounds) * (wish - spots)
+        spots = np.clip(spots + 0.35 * push + pull, side / 2, extent - side / 2)
+    return spots
+
+
+def _draw_silhouettes(figure: "Figure", cell: object, table: pd.DataFrame, groups: Sequence[_Group]) -> None:
+    """A row for each cluster: its legend entry and the sorted silhouettes of its images."""
+    axes = figure.add_subplot(cell)  # type: ignore[arg-type]
+    axes.set_facecolor(PAPER)
+    shown = groups[:ROWS]
+    values = table["silhouette"].to_numpy(dtype=float)
+    known = values[np.isfinite(values)]
+    low = min(-0.1, float(np.floor(known.min() * 10) / 10)) if len(known) else -0.1
+    high = max(0.3, float(np.ceil(known.max() * 10) / 10)) if len(known) else 1.0
+    for row, group in enumerate(shown):
+        own = np.sort(values[group.rows])[::-1]
+        own = own[np.isfinite(own)]
+        base = -row
+        if len(own):
+            x = np.linspace(base - 0.02, base - 0.52, max(len(own), 2))
+            line = own if len(own) > 1 else np.repeat(own, 2)
+            axes.fill_betweenx(x, 0, line, color=group.colour, alpha=0.85, linewidth=0)
+        mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
+        count = f"{len(group.rows):,} image{'s' if len(group.rows) != 1 else ''}{mean}"
+        axes.plot(
+            0.035,
+            base + 0.19,
+            marker=group.marker,
+            color=group.colour,
+            markersize=11,
+            clip_on=False,
+            transform=axes.get_yaxis_transform(),
+            markeredgewidth=2 if group.marker == "x" else 0,
+        )
+        axes.text(
+            0.07,
+            base + 0.28,
+            f"{_number(group)}  {_shorten(group.name)}",
+            fontsize=11.5,
+            color=INK,
+            weight="bold",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+        )
+        axes.text(
+            0.07,
+            base + 0.1,
+            count,
+            fontsize=9.5,
+            color=FAINT,
+            transform=axes.get_yaxis_transform(),
+            va="center",
+        )
+    axes.axvline(0, color="#c3c8d1", linewidth=0.8, zorder=0)
+    axes.set_xlim(low, high)
+    axes.set_ylim(-len(shown) + 0.4, 0.6)
+    axes.set_yticks([])
+    axes.tick_params(colors=FAINT, labelsize=9)
+    for side in axes.spines.values():
+        side.set_color("#d5d9e0")
+    axes.set_xlabel(
+        "silhouette: how much nearer an image is to its own cluster than to the next", color=FAINT, fontsize=9
+    )
+    if len(groups) > len(shown):
+        rest = groups[len(shown) :]
+        axes.set_title(
+            f"and {len(rest)} smaller clusters with {sum(len(g.rows) for g in rest):,} images",
+            loc="left",
+            fontsize=9.5,
+            color=FAINT,
+        )
+
+
+def _shorten(name: str, most: int = 42) -> str:
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clustering_assets.clustering.identity import (
+    IdentityError,
+    cluster_of,
+    keep_ids,
+    partition_key,
+)
+
+
+def hashes(n):
+    return [f"h{i}" for i in range(n)]
+
+
+def known(labels):
+    return dict(zip(hashes(len(labels)), labels, strict=True))
+
+
+@given(st.integers(min_value=-1, max_value=10**9))
+def test_key_and_id_are_inverse(cluster):
+    assert cluster_of(partition_key(cluster)) == cluster
+
+
+def test_unclustered_pictures_have_their_own_key():
+    assert partition_key(-1) == "unclustered"
+
+
+@pytest.mark.parametrize(
+    "key", ["", "cluster_", "cluster_-1", "cluster_01", "cluster_x", "3", "Cluster_3", "cluster_³"]
+)
+def test_a_foreign_key_is_refused(key):
+    with pytest.raises(IdentityError, match="cluster_<id>"):
+        cluster_of(key)
+
+
+def test_the_first_run_numbers_clusters_from_large_to_small():
+    ids, changes = keep_ids(np.array([7, 7, 3, 3, 3, -1]), hashes(6), None)
+    assert ids.tolist() == [1, 1, 0, 0, 0, -1]
+    assert changes.first
+
+
+@given(st.permutations(range(5)))
+def test_renumbered_clusters_get_their_ids_back(permutation):
+    before = np.repeat([0, 2, 3, 7, 11], 4)
+    labels = np.array([permutation[i] for i in np.repeat(range(5), 4)])
+    ids, changes = keep_ids(labels, hashes(20), known(before.tolist()))
+    assert ids.tolist() == before.tolist()
+    assert changes.moved == 0
+    assert not changes.births
+    assert not changes.deaths
+
+
+def test_a_new_cluster_never_takes_a_number_that_was_used_before():
+    labels = np.repeat([0, 1], 5)
+    before = dict(zip(hashes(5), [2] * 5, strict=True))
+    ids, changes = keep_ids(labels, hashes(10), before, previous_ids=[0, 1, 2, 9])
+    assert set(ids.tolist()) == {2, 10}
+    assert changes.births == (10,)
+
+
+def test_ids_used_before_are_kept_free_when_the_previous_table_is_lost():
+    ids, _ = keep_ids(np.array([0, 0, 1]), hashes(3), None, previous_ids=[0, 1, 4])
+    assert ids.tolist() == [5, 5, 6]
+
+
+def test_a_merge_names_its_sources_and_the_death():
+    labels = np.zeros(10, dtype=int)
+    ids, changes = keep_ids(labels, hashes(10), known([0] * 6 + [1] * 4))
+    assert set(ids.tolist()) == {0}
+    assert changes.merges == {0: (0, 1)}
+    assert changes.deaths == (1,)
+    assert changes.moved == pytest.approx(0.4)
+
+
+def test_a_split_names_its_heirs_and_the_birth():
+    labels = np.array([0] * 6 + [1] * 4)
+    ids, changes = keep_ids(labels, hashes(10), known([5] * 10))
+    assert ids.tolist() == [5] * 6 + [6] * 4
+    assert changes.splits == {5: (5, 6)}
+    assert changes.births == (6,)
+
+
+def test_added_and_removed_pictures_are_counted():
+    ids, changes = keep_ids(np.zeros(4, dtype=int), ["h0", "h1", "new1", "new2"], known([0, 0, 0]))
+    assert ids.tolist() == [0, 0, 0, 0]
+    assert (changes.added, changes.removed) == (2, 1)
+
+
+def test_copies_of_one_picture_count_each():
+    ids, _ = keep_ids(np.array([0, 0, 1]), ["same", "same", "other"], {"same": 4, "other": 2})
+    assert ids.tolist() == [4, 4, 2]
+
+
+@given(
+    st.lists(st.integers(-1, 4), min_size=1, max_size=40),
+    st.lists(st.integers(-1, 4), min_size=1, max_size=40),
+    st.sets(st.integers(0, 12)),
+)
+def test_ids_stand_for_the_same_partition_and_never_return(labels, before, ever):
+    labels = np.array(labels)
+    previous = known(before)
+    ids, _ = keep_ids(labels, hashes(len(labels)), previous, ever)
+    pairs = set(zip(labels.tolist(), ids.tolist(), strict=True))
+    assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+    assert all((a == -1) == (b == -1) for a, b in pairs)
+    retired = set(ever) - set(previous.values())
+    assert not retired & set(ids.tolist())
