@@ -84,7 +84,9 @@ class LoudnessMeter:
             starts = starts[(starts >= 0) & (starts <= joined.shape[1] - _TAPS)]
             if starts.size:
                 windows = np.lib.stride_tricks.sliding_window_view(joined[channel], _TAPS)[starts]
-                self._peak = max(self._peak, float(np.abs(windows @ self._interpolator.T).max()))
+                self._peak = max(
+                    self._peak, float(np.abs(np.einsum("nt,pt->np", windows, self._interpolator)).max())
+                )
 
     @property
     def true_peak(self) -> float:

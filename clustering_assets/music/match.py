@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.identity import partition_key
-from clustering_assets.music.analysis import usable_tracks
 from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES, Cue, image_emotion, music_emotion
+from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import Mood, mood_at
 from clustering_assets.music.pins import pin_for
 

@@ -1,6 +1,7 @@
 """Spectra of a track, gathered while it is decoded: what rhythm, timbre and mode are measured from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +71,15 @@ class SpectrumMeter:
     """Gathers `Spectra` from blocks of stereo sound."""
 
     def __init__(self) -> None:
-        self._bands_of, self._pitches = mel_bands(), pitch_classes()
+        from scipy.sparse import csr_array
+
+        # sparse, as most weights are 0; a dense product of this size is also slowed down by the threads of BLAS
+        self._bands_of, self._pitches = csr_array(mel_bands().T), csr_array(pitch_classes().T)
+        heard = np.fft.rfftfreq(WINDOW, 1 / RATE)
+        audible = ((heard >= LOWEST) & (heard <= HIGHEST)).astype(np.float32)
+        self._centre_of = csr_array(np.stack([audible, audible * heard]).astype(np.float32))
         self._window = np.hanning(WINDOW).astype(np.float32)
         self._tone_window = np.hanning(TONE_WINDOW).astype(np.float32)
-        self._heard = np.fft.rfftfreq(WINDOW, 1 / RATE)
-        self._audible = np.flatnonzero((self._heard >= LOWEST) & (self._heard <= HIGHEST))
         self._rest = np.zeros(0, dtype=np.float32)
         self._tone_rest = np.zeros(0, dtype=np.float32)
         self._bands: list[NDArray[np.float32]] = []
@@ -96,13 +101,10 @@ class SpectrumMeter:
             return sound
         frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[::HOP]
         spectrum = np.asarray(rfft(frames * self._window, axis=1))
-        power = np.square(np.abs(spectrum))
-        self._bands.append((power @ self._bands_of).astype(np.float32))
-        audible = np.sqrt(power[:, self._audible])
-        total = np.maximum(audible.sum(axis=1), 1e-12)
-        self._centroids.append(
-            (audible @ self._heard[self._audible].astype(np.float32) / total).astype(np.float32)
-        )
+        level = np.abs(spectrum)
+        self._bands.append(_shares(self._bands_of, np.square(level)))
+        total, moment = _shares(self._centre_of, level).T
+        self._centroids.append(moment / np.maximum(total, 1e-9))
         return sound[len(frames) * HOP :]
 
     def _add_tones(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,7 +119,7 @@ class SpectrumMeter:
         peaks = np.zeros_like(level)
         middle = level[:, 1:-1]
         peaks[:, 1:-1] = np.where((middle > level[:, :-2]) & (middle >= level[:, 2:]), middle, 0)
-        chroma = np.sqrt(peaks) @ self._pitches
+        chroma = _shares(self._pitches, np.sqrt(peaks))
         total = chroma.sum(axis=1, keepdims=True)
         self._chroma.append(np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 1e-6))
         return sound[len(frames) * hop :]
@@ -130,6 +132,11 @@ class SpectrumMeter:
             chroma=_stacked(self._chroma, (0, 12)),
             seconds=self._samples / RATE,
         )
+
+
+def _shares(weights: Any, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums of `frames`, shape (frames, bins), under each row of a sparse matrix of weights (rows, bins)."""
+    return np.asarray(weights @ frames.T, dtype=np.float32).T
 
 
 def _stacked(parts: list[NDArray[np.float32]], empty: tuple[int, ...]) -> NDArray[np.float32]:
