@@ -7,7 +7,9 @@ from clustering_assets.assets import clusters, dataset, embeddings, music, repor
 from clustering_assets.resources import environment_settings, project_resources
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([dataset, embeddings, clusters, music, videos, reports]),
+    assets=dg.load_assets_from_modules(
+        [dataset, embeddings, clusters, music, videos, reports], include_specs=True
+    ),
     asset_checks=dg.load_asset_checks_from_modules([checks]),
     jobs=[jobs.cluster_images, jobs.render_videos, jobs.refresh_report],
     sensors=[sensors.new_images_sensor, sensors.cluster_videos_sensor],

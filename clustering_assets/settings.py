@@ -175,3 +175,12 @@ def _explain(problem: Any) -> str:
     field = Settings.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {problem['input']!r}{source}: {message[0].lower()}{message[1:]}{hint}"
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table, as the README shows them."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
+        lines.append(f"| `{name}` | {default} | {str(field.description).replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)

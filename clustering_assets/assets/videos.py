@@ -69,7 +69,6 @@ def cluster_videos(
             "cluster_name": recipe.title,
             "track": recipe.track,
             "pictures": len(recipe.images),
-            "failures": dg.MetadataValue.json([list(failure) for failure in slideshow.failures]),
         },
     )
 

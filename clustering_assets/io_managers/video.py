@@ -1,9 +1,7 @@
 """Videos: a lazy slideshow goes in, an MP4 file comes out."""
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,7 +9,6 @@ from upath import UPath
 
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
 from clustering_assets.outputs import Outputs
-from clustering_assets.storage import write_bytes
 
 if TYPE_CHECKING:
     from clustering_assets.video.slideshow import Slideshow
@@ -33,17 +30,11 @@ class VideoIOManager(OutputIOManager):
         from clustering_assets.video.encode import read_digest, write_video
 
         final = self._file(context, obj)
-        if isinstance(final, Path) and read_digest(final) == obj.digest:
+        if read_digest(final) == obj.digest:
             context.log.info("%s is up to date and is kept.", final)
             context.add_output_metadata({"rendered": False})
             return
-        if isinstance(final, Path):
-            facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                local = Path(folder) / final.name
-                facts = write_video(obj, local, quality=self.quality, encoder=self.encoder)
-                write_bytes(final, local.read_bytes())
+        facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
         other = Outputs(self.root).video(context.partition_key, music=obj.soundtrack is None)
         other.unlink(missing_ok=True)
         context.add_output_metadata({"rendered": True, **dataclasses.asdict(facts)})
@@ -66,8 +57,9 @@ class VideoIOManager(OutputIOManager):
         return {"path": dg.MetadataValue.path(str(self._file(context, obj))), **self.describe(obj)}
 
     def describe(self, obj: "Slideshow") -> Mapping[str, Any]:
-        """Duration in seconds, size in pixels and frame rate."""
+        """Duration in seconds, size in pixels, frame rate, and the pictures that had to be left out."""
         return {
+            "failures": dg.MetadataValue.json([list(failure) for failure in obj.failures]),
             "duration_seconds": round(float(obj.duration), 2),
             "resolution": f"{obj.size[0]}x{obj.size[1]}",
             "frames_per_second": obj.fps,

@@ -1,0 +1,115 @@
+"""The command line: exit codes, and what a person reads."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from clustering_assets_tests.orchestration.conftest import SMALL
+
+
+def command(*arguments, folder, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "clustering_assets", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERING_", "DAGSTER_"))},
+            **environment,
+        },
+    )
+
+
+def flags(**changed):
+    return [f"--{name.replace('_', '-')}={value}" for name, value in {**SMALL, **changed}.items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--resolution", "321x241"], ["resolution", "321x241", "even"]),
+        (["run", "--seconds-per-image", "-2"], ["seconds_per_image", "-2", "greater than 0"]),
+        (["run", "--backbone", "resnet5000"], ["backbone", "resnet5000", "efficientnet_lite0"]),
+        (["run", "--algorithm", "magic"], ["algorithm", "magic", "kmeans"]),
+        (["run", "--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
+        (["run", "--no-such-flag"], ["--no-such-flag"]),
+        (["fly"], ["fly"]),
+    ],
+)
+def test_wrong_usage_is_refused_at_once_with_code_2(arguments, words, tmp_path):
+    result = command(*arguments, folder=tmp_path)
+    assert result.returncode == 2, result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_bad_environment_variable_is_wrong_usage_too(tmp_path):
+    result = command("run", folder=tmp_path, CLUSTERING_FPS="fast")
+    assert result.returncode == 2 and "CLUSTERING_FPS" in result.stderr
+
+
+def test_a_missing_folder_fails_at_once_and_says_where_to_put_pictures(tmp_path):
+    result = command("run", "--images", "nowhere", folder=tmp_path)
+    assert result.returncode == 1
+    assert "nowhere" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_too_few_pictures_fail_with_found_needed_and_the_setting(tmp_path, first):
+    result = command("run", "--images", str(first[0].root / "images"), folder=tmp_path)
+    assert result.returncode == 1
+    for word in ("200", "min_images"):
+        assert word in result.stderr
+
+
+def test_help_names_every_setting(tmp_path):
+    result = command("run", "--help", folder=tmp_path)
+    assert result.returncode == 0
+    for name in SMALL:
+        assert f"--{name.replace('_', '-')}" in result.stdout
+
+
+def test_a_run_with_nothing_new_says_so_and_where_everything_is(project):
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 0, result.stderr
+    assert "Nothing new" in result.stdout
+    assert "output/videos/" in result.stdout and "summary_report.txt" in result.stdout
+    assert "Open first: output/videos/cluster_" in result.stdout
+    assert "DEBUG" not in result.stdout + result.stderr
+
+
+def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
+    path = project.root / "output/videos/cluster_1_slideshow_with_music.mp4"
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 1
+    assert "No video of cluster_1" in result.stdout
+
+
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clustering_assets", "run", *flags(fps=60, resolution="1280x720")],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    videos = project.root / "output/videos"
+    deadline = time.monotonic() + 120
+    while not list(videos.glob(".*.partial")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "interrupted" in said and "Traceback" not in said
+    assert not list((project.root / "output").rglob("*.partial"))
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,97 @@
+"""`new_images_sensor`: an update for every change that has settled, and for nothing else."""
+
+import json
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from clustering_assets.resources import settings_type
+from clustering_assets.sensors import Watch, new_images_sensor, watch_listing
+from clustering_assets.settings import load_settings
+
+
+@given(listings=st.lists(st.sampled_from("abc"), max_size=30))
+def test_an_update_is_asked_for_exactly_when_a_new_listing_has_been_seen_twice(listings):
+    watch, requested, before = Watch(), "", ""
+    for listing in listings:
+        watch, reason = watch_listing(watch, listing)
+        due = listing == before != requested
+        assert (reason == "") == due
+        requested = listing if due else requested
+        before = listing
+    assert watch.requested == requested
+
+
+@pytest.fixture
+def folder(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    return images
+
+
+def tick(folder, cursor):
+    resource = settings_type(load_settings(images=str(folder)))()
+    context = dg.build_sensor_context(cursor=cursor, resources={"settings": resource})
+    return new_images_sensor(context)
+
+
+def put(folder, name, colour="red"):
+    Image.new("RGB", (8, 8), colour).save(folder / name)
+
+
+def test_new_pictures_start_one_update_when_they_have_settled(folder):
+    put(folder, "a.png")
+    first = tick(folder, None)
+    assert not first.run_requests and "still arriving" in first.skip_reason.skip_message
+    second = tick(folder, first.cursor)
+    assert len(second.run_requests) == 1
+    third = tick(folder, second.cursor)
+    assert not third.run_requests and "no new" in third.skip_reason.skip_message
+
+
+def test_a_removed_picture_starts_an_update_too_and_no_run_key_is_used_twice(folder):
+    keys, cursor = [], None
+    for step in ("add", "wait", "add more", "wait", "remove", "wait"):
+        if step == "add":
+            put(folder, "a.png")
+        elif step == "add more":
+            put(folder, "b.png")
+        elif step == "remove":
+            (folder / "b.png").unlink()
+        result = tick(folder, cursor)
+        cursor = result.cursor
+        keys += [request.run_key for request in result.run_requests or []]
+    assert len(keys) == 3 == len(set(keys))
+    assert json.loads(cursor)["updates"] == 3
+
+
+def test_a_changed_picture_of_the_same_name_starts_an_update(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    put(folder, "a.png", colour="blue")
+    result = tick(folder, tick(folder, cursor).cursor)
+    assert len(result.run_requests) == 1
+
+
+def test_half_written_files_with_partial_names_are_not_seen(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    (folder / ".b.png.1234.partial").write_bytes(b"half")
+    assert not tick(folder, tick(folder, cursor).cursor).run_requests
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, None).cursor
+    result = tick(folder / "missing", cursor)
+    assert isinstance(result, dg.SkipReason)
+    assert "missing" in result.skip_message
+
+
+def test_an_empty_folder_says_where_to_put_pictures(folder):
+    result = tick(folder, None)
+    assert isinstance(result, dg.SkipReason)
+    assert str(folder) in result.skip_message and "CLUSTERING_IMAGES" in result.skip_message

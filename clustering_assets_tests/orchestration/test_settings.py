@@ -1,0 +1,72 @@
+"""Settings: one precedence everywhere, and bad values refused by name."""
+
+import pytest
+
+from clustering_assets.resources import settings_type
+from clustering_assets.settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """A folder without a `.env` of the developer's."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"CLUSTERING_{name.upper()}", raising=False)
+
+
+def test_the_promised_defaults():
+    settings = load_settings()
+    assert (settings.clusters, settings.algorithm, settings.backbone) == (5, "kmeans", "auto")
+    assert (settings.size, settings.fps) == ((1920, 1080), 25)
+    assert (settings.seconds_per_image, settings.transition_seconds) == (3, 0.8)
+    assert (settings.max_images_per_video, settings.min_images, settings.seed) == (40, 200, 0)
+
+
+def test_env_file_then_environment_then_what_is_given(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("CLUSTERING_FPS=24\nCLUSTERING_SEED=4\nCLUSTERING_CLUSTERS=auto\n")
+    monkeypatch.setenv("CLUSTERING_SEED", "5")
+    monkeypatch.setenv("CLUSTERING_MIN_IMAGES", "7")
+    settings = load_settings(min_images=8, output=None)
+    assert (settings.fps, settings.seed, settings.min_images, settings.clusters) == (24, 5, 8, 0)
+    assert settings.output == "output"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"resolution": "321x241"}, ["resolution", "321x241", "even"]),
+        ({"resolution": "big"}, ["resolution", "big", "WIDTHxHEIGHT"]),
+        ({"seconds_per_image": -1}, ["seconds_per_image", "-1", "greater than 0"]),
+        ({"clusters": -3}, ["clusters", "-3", "greater than or equal to 0"]),
+        ({"clusters": "many"}, ["clusters", "many", "integer"]),
+        ({"algorithm": "magic"}, ["algorithm", "magic", "kmeans"]),
+        ({"fps": 0}, ["fps", "0", "greater"]),
+        ({"transition_seconds": 2}, ["transition_seconds", "2", "half of seconds_per_image", "3"]),
+        ({"max_failure_rate": 1.5}, ["max_failure_rate", "1.5", "less than or equal to 1"]),
+        ({"quality": "best"}, ["quality", "best", "preview"]),
+    ],
+)
+def test_a_bad_value_is_refused_with_name_value_and_range(given, words):
+    with pytest.raises(SettingsError) as error:
+        load_settings(**given)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_bad_environment_variable_is_named(monkeypatch):
+    monkeypatch.setenv("CLUSTERING_FPS", "fast")
+    with pytest.raises(SettingsError, match="CLUSTERING_FPS"):
+        load_settings()
+
+
+def test_all_bad_values_are_told_at_once():
+    with pytest.raises(SettingsError) as error:
+        load_settings(fps=0, seed=-1)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_the_launchpad_has_every_setting_with_the_environment_as_default():
+    resource = settings_type(load_settings(fps=30))
+    assert set(Settings.model_fields) <= set(resource.model_fields)
+    assert resource().value == load_settings(fps=30)
+    assert resource(fps=24).value.fps == 24

@@ -1,0 +1,235 @@
+"""The whole way, on generated pictures and music: what an update makes, and what it leaves alone."""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+
+import av
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from clustering_assets.definitions import defs
+from clustering_assets.embedding.stored import load_embeddings
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.runs import PROCESS_TAG, RunFailed, close_abandoned_runs, this_process
+
+
+def counts(project):
+    return json.loads((project.root / "output/summary_report.json").read_text())["counts"]
+
+
+def test_every_promised_file_is_there(first):
+    project, _ = first
+    output = project.root / "output"
+    for name in (
+        "manifest/image_manifest.parquet",
+        "dataset_analysis.txt",
+        "dataset_analysis.json",
+        "dataset_analysis.png",
+        "embeddings/embeddings.npy",
+        "embeddings/image_paths.txt",
+        "clusters/cluster_assignments.csv",
+        "clusters/cluster_visualization.png",
+        "music/music_choice.csv",
+        "music/music_tracks.parquet",
+        "summary_report.txt",
+        "summary_report.json",
+    ):
+        assert (output / name).stat().st_size > 0, name
+    assert not list(output.rglob("*.partial"))
+
+
+def test_every_usable_picture_has_a_vector_and_a_cluster(first):
+    project, _ = first
+    output = project.root / "output"
+    manifest = pd.read_parquet(output / IMAGE_MANIFEST)
+    vectors, paths = load_embeddings(output)
+    assignments = pd.read_csv(output / CLUSTER_ASSIGNMENTS)
+    usable = manifest.loc[manifest["outcome"] != "rejected", "path"].tolist()
+    assert paths == usable == assignments["path"].tolist()
+    assert vectors.shape == (len(usable), 1280) and vectors.dtype == np.float32
+    assert np.isfinite(vectors).all()
+    assert assignments["cluster"].nunique() == 3
+    assert assignments.groupby("cluster")["is_representative"].sum().tolist() == [1, 1, 1]
+
+
+def test_every_cluster_has_a_video_with_its_own_pictures_and_music(first):
+    project, result = first
+    choice = pd.read_csv(project.root / "output" / MUSIC_CHOICE)
+    assert sorted(result.rendered) == sorted(choice["key"]) == ["cluster_0", "cluster_1", "cluster_2"]
+    assert choice["track"].nunique() == 3, "there are enough tracks for each cluster to have its own"
+    for row in choice.itertuples():
+        path = project.root / f"output/videos/{row.key}_slideshow_with_music.mp4"
+        with av.open(str(path)) as video:
+            (picture,), (sound,) = video.streams.video, video.streams.audio
+            assert (picture.codec.name, sound.codec.name) == ("h264", "aac")
+            assert (picture.width, picture.height, picture.pix_fmt) == (320, 180, "yuv420p")
+            assert picture.average_rate == 10
+            assert float(video.duration) / av.time_base == pytest.approx(3.6, abs=1.5)
+        assert row.mood in {"upbeat", "calm", "energetic", "neutral"} and row.why
+
+
+def test_the_summary_counts_what_was_done(first):
+    project, _ = first
+    counted = counts(project)
+    assert counted["found"] == counted["usable"] + counted["rejected"] >= 30
+    assert counted["embedded"] > 0
+    assert counted["embedded"] + counted["reused"] == counted["usable"]
+    assert (counted["clusters"], counted["videos_rendered"], counted["videos_missing"]) == (3, 3, 0)
+    report = json.loads((project.root / "output/summary_report.json").read_text())
+    assert report["seconds"]["embeddings"] > 0 and report["seconds"]["cluster_videos"] > 0
+    assert report["quality"]["backbone"] == "efficientnet_lite0"
+    assert report["versions"]["dagster"]
+
+
+def test_all_of_it_is_recorded_in_the_instance(first):
+    project, _ = first
+    with project.instance() as instance:
+        assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_1", "cluster_2"}
+        videos = instance.get_materialized_partitions(dg.AssetKey("cluster_videos"))
+        assert videos == {"cluster_0", "cluster_1", "cluster_2"}
+        event = instance.get_latest_materialization_event(dg.AssetKey("cluster_assignments"))
+        metadata = event.asset_materialization.metadata
+        assert metadata["dagster/row_count"].value == counts(project)["usable"]
+        assert "dagster/column_schema" in metadata and metadata["number_of_clusters"].value == 3
+
+
+def test_previews_are_inline_and_small(first):
+    project, _ = first
+    with project.instance() as instance:
+        for key, partition in (
+            ("cluster_plot", None),
+            ("dataset_analysis", None),
+            ("cluster_videos", "cluster_0"),
+        ):
+            found = instance.fetch_materializations(
+                dg.AssetRecordsFilter(
+                    asset_key=dg.AssetKey(key), asset_partitions=[partition] if partition else None
+                ),
+                limit=1,
+            ).records[0]
+            preview = found.asset_materialization.metadata["preview"].value
+            assert preview.startswith("![") and ";base64," in preview
+            assert len(preview) < 50_000 * 4 / 3 + 200
+
+
+def test_the_checks_of_each_video_passed(first):
+    project, _ = first
+    with project.instance() as instance:
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "cluster_0"}))
+        events = instance.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        (evaluation,) = [event.dagster_event.asset_check_evaluation_data for event in events]
+        assert evaluation.check_name == "video_as_planned"
+        assert evaluation.passed, evaluation.description
+
+
+def test_a_second_update_with_nothing_new_makes_nothing(project):
+    before = project.videos()
+    result = project.update()
+    assert (result.made, result.rendered) == ([], [])
+    assert project.videos() == before
+    counted = counts(project)
+    assert (counted["embedded"], counted["videos_rendered"], counted["videos_reused"]) == (0, 0, 3)
+    assert counted["reused"] == counted["usable"]
+
+
+def test_a_new_picture_costs_one_embedding_and_the_video_of_its_cluster(project):
+    assignments = project.assignments()
+    member = assignments[assignments["cluster"] == 0].iloc[0]["path"]
+    with Image.open(project.root / "images" / member) as image:
+        image.convert("RGB").resize((300, 200)).save(project.root / "images/new.png")
+    before = project.videos()
+    project.update()
+    assert counts(project)["embedded"] == 1
+    now = project.assignments()
+    cluster = int(now.set_index("path").loc["new.png", "cluster"])
+    changed = {name for name, time in project.videos().items() if before.get(name) != time}
+    moved = assignments.set_index("path")["cluster"].compare(now.set_index("path")["cluster"].drop("new.png"))
+    if moved.empty:
+        assert changed <= {f"cluster_{cluster}_slideshow_with_music.mp4"}
+
+
+def test_a_deleted_video_is_made_again(project):
+    (project.root / "output/videos/cluster_1_slideshow_with_music.mp4").unlink()
+    assert project.update().rendered == ["cluster_1"]
+
+
+def test_a_video_setting_renders_all_videos_and_nothing_else(project):
+    result = project.update(fps=12)
+    assert result.made == []
+    assert sorted(result.rendered) == ["cluster_0", "cluster_1", "cluster_2"]
+
+
+def test_without_music_the_videos_are_silent_and_say_so_in_their_name(project):
+    shutil.rmtree(project.root / "music")
+    project.update()
+    assert sorted(project.videos()) == [f"cluster_{n}_slideshow.mp4" for n in range(3)]
+    with av.open("output/videos/cluster_0_slideshow.mp4") as video:
+        assert not video.streams.audio
+    assert pd.read_parquet(f"output/{MUSIC_TRACKS}").empty
+
+
+def test_a_broken_file_costs_only_itself(project):
+    (project.root / "images/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    (project.root / "images/empty.png").touch()
+    project.update()
+    manifest = pd.read_parquet(f"output/{IMAGE_MANIFEST}").set_index("path")
+    for name in ("broken.jpg", "empty.png"):
+        assert manifest.loc[name, "outcome"] == "rejected" and manifest.loc[name, "reason"]
+        assert name in (project.root / "output/dataset_analysis.txt").read_text()
+        assert name in (project.root / "output/summary_report.txt").read_text()
+    assert counts(project)["rejected"] == 2
+
+
+def test_too_few_pictures_stop_the_run_with_what_is_needed(project):
+    with pytest.raises(RunFailed) as error:
+        project.update(min_images=500)
+    message = str(error.value)
+    assert "500" in message and "min_images" in message and "images" in message
+    with project.instance() as instance:
+        run = instance.get_runs(limit=1)[0]
+        assert run.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_more_clusters_than_pictures_are_refused(project):
+    with pytest.raises(RunFailed) as error:
+        project.update(clusters=500)
+    assert "clusters" in str(error.value) and "500" in str(error.value)
+
+
+def test_one_video_that_fails_leaves_the_others(project):
+    blocker = project.root / "output/videos/cluster_1_slideshow_with_music.mp4"
+    blocker.unlink()
+    (blocker / "in the way").mkdir(parents=True)
+    result = project.update(fps=12)
+    assert sorted(result.rendered) == ["cluster_0", "cluster_2"]
+    assert result.failed.get("cluster_1")
+
+
+def test_a_cluster_that_is_gone_loses_its_partition(project):
+    result = project.update(clusters=2)
+    with project.instance() as instance:
+        assert set(instance.get_dynamic_partitions("clusters")) == set(result.clusters)
+    assert len(result.clusters) == 2
+    assert result.partitions.delete
+
+
+def test_the_run_of_a_killed_process_is_closed(project):
+    child = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    with project.instance() as instance:
+        job = defs.resolve_job_def("cluster_images")
+        tags = {PROCESS_TAG: f"{platform.node()}:{child.stdout.strip()}"}
+        dead = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        alive = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: this_process()}
+        )
+        assert close_abandoned_runs(instance) == [dead.run_id]
+        assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(alive.run_id).status is dg.DagsterRunStatus.STARTED
