@@ -1,0 +1,254 @@
+"""The figure of the dataset analysis: histograms, the extremes as small pictures, the rejected files."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.images.features import fit
+from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.images.manifest import REJECTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INK, _SOFT, _LINE, _ACCENT, _WARNING = "#1f2933", "#6b7785", "#d9dfe5", "#3d6b9e", "#b5483a"
+_TILE, _GAP = 150, 6
+_REJECTED_ROWS = 12
+
+
+def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure":
+    """The figure of an analysis.
+
+    Args:
+        manifest: The manifest that was analysed.
+        data: What `summarise` says of it.
+        folder: Where the pictures of the contact sheet are.
+
+    Returns:
+        A figure of its own, not known to pyplot, 14 inches wide at 100 dpi.
+    """
+    from matplotlib.figure import Figure
+
+    sound = manifest[manifest["outcome"] != REJECTED]
+    reasons = data["rejected_files"][:_REJECTED_ROWS]
+    below = 0.55 + 0.26 * len(reasons) if reasons else 0.0
+    strips = 1.3 * len(data["extremes"]) if len(sound) else 0.0
+    charts = 5.2 if len(sound) else 0.0
+    height = 1.2 + charts + strips + below + 0.3
+    figure = Figure(figsize=(14, height), dpi=100, facecolor="white")
+    _title(figure, data, folder, height)
+    top = 1.2
+    if len(sound):
+        _charts(figure, sound, data, height, top)
+        _contact_sheet(figure, data["extremes"], folder, height, top + charts)
+    if reasons:
+        _rejected(figure, data, height, top + charts + strips)
+    return figure
+
+
+def _title(figure: "Figure", data: dict[str, Any], folder: Path, height: float) -> None:
+    figure.text(
+        0.04, 1 - 0.45 / height, _plain(folder.name or str(folder)), size=20, weight="bold", color=_INK
+    )
+    counts = [
+        f"{data['used']:,} used",
+        f"{data['duplicates']:,} duplicates",
+        f"{data['rejected']:,} rejected",
+    ]
+    words = f"{data['files']:,} files, {data['megabytes']:,.0f} MB    " + "  ·  ".join(counts)
+    figure.text(0.04, 1 - 0.78 / height, words, size=12, color=_SOFT)
+
+
+def _charts(figure: "Figure", sound: pd.DataFrame, data: dict[str, Any], height: float, top: float) -> None:
+    """Two rows of four charts."""
+    grid = figure.add_gridspec(
+        2, 4, left=0.04, right=0.97, top=1 - (top + 0.25) / height, bottom=1 - (top + 4.75) / height,
+        wspace=0.22, hspace=0.55,
+    )  # fmt: skip
+    axes = [figure.add_subplot(grid[row, column]) for row in range(2) for column in range(4)]
+    longer = sound[["width", "height"]].max(axis=1).to_numpy(float)
+    _histogram(axes[0], longer, "Longer side (pixels)", logarithmic=longer.max() > 4 * longer.min())
+    _aspects(axes[1], sound)
+    _bars(axes[2], data["formats"], "Formats")
+    _dates(axes[3], data["dates"], sound)
+    _histogram(axes[4], sound["brightness"], "Brightness (mean L*)", (0, 100), colours="Greys_r")
+    _histogram(axes[5], sound["colourfulness"], "Colourfulness (Hasler & Süsstrunk)", colours="YlOrRd")
+    _histogram(axes[6], sound["contrast"], "RMS contrast")
+    _histogram(axes[7], np.maximum(sound["sharpness"], 1), "Sharpness (Laplacian variance)", logarithmic=True)
+
+
+def _bare(axes: "Axes", title: str) -> None:
+    axes.set_title(title, loc="left", size=11, color=_INK, pad=6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_LINE)
+    axes.tick_params(colors=_SOFT, labelsize=9, length=0)
+    axes.grid(axis="y", color=_LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _histogram(
+    axes: "Axes",
+    values: Any,
+    title: str,
+    limits: tuple[float, float] | None = None,
+    logarithmic: bool = False,
+    colours: str = "",
+) -> None:
+    """A histogram with its median marked; bars take the colour that their value stands for."""
+    from matplotlib import colormaps
+
+    _bare(axes, title)
+    numbers = np.asarray(values, float)
+    low, high = limits or (float(numbers.min()), float(numbers.max()))
+    if high <= low:
+        low, high = low * 0.9, high * 1.1 + 1e-9
+    edges = np.geomspace(max(low, 1e-6), high, 25) if logarithmic else np.linspace(low, high, 25)
+    _, _, bars = axes.hist(numbers, edges.tolist(), color=_ACCENT, edgecolor="white", linewidth=0.6)
+    if colours:
+        shades = colormaps[colours](np.linspace(0.08, 0.92, 24))
+        for bar, shade in zip(bars, shades, strict=True):  # type: ignore[arg-type]
+            bar.set(facecolor=shade, edgecolor=_SOFT, linewidth=0.4)
+    if logarithmic:
+        axes.set_xscale("log")
+        _plain_decades(axes, low, high)
+    median = float(np.median(numbers))
+    axes.axvline(median, color=_WARNING, linewidth=1.2)
+    label = f"{median:,.0f}" if median >= 10 else f"{median:.2f}"
+    axes.annotate(
+        f"median {label}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top", size=9, color=_WARNING,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.8},
+    )  # fmt: skip
+
+
+def _plain_decades(axes: "Axes", low: float, high: float) -> None:
+    """Ticks of a logarithmic axis as plain numbers."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    steps = [m * 10.0**e for e in range(-1, 8) for m in (1, 2, 5)]
+    inside = [step for step in steps if low * 0.99 <= step <= high * 1.01]
+    while len(inside) > 5:
+        inside = inside[::2]
+    axes.xaxis.set_major_locator(FixedLocator(inside or [low, high]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _aspects(axes: "Axes", sound: pd.DataFrame) -> None:
+    """Width over height on a logarithmic axis, so that upright and lying pictures are mirror images."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+
+    _bare(axes, "Width : height")
+    aspect = (sound["width"] / sound["height"]).clip(1 / 4, 4)
+    axes.hist(aspect, np.geomspace(1 / 4, 4, 33).tolist(), color=_ACCENT, edgecolor="white", linewidth=0.6)
+    axes.set_xscale("log")
+    names = {
+        9 / 21: "9:21",
+        9 / 16: "9:16",
+        3 / 4: "3:4",
+        1: "1:1",
+        4 / 3: "4:3",
+        16 / 9: "16:9",
+        21 / 9: "21:9",
+    }
+    axes.xaxis.set_major_locator(FixedLocator(list(names)))
+    axes.xaxis.set_major_formatter(FixedFormatter(list(names.values())))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _bars(axes: "Axes", counts: dict[str, int], title: str) -> None:
+    """Lying bars with their numbers, the seven largest."""
+    _bare(axes, title)
+    axes.grid(visible=False)
+    axes.spines["bottom"].set_visible(False)
+    names, numbers = list(counts)[:7], list(counts.values())[:7]
+    axes.barh(names, numbers, color=_ACCENT, height=0.62)
+    axes.set_ylim(max(len(names), 4) - 0.4, -0.6)
+    axes.set_xlim(0, max(numbers) * 1.22)
+    axes.set_xticks([])
+    axes.tick_params(axis="y", colors=_INK)
+    for row, number in enumerate(numbers):
+        axes.text(number + max(numbers) * 0.02, row, f"{number:,}", va="center", size=9, color=_SOFT)
+
+
+def _dates(axes: "Axes", dates: dict[str, Any], sound: pd.DataFrame) -> None:
+    """When the pictures were taken, or the word that none is dated."""
+    _bare(axes, "Time taken")
+    if not dates["known"]:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.text(0.5, 0.5, "no picture is dated", ha="center", va="center", size=11, color=_SOFT)
+        return
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    taken = sound["taken_at"].dropna()
+    axes.hist(taken.dt.to_pydatetime(), bins=24, color=_ACCENT, edgecolor="white", linewidth=0.6)
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _contact_sheet(
+    figure: "Figure", extremes: dict[str, list[str]], folder: Path, height: float, top: float
+) -> None:
+    """One strip of small pictures for each extreme."""
+    paths = list(dict.fromkeys(path for strip in extremes.values() for path in strip))
+    with ThreadPoolExecutor(4) as pool:
+        tiles = dict(zip(paths, pool.map(lambda path: _tile(folder / path), paths), strict=True))
+    for row, (title, strip) in enumerate(extremes.items()):
+        above = top + 0.1 + 1.3 * row
+        axes = figure.add_axes((0.14, 1 - (above + 1.2) / height, 0.83, 1.2 / height))
+        axes.imshow(_side_by_side([tiles[path] for path in strip]), interpolation="none", aspect="equal")
+        axes.set_anchor("W")
+        axes.axis("off")
+        figure.text(0.04, 1 - (above + 0.6) / height, title.capitalize(), size=11, color=_INK, va="center")
+
+
+def _tile(path: Path) -> NDArray[np.uint8] | None:
+    """A picture cut to a square tile; None if it can no longer be read."""
+    try:
+        rgb = load_image(path, min_side=_TILE)
+    except ImageError:
+        return None
+    side = min(rgb.shape[:2])
+    top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+    return _enlarged(fit(rgb[top : top + side, left : left + side], _TILE))
+
+
+def _enlarged(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import cv2
+
+    if square.shape[0] == _TILE:
+        return square
+    return cv2.resize(square, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
+
+
+def _side_by_side(tiles: Iterable[NDArray[np.uint8] | None]) -> NDArray[np.uint8]:
+    missing = np.full((_TILE, _TILE, 3), 236, np.uint8)
+    gap = np.full((_TILE, _GAP, 3), 255, np.uint8)
+    parts = [part for tile in tiles for part in (missing if tile is None else tile, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def _rejected(figure: "Figure", data: dict[str, Any], height: float, top: float) -> None:
+    """The rejected files, as many as there is room for."""
+    shown = data["rejected_files"][:_REJECTED_ROWS]
+    words = f"Rejected files ({len(shown)} of {data['rejected']:,})"
+    figure.text(0.04, 1 - (top + 0.3) / height, words, size=11, weight="bold", color=_WARNING)
+    for row, file in enumerate(shown):
+        at = 1 - (top + 0.6 + 0.26 * row) / height
+        figure.text(0.04, at, _plain(file["path"], 60), size=9.5, color=_INK)
+        figure.text(0.42, at, _plain(file["reason"], 90), size=9.5, color=_SOFT)
+
+
+def _plain(text: str, most: int = 80) -> str:
+    """Text that Matplotlib draws as it is: one line, no formulas, cut at the end."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in text).replace("$", r"\$")
+    return printable if len(printable) <= most else f"{printable[: most - 1]}…"
