@@ -28,7 +28,17 @@ log = logging.getLogger("clustering_assets.demo")
 VERSION = 1
 """Goes up whenever the same seed gives other pictures, so that older files are made again."""
 
-SCENES = ("dunes", "fog", "mountains", "sunset")
+SCENES = (
+    "architecture",
+    "balloons",
+    "city",
+    "dunes",
+    "fog",
+    "jellyfish",
+    "meadow",
+    "mountains",
+    "sunset",
+)
 """The themes: the names of the modules in `clustering_assets.demo.scenes`."""
 
 _COPIES = 3  # files that are byte for byte another one, for every 252

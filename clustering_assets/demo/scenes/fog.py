@@ -38,7 +38,7 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
         shine(picture, colour("#fffdf6"), np.exp(-far / np.float32(size * 0.22)) * np.float32(0.5))
         shine(picture, colour("#ffffff"), smooth(size * 0.05, size * 0.035, far) * np.float32(0.5))
     layers = int(rng.integers(5, 8))
-    start, end = rng.uniform(0.22, 0.38), rng.uniform(0.72, 0.95)
+    start, end = rng.uniform(0.22, 0.38), rng.uniform(0.84, 1.0)
     for layer in range(layers):
         depth = layer / (layers - 1)
         base = height * (start + (end - start) * depth**1.15)
