@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USAGE = 1, 2
 
+LAST_ERROR = Path(".dagster/last_error.txt")
+"""Where the traceback of an unexpected error goes."""
+
 DEMO = Path("data/demo")
 DEMO_SETTINGS: dict[str, Any] = {
     "images": str(DEMO / "images"),
@@ -217,4 +220,8 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted. What was finished is kept; the same command goes on from here.", FAILED)
     except ClusteringError as error:
+        if trace := getattr(error, "trace", ""):
+            LAST_ERROR.parent.mkdir(exist_ok=True)
+            LAST_ERROR.write_text(trace, encoding="utf-8")
+            _fail(f"{error}\nThis is a fault of the program. The traceback is in {LAST_ERROR}.", FAILED)
         _fail(str(error), FAILED)

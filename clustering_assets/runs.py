@@ -36,13 +36,12 @@ class RunFailed(ClusteringError):
     """A run did not succeed; the message is that of the error that ended it.
 
     Attributes:
-        expected: Whether the error is one that a user can mend; otherwise it is a fault of the program.
-        trace: The traceback of the error, for reporting a fault.
+        trace: The traceback of a fault of the program; empty for an error that the user can mend.
     """
 
-    def __init__(self, message: str, *, expected: bool, trace: str = "") -> None:
+    def __init__(self, message: str, trace: str = "") -> None:
         super().__init__(message)
-        self.expected, self.trace = expected, trace
+        self.trace = trace
 
 
 @dataclass
@@ -74,10 +73,10 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
     home = folder.resolve() / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
-    configured = (folder / "dagster.yaml").is_file()
-    return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(home), config_dir=str(folder) if configured else None)
-    )
+    if (folder / "dagster.yaml").is_file():
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), config_dir=str(folder)))
+    quiet = {"telemetry": {"enabled": False}}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=quiet))
 
 
 def update(
@@ -194,23 +193,24 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
     """Why a run failed, in the words of the error that ended it."""
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed and evaluation.blocking:
-            return RunFailed(evaluation.description or evaluation.check_name, expected=True)
+            return RunFailed(evaluation.description or evaluation.check_name)
     events = [event for event in result.all_events if event.is_step_failure or event.is_failure]
     for event in events:
         step = event.step_failure_data if event.is_step_failure else None
         if step and step.user_failure_data:
-            return RunFailed(step.user_failure_data.description or "the run failed", expected=True)
+            return RunFailed(step.user_failure_data.description or "the run failed")
         error = step.error if step else event.job_failure_data.error
         if error is None:
             continue
         while error.cause is not None:
             error = error.cause
-        trace = error.to_string()
         message = error.message.strip().removeprefix(f"{error.cls_name}: ").partition(": ")
         plain = message[2] if message[0].endswith(str(error.cls_name)) else "".join(message)
         expected = _is_expected(str(error.cls_name))
-        return RunFailed(plain if expected else f"{error.cls_name}: {plain}", expected=expected, trace=trace)
-    return RunFailed("the run failed without saying why; see it in the UI", expected=False)
+        if expected:
+            return RunFailed(plain)
+        return RunFailed(f"{error.cls_name}: {plain}", trace=error.to_string())
+    return RunFailed("the run failed without saying why; see it in the UI")
 
 
 def _is_expected(name: str) -> bool:

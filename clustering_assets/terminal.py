@@ -68,6 +68,7 @@ class _LineTask:
         self._title, self._total, self._unit = title, total, unit
         self._done = 0
         self._begun = self._told = time.monotonic()
+        self._last = 0
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -75,9 +76,11 @@ class _LineTask:
             self._tell()
 
     def finish(self) -> None:
-        self._tell()
+        if self._done != self._last or not self._done:
+            self._tell()
 
     def _tell(self) -> None:
+        self._last = self._done
         self._told = now = time.monotonic()
         of = f"/{self._total:,}" if self._total else ""
         rate = self._done / max(now - self._begun, 1e-9)

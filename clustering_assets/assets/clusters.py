@@ -10,6 +10,7 @@ from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.clustering.identity import cluster_of
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
 from clustering_assets.partitions import CLUSTERS
 from clustering_assets.resources import SettingsResource
@@ -32,6 +33,7 @@ DOMINATING_SHARE = 0.8
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
     check_specs=[
         dg.AssetCheckSpec(

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
 from clustering_assets.resources import SettingsResource
 from clustering_assets.settings import Settings
@@ -28,6 +29,7 @@ source_images = dg.AssetSpec(
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    dagster_type=TABLE,
     deps=[source_images],
     metadata={
         OUTPUT: IMAGE_MANIFEST,

@@ -7,6 +7,7 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.recipes import expected_seconds
 from clustering_assets.resources import SettingsResource
@@ -19,6 +20,7 @@ from clustering_assets.versions import USES, data_version, digest, pins_file
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    dagster_type=TABLE,
     metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
     check_specs=[
         dg.AssetCheckSpec(
@@ -66,6 +68,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     owners=OWNERS,
     code_version="1",
     io_manager_key="table_io",
+    dagster_type=TABLE,
     metadata={
         OUTPUT: MUSIC_CHOICE,
         USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],

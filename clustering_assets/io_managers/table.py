@@ -10,6 +10,14 @@ from upath import UPath
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
 from clustering_assets.outputs import read_table, write_table
 
+TABLE = dg.DagsterType(
+    name="DataFrame",
+    description="A pandas DataFrame.",
+    type_check_fn=lambda _context, value: isinstance(value, pd.DataFrame),
+    typing_type=pd.DataFrame,
+)
+"""Type of assets that are tables. An asset with checks must name its type: `MaterializeResult` alone means none."""
+
 
 class TableIOManager(OutputIOManager):
     """Stores a DataFrame as Parquet or CSV, after the ending of the asset's name."""
