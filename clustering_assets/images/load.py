@@ -1,6 +1,7 @@
 """The one loader of pictures: every stage sees the same upright 8-bit sRGB pixels, or the reason why not."""
 
 import stat
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -22,11 +23,16 @@ from PIL import (
 )
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.colour import Colour, to_srgb
+from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.facts import TURNS, Facts, read_facts
 from clustering_assets.images.formats import HEAD_BYTES, describe, promises_picture, sniff
+from clustering_assets.images.integrity import check_data, check_end
 
 WHITE: Colour = (255, 255, 255)
+
+# Pillow tells of damaged notes inside a file by warnings; the pixels are what counts here, and a folder of phone
+# pictures would fill the screen with them.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # Pillow's own guard warns at 89 megapixels and refuses at 178. `Limits` decides before anything is decoded,
 # so the guard moves up to the largest cap that can be set: Pillow refuses twice this number, 1,000 megapixels.
@@ -158,25 +164,30 @@ def decode_picture(
     _check_size(len(data), name, limits)
     known = _check_format(data[:HEAD_BYTES], name)
     try:
+        check_data(data, known)
         image = _open(data, known)
         _check_pixels(image, name, limits)
         mode, (width, height) = image.mode, image.size
-        facts = read_facts(image)
-        if min_side and image.format in ("JPEG", "MPO") and (scale := min(width, height) // min_side) > 1:
+        if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
         image.load()
+        if known == "JPEG" and image.size == (width, height):
+            check_end(data, image)
+        facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
         format = image.format or known
         image = to_srgb(image, background)
-        if turn := TURNS.get(facts.orientation):
-            image = image.transpose(turn)
-            if facts.orientation >= 5:
-                width, height = height, width
+        if facts.orientation in TURNS:
+            image = image.transpose(TURNS[facts.orientation])
+        if facts.orientation >= 5:
+            width, height = height, width
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(name, "limits", _too_many_pixels(limits)) from error
     except UnidentifiedImageError as error:
         raise ImageError(name, "decode", f"damaged {known}: its header cannot be read") from error
+    except UnclearPixelsError as error:
+        raise ImageError(name, "format", str(error)) from error
     except MemoryError as error:
         raise ImageError(name, "decode", "not enough memory to decode it") from error
     except Exception as error:

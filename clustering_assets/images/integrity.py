@@ -1,0 +1,110 @@
+"""Damage that decoders pass over without a word: wrong checksums, missing ends, lower halves that are one colour."""
+
+import zlib
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageFile
+
+_FLAT_ROWS = 8
+_WITHHELD_ROWS = 48
+_HOLE = 1024
+
+
+class DamageError(ValueError):
+    """A file that a decoder would turn into pixels which are not its picture."""
+
+
+def check_data(data: bytes, known: str) -> None:
+    """Refuse a file whose bytes show damage before it is decoded.
+
+    Args:
+        data: The whole file.
+        known: Its format, in Pillow's name.
+
+    Raises:
+        DamageError: A PNG with a wrong checksum in its pixels; a HEIC or AVIF file that ends in a hole.
+    """
+    if known == "PNG":
+        _check_sums(data)
+    elif known in ("HEIF", "AVIF"):
+        _check_hole(data)
+
+
+def check_end(data: bytes, image: Image.Image) -> None:
+    """Refuse a JPEG that was cut off and closed with an end marker.
+
+    Decoders fill what is missing with the last colour. So only where the lowest rows are exactly one colour,
+    the file is decoded once more without its end marker, and the rows must come all the same. This cannot
+    tell for progressive files, which hold the whole picture coarsely before any detail.
+
+    Args:
+        data: The whole file.
+        image: What was decoded from it, at full size.
+
+    Raises:
+        DamageError: The pixels end above the lower edge.
+    """
+    if image.height < 2 * _WITHHELD_ROWS or image.info.get("progressive"):
+        return
+    lowest = image.crop((0, image.height - _FLAT_ROWS, image.width, image.height))
+    if any(low != high for low, high in _extremes(lowest)):
+        return
+    row = image.height - _WITHHELD_ROWS
+    box = (0, row, image.width, row + 1)
+    without_end = _decoded_so_far(data[: _end_of_pixels(data)])
+    if np.any(np.asarray(image.crop(box))) and not np.any(np.asarray(without_end.crop(box))):
+        raise DamageError("the lower part of the picture is missing")
+
+
+def _decoded_so_far(data: bytes) -> ImageFile.ImageFile:
+    """What a JPEG without its end marker gives: rows that did not come are zero."""
+    image = Image.open(BytesIO(data), formats=("JPEG",))
+    with suppress(OSError):  # certain to come: the end is missing
+        image.load()
+    image.tile = []
+    return image
+
+
+def _check_sums(data: bytes) -> None:
+    """Check the sums of the pixel chunks, which Pillow skips (PNG specification, 5.3)."""
+    view, at = memoryview(data), 8
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        kind = view[at + 4 : at + 8]
+        if kind == b"IDAT" and end + 4 <= len(data):
+            if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+                raise DamageError("a wrong checksum")
+        elif kind == b"IEND":
+            return
+        at = end + 4
+
+
+def _check_hole(data: bytes) -> None:
+    """Refuse zeros at the end of the media data, which an interrupted copy leaves and decoders accept."""
+    if data[-_HOLE:].strip(b"\0"):
+        return
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"mdat" and (size in (0, 1) or at + size >= len(data)):
+            raise DamageError("nothing but zero bytes at its end")
+        if size < 8:
+            return
+        at += size
+
+
+def _end_of_pixels(data: bytes) -> int:
+    """Where the first end marker behind the first scan of a JPEG is; the length of the data if there is none."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if data[at + 1] != 0xFF else 1
+    end = data.find(b"\xff\xd9", at)
+    return end if end >= 0 else len(data)
+
+
+def _extremes(image: Image.Image) -> list[tuple[float, float]]:
+    """The smallest and largest value of each channel."""
+    extremes = image.getextrema()
+    return [extremes] if isinstance(extremes[0], (int, float)) else list(extremes)  # type: ignore[list-item, return-value]
