@@ -1,34 +1,37 @@
 """The painter's tools: noise, gradients, masks and light on pictures of float32 (h, w, 3), RGB from 0 to 1."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
+Values = NDArray[Any]
+"""Floating point numbers of any shape; OpenCV's types do not say more."""
+Picture = Values
 """float32 (h, w, 3), RGB as shown, 0 to 1."""
-Mask = NDArray[np.float32]
+Mask = Values
 """float32 (h, w), 0 is nothing and 1 all."""
 
 
-def colour(code: str) -> NDArray[np.float32]:
+def colour(code: str) -> Values:
     """The colour of a hexadecimal code such as "#ffcc00", float32 (3,)."""
     return np.array([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32)
 
 
-def mixed(one: NDArray[np.float32], other: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def mixed(one: Values, other: Values, share: float) -> Values:
     """The colour that is `share` of the way from `one` to `other`."""
     return (one + (other - one) * np.float32(share)).astype(np.float32)
 
 
-def varied(rng: np.random.Generator, base: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
+def varied(rng: np.random.Generator, base: Values, amount: float) -> Values:
     """A colour near `base`: brightness and every channel change by up to `amount`."""
     changed = base * (1 + rng.uniform(-amount, amount)) + rng.uniform(-amount, amount, 3) * 0.4
     return np.clip(changed, 0, 1).astype(np.float32)
 
 
-def smooth(low: float, high: float, value: NDArray[np.float32]) -> NDArray[np.float32]:
+def smooth(low: float, high: float, value: Values) -> Values:
     """0 below `low`, 1 above `high`, and a smooth step between (Hermite); `low` may be above `high`."""
     share = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     return share * share * (3 - 2 * share)
@@ -101,7 +104,7 @@ def profile(rng: np.random.Generator, width: int, cell: float, octaves: int = 5,
     return line
 
 
-def gradient(height: int, width: int, stops: Sequence[tuple[float, NDArray[np.float32]]]) -> Picture:
+def gradient(height: int, width: int, stops: Sequence[tuple[float, Values]]) -> Picture:
     """A vertical gradient through colour stops (position from 0 at the top to 1, colour)."""
     at = np.linspace(0, 1, height)
     places = [place for place, _ in stops]
@@ -113,13 +116,15 @@ def gradient(height: int, width: int, stops: Sequence[tuple[float, NDArray[np.fl
     return np.repeat(column.reshape(height, 1, 3), width, axis=1)
 
 
-def lay(picture: Picture, over: NDArray[np.float32], mask: Mask | NDArray[np.float32]) -> None:
+def lay(picture: Picture, over: Values, mask: Mask) -> None:
     """Lay a colour (3,) or a picture over `picture` where `mask` is, in place."""
-    share = mask[..., None]
-    picture += (over - picture) * share
+    mask = np.ascontiguousarray(mask, np.float32)
+    full = np.empty(picture.shape, np.float32)
+    full[:] = over
+    picture[:] = cv2.blendLinear(full, np.ascontiguousarray(picture, np.float32), mask, 1 - mask)
 
 
-def shine(picture: Picture, light: NDArray[np.float32], mask: Mask) -> None:
+def shine(picture: Picture, light: Values, mask: Mask) -> None:
     """Add light of a colour where `mask` is, in place, without ever going above white (screen)."""
     picture += (1 - np.minimum(picture, 1)) * (mask[..., None] * light)
 
@@ -131,13 +136,13 @@ def distance(height: int, width: int, x: float, y: float) -> Mask:
     return np.sqrt(down[:, None] + across[None, :])
 
 
-def below(line: NDArray[np.float32], height: int) -> Mask:
+def below(line: Values, height: int) -> Mask:
     """The mask (height, w) of everything below a line of rows (w,), antialiased."""
     rows = np.arange(height, dtype=np.float32)[:, None]
     return np.clip(rows - line[None, :] + np.float32(0.5), 0, 1)
 
 
-def polygons(height: int, width: int, shapes: Sequence[NDArray[np.floating]]) -> Mask:
+def polygons(height: int, width: int, shapes: Sequence[Values]) -> Mask:
     """The mask of polygons, each float (k, 2) of x and y in pixels, antialiased."""
     canvas = np.zeros((height, width), np.uint8)
     for shape in shapes:
@@ -146,7 +151,7 @@ def polygons(height: int, width: int, shapes: Sequence[NDArray[np.floating]]) ->
     return canvas.astype(np.float32) * np.float32(1 / 255)
 
 
-def strokes(height: int, width: int, lines: Sequence[NDArray[np.floating]], thickness: float) -> Mask:
+def strokes(height: int, width: int, lines: Sequence[Values], thickness: float) -> Mask:
     """The mask of open lines, each float (k, 2), `thickness` pixels wide, antialiased."""
     canvas = np.zeros((height * 2, width * 2), np.uint8)
     for line in lines:
@@ -155,7 +160,7 @@ def strokes(height: int, width: int, lines: Sequence[NDArray[np.floating]], thic
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
-def blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def blurred(values: Values, sigma: float) -> Values:
     """A Gaussian blur of `sigma` pixels; a broad one is done on a smaller copy, which looks the same."""
     if sigma < 0.3:
         return values
@@ -171,7 +176,7 @@ def blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 def place(
     picture: Picture,
-    sprite: NDArray[np.float32],
+    sprite: Values,
     x: float,
     y: float,
     scale: float,

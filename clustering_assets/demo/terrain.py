@@ -1,12 +1,14 @@
 """Landscapes of heights, seen in perspective: every pixel gets the place on the ground that it shows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
+"""A float32 array (n, n) of one value for each cell, or (h, w) of one for each pixel."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def look(heights: Field, view: View, height: int, width: int) -> Seen:
     )
 
 
-def sampled(field: NDArray[np.float32], seen: Seen) -> NDArray[np.float32]:
+def sampled(field: Field, seen: Seen) -> Field:
     """The values of a field (n, n) or (n, n, 3) at the place that every pixel shows."""
     return cv2.remap(field, seen.columns, seen.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 

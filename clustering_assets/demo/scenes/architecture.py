@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
+    Values,
     colour,
     distance,
     finish,
@@ -25,7 +26,7 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
     return finish(rng, picture, bloom=0.04, vignette=0.22, grain=0.02, contrast=0.55)
 
 
-def _sky(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
+def _sky(rng: np.random.Generator, w: int, h: int) -> Values:
     """A sky through a red filter: nearly black, or white and empty, with streaks of cloud."""
     dark = rng.random() < 0.6
     top, low = (0.03, 0.25) if dark else (0.85, 0.98)
@@ -36,7 +37,7 @@ def _sky(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
     return sky
 
 
-def _towers(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
+def _towers(rng: np.random.Generator, w: int, h: int) -> Values:
     """Tall fronts seen from the street: their edges run together above."""
     picture = _sky(rng, w, h)
     vanish = np.array([w * rng.uniform(0.3, 0.7), -h * rng.uniform(0.1, 0.8)])
@@ -52,10 +53,10 @@ def _towers(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
 
 def _front(
     rng: np.random.Generator,
-    picture: NDArray[np.float32],
+    picture: Values,
     left: float,
     right: float,
-    vanish: NDArray[np.floating],
+    vanish: Values,
     tall: float,
 ) -> None:
     """Lay one front over the picture: a grid of windows, warped so that it rises to the vanishing point."""
@@ -88,7 +89,7 @@ def _front(
     picture += (drawn - picture) * mask
 
 
-def _fins(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
+def _fins(rng: np.random.Generator, w: int, h: int) -> Values:
     """A front of curved fins whose shading makes waves."""
     at_x = np.arange(w, dtype=np.float32)[None, :] / w
     at_y = np.arange(h, dtype=np.float32)[:, None] / h
@@ -109,14 +110,12 @@ def _fins(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
     return (depth + (tone - depth) * fin).astype(np.float32)
 
 
-def _band(
-    inside: NDArray[np.float32], width: NDArray[np.float32] | float, edge: NDArray[np.float32] | float = 0.06
-) -> NDArray[np.float32]:
+def _band(inside: Values, width: Values | float, edge: Values | float = 0.06) -> Values:
     """1 where a phase from 0 to 1 is below `width`, with edges as soft as `edge`."""
     return np.clip(inside / edge, 0, 1) * np.clip((width - inside) / edge, 0, 1)
 
 
-def _stairs(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
+def _stairs(rng: np.random.Generator, w: int, h: int) -> Values:
     """A spiral staircase seen from below."""
     x0, y0 = w * rng.uniform(0.4, 0.6), h * rng.uniform(0.4, 0.6)
     radius = distance(h, w, x0, y0) / np.float32(np.hypot(w, h) / 2)
@@ -142,7 +141,7 @@ def _stairs(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
     return np.clip(grey * smooth(0.02, 0.25, radius) * 1.05 + skylight, 0, 1).astype(np.float32)
 
 
-def _colonnade(rng: np.random.Generator, w: int, h: int) -> NDArray[np.float32]:
+def _colonnade(rng: np.random.Generator, w: int, h: int) -> Values:
     """A passage of columns in hard sun: bars of light and shadow run to the vanishing point."""
     x0, y0 = w * rng.uniform(0.35, 0.65), h * rng.uniform(0.42, 0.55)
     rows = np.arange(h, dtype=np.float32)[:, None] - np.float32(y0)

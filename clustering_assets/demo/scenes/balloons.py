@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
     below,
     clouds,
     colour,
@@ -75,7 +76,7 @@ def _positions(
     return sorted(found, key=lambda one: one[2])
 
 
-def _balloon(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+def _balloon(rng: np.random.Generator, size: int) -> Values:
     """One balloon with its basket, float32 (size, size, 4) with premultiplied colours."""
     palette = [colour(code) for code in _PALETTES[rng.integers(len(_PALETTES))]]
     at = (np.arange(size, dtype=np.float32) + 0.5) / size
@@ -119,20 +120,20 @@ def _balloon(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
     return sprite
 
 
-def _ropes(size: int) -> list[NDArray[np.floating]]:
+def _ropes(size: int) -> list[Values]:
     """The lines from the mouth to the basket."""
     pairs = ((0.455, 0.46), (0.485, 0.487), (0.515, 0.513), (0.545, 0.54))
     return [np.array([(top, 0.77), (bottom, 0.905)]) * size for top, bottom in pairs]
 
 
-def _hazy(sprite: NDArray[np.float32], air: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def _hazy(sprite: Values, air: Values, share: float) -> Values:
     """The sprite as it looks through `share` of air."""
     hazy = sprite.copy()
     hazy[..., :3] += (air * sprite[..., 3:] - sprite[..., :3]) * np.float32(share)
     return hazy
 
 
-def _hills(rng: np.random.Generator, picture: Picture, ground: float, low: NDArray[np.float32]) -> None:
+def _hills(rng: np.random.Generator, picture: Picture, ground: float, low: Values) -> None:
     """Rows of hills from blue to green, with fields on the nearest."""
     first = int(max(0, ground - picture.shape[0] * 0.16))
     part = picture[first:]

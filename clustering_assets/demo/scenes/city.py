@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
     colour,
     distance,
     finish,
@@ -47,13 +48,13 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
     return finish(rng, picture, bloom=0.55, vignette=0.2, grain=0.012, contrast=0.3)
 
 
-def _rising(height: int, width: int, row: int, reach: float) -> NDArray[np.float32]:
+def _rising(height: int, width: int, row: int, reach: float) -> Values:
     """A glow that is 1 at a row and fades upwards over `reach` pixels."""
     above = np.clip(row - np.arange(height, dtype=np.float32), 0, None)
     return np.repeat(np.exp(-above / np.float32(reach))[:, None], width, axis=1).astype(np.float32)
 
 
-def _sky(rng: np.random.Generator, picture: Picture, water: int, low: NDArray[np.float32]) -> None:
+def _sky(rng: np.random.Generator, picture: Picture, water: int, low: Values) -> None:
     """Stars, perhaps a moon, and thin cloud lit by the city."""
     height, width = picture.shape[:2]
     stars = np.zeros((height, width), np.float32)
@@ -71,9 +72,7 @@ def _sky(rng: np.random.Generator, picture: Picture, water: int, low: NDArray[np
     lay(picture, mixed(low, colour("#ffffff"), 0.12), smooth(0.5, 0.85, veil) * np.float32(0.5))
 
 
-def _buildings(
-    rng: np.random.Generator, picture: Picture, water: int, near: float, body: NDArray[np.float32]
-) -> None:
+def _buildings(rng: np.random.Generator, picture: Picture, water: int, near: float, body: Values) -> None:
     """One row of houses, drawn from left to right, their windows lit here and there."""
     height, width = picture.shape[:2]
     unit = min(height, width * 0.75)
@@ -98,7 +97,7 @@ def _building(
     top: int,
     bottom: int,
     near: float,
-    body: NDArray[np.float32],
+    body: Values,
 ) -> None:
     """One house: a body, sometimes stepped or with a mast, and a grid of windows."""
     height, width = picture.shape[:2]
@@ -151,7 +150,7 @@ def _windows(
     target += light.astype(np.float32) * np.float32(0.55 + 0.45 * near) * (1 - np.minimum(target, 1))
 
 
-def _reflection(rng: np.random.Generator, city: Picture, rows: int, top: NDArray[np.float32]) -> Picture:
+def _reflection(rng: np.random.Generator, city: Picture, rows: int, top: Values) -> Picture:
     """The city upside down in the water: drawn out into long streaks and broken by ripples."""
     height, width = city.shape[:2]
     depth = np.arange(rows, dtype=np.float32)[:, None]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.demo.canvas import clouds, colour, finish, gradient, lay, mixed, noise, smooth
+from clustering_assets.demo.canvas import Values, clouds, colour, finish, gradient, lay, mixed, noise, smooth
 from clustering_assets.demo.terrain import View, lit, look, sampled, shadows
 
 _LIGHTS = (
@@ -55,7 +55,7 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
     return finish(rng, picture, bloom=0.08, vignette=0.14, contrast=0.25)
 
 
-def _sea_of_sand(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+def _sea_of_sand(rng: np.random.Generator, size: int) -> Values:
     """Heights of crescent dunes: ridges of warped noise, steep in the lee of the wind, over gentle swells."""
     at = np.arange(size, dtype=np.float32)
     shift_x = (noise(rng, size, size, 190, octaves=3, gain=0.4) - 0.5) * 120
@@ -75,10 +75,10 @@ def _sea_of_sand(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
 
 def _ripples(
     rng: np.random.Generator,
-    columns: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    depth: NDArray[np.float32],
-) -> NDArray[np.float32]:
+    columns: Values,
+    rows: Values,
+    depth: Values,
+) -> Values:
     """The small ripples of the wind, seen only nearby, from -1 to 1."""
     field = noise(rng, 640, 640, 40, octaves=4) * 9
     bend = cv2.remap(field, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

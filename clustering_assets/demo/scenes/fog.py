@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
+    Values,
     below,
     blurred,
     colour,
@@ -18,6 +19,7 @@ from clustering_assets.demo.canvas import (
     shine,
     smooth,
 )
+from clustering_assets.demo.trees import conifer
 
 _MORNINGS = (
     # sky, fog, the nearest trees
@@ -55,12 +57,12 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
 
 def _trees(
     rng: np.random.Generator,
-    hill: NDArray[np.float32],
+    hill: Values,
     width: int,
     height: int,
     size: float,
     depth: float,
-) -> NDArray[np.float32]:
+) -> Values:
     """The mask of the conifers that stand on a hill, in groups with gaps between."""
     gap = size * (0.2 if depth < 0.6 else 0.3)
     dense = profile(rng, width, width / 5, octaves=3)
@@ -70,37 +72,16 @@ def _trees(
         column = int(np.clip(x, 0, width - 1))
         if dense[column] > -0.35 - 0.3 * (1 - depth):
             tall = size * rng.uniform(0.45, 1.15) * (0.8 + 0.3 * dense[column])
-            shapes.append(_conifer(rng, x, hill[column] + size * 0.1, tall, detail=6 if size < 60 else 15))
+            shapes.append(conifer(rng, x, hill[column] + size * 0.1, tall, detail=6 if size < 60 else 15))
         x += gap * rng.uniform(0.4, 1.6)
     return polygons(height, width, shapes)
 
 
-def _conifer(
-    rng: np.random.Generator, x: float, foot: float, tall: float, *, detail: int
-) -> NDArray[np.floating]:
-    """The outline of one spruce: tiers of branches that hang a little and differ from side to side."""
-    spread = tall * rng.uniform(0.17, 0.25)
-    lean = rng.normal(0, 0.01) * tall
-    tiers = np.arange(1, detail + 1) / detail
-    sides = []
-    for side in (-1, 1):
-        out = spread * tiers**0.85 * rng.uniform(0.72, 1.15, detail)
-        tip = np.c_[x + side * out + lean * (1 - tiers), foot - tall * (1 - tiers) + tall * 0.3 / detail]
-        inner = np.c_[
-            x + side * out * 0.45 + lean * (1 - tiers), foot - tall * (1 - tiers) - tall * 0.1 / detail
-        ]
-        sides.append(np.stack([tip, inner], axis=1).reshape(-1, 2))
-    trunk = np.array([[x + tall * 0.02, foot], [x + tall * 0.02, foot + tall * 0.12]])
-    left = trunk * [1, 1] - [tall * 0.04, 0]
-    top = np.array([[x + lean, foot - tall]])
-    return np.vstack([top, sides[1], trunk, left[::-1], sides[0][::-1]])
-
-
 def _drift(
     rng: np.random.Generator,
-    picture: NDArray[np.float32],
-    hill: NDArray[np.float32],
-    fog: NDArray[np.float32],
+    picture: Values,
+    hill: Values,
+    fog: Values,
     depth: float,
 ) -> None:
     """Fog that rises from the valley in front of a layer."""

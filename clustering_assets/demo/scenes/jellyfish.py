@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
     blurred,
     colour,
     distance,
@@ -67,7 +68,7 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
     return finish(rng, picture, bloom=0.4, vignette=0.3, grain=0.012, contrast=0.25)
 
 
-def _rays(rng: np.random.Generator, picture: Picture, light: NDArray[np.float32]) -> None:
+def _rays(rng: np.random.Generator, picture: Picture, light: Values) -> None:
     """Shafts of light that fan out from above the surface."""
     height, width = picture.shape[:2]
     x0, y0 = width * rng.uniform(0.2, 0.8), -height * rng.uniform(0.25, 0.6)
@@ -82,7 +83,7 @@ def _rays(rng: np.random.Generator, picture: Picture, light: NDArray[np.float32]
     shine(picture, light, (shaft * fall).astype(np.float32) * np.float32(rng.uniform(0.4, 0.75)))
 
 
-def _jellyfish(rng: np.random.Generator, tone: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _jellyfish(rng: np.random.Generator, tone: Values, size: int) -> Values:
     """One jellyfish, upright, as light: float32 (size, size, 4)."""
     at = (np.arange(size, dtype=np.float32) + 0.5) / size
     x, y = np.meshgrid(at * 2 - 1, at)
@@ -117,7 +118,7 @@ def _jellyfish(rng: np.random.Generator, tone: NDArray[np.float32], size: int) -
     return np.dstack([np.clip(light, 0, 1), inside]).astype(np.float32)
 
 
-def _arms(rng: np.random.Generator, size: int, rim: float) -> NDArray[np.float32]:
+def _arms(rng: np.random.Generator, size: int, rim: float) -> Values:
     """The frilled arms under the bell: ribbons that wave and thin out."""
     t = np.linspace(0, 1, 60)
     total = np.zeros((size, size), np.float32)
@@ -133,7 +134,7 @@ def _arms(rng: np.random.Generator, size: int, rim: float) -> NDArray[np.float32
     return np.clip(total, 0, 1) * smooth(rim + 0.45, rim + 0.05, np.repeat(rows, size, axis=1))
 
 
-def _tentacles(rng: np.random.Generator, size: int, rim: float, half: float) -> NDArray[np.float32]:
+def _tentacles(rng: np.random.Generator, size: int, rim: float, half: float) -> Values:
     """Thin threads from the rim that trail and fade."""
     t = np.linspace(0, 1, 50)
     lines = []

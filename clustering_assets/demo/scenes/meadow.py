@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
     blurred,
     colour,
     distance,
@@ -141,7 +142,7 @@ def _stem(rng: np.random.Generator, picture: Picture, x: float, y: float, size: 
     lay(picture[top:height, left:right], varied(rng, colour("#4f8a35"), 0.1), mask * np.float32(0.9))
 
 
-def _sprite(rng: np.random.Generator, kind: _Flower, size: int) -> NDArray[np.float32]:
+def _sprite(rng: np.random.Generator, kind: _Flower, size: int) -> Values:
     """One flower seen from above, float32 (size, size, 4) with premultiplied colours."""
     at = (np.arange(size, dtype=np.float32) - size / 2 + 0.5) / np.float32(size / 2)
     x, y = np.meshgrid(at, at)

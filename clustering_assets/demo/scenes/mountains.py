@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
+    below,
     blurred,
     clouds,
     colour,
@@ -14,9 +16,12 @@ from clustering_assets.demo.canvas import (
     lay,
     mixed,
     noise,
+    polygons,
+    profile,
     smooth,
 )
 from clustering_assets.demo.terrain import Seen, View, lit, look, sampled, shadows
+from clustering_assets.demo.trees import conifer
 
 _HOURS = (
     # sky at the top, sky at the horizon, sunlit snow, snow in shade
@@ -41,32 +46,38 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
         far=500,
     )
     from_left = bool(rng.random() < 0.5)
-    rise = float(rng.uniform(0.3, 0.6))
+    rise = float(rng.uniform(0.28, 0.5))
     sun = lit(heights, -0.9 if from_left else 0.9, rise, steepness=1.5)
-    sun = smooth(0.12, 0.75, sun) * (0.25 + 0.75 * shadows(heights, rise, from_left=from_left, softness=5))
+    sun = smooth(0.2, 0.66, sun) * (0.15 + 0.85 * shadows(heights, rise, from_left=from_left, softness=5))
     steep = _steepness(heights)
-    rock = smooth(1.15, 1.75, steep + 0.5 * (noise(rng, size, size, 12, octaves=4) - 0.5))
+    rock = smooth(1.05, 1.5, steep + 0.7 * (noise(rng, size, size, 12, octaves=4) - 0.5))
 
-    factor = 1.25
+    factor = 1.15
     h, w = round(height * factor), round(width * factor)
     seen = look(heights, view, h, w)
     picture = _sky(rng, h, w, view.horizon, top, low)
     light = sampled(sun, seen)
     ground = shady + (sunny - shady) * light[..., None]
     bare = mixed(colour("#59606e"), low, 0.1)
-    ground += (bare * (0.35 + 0.75 * light[..., None]) - ground) * (sampled(rock, seen) * 0.85)[..., None]
-    ground *= (0.93 + 0.14 * noise(rng, h, w, 5 * factor, octaves=3, stretch=2))[..., None]
+    grit = noise(rng, h, w, 22, octaves=5, gain=0.65)
+    crag = sampled(rock, seen)
+    crag = smooth(0.32, 0.62, crag + (grit - np.float32(0.5)) * smooth(0, 0.25, crag))
+    stone = bare * ((0.3 + 0.75 * light) * (0.6 + 0.8 * grit))[..., None]
+    ground += (stone - ground) * (crag * np.float32(0.9))[..., None]
+    ground *= (np.float32(0.96) + np.float32(0.08) * grit)[..., None]
     _forest(rng, ground, heights, seen, light)
-    haze = 1 - np.exp(-seen.depth / np.float32(view.far * rng.uniform(0.6, 1.1)))
+    haze = 1 - np.exp(-seen.depth / np.float32(view.far * rng.uniform(0.9, 1.7)))
     lay(ground, mixed(low, top, 0.2), haze * 0.75)
     lay(picture, ground, seen.ground)
     if rng.random() < 0.35:
         _cloud_sea(rng, picture, seen, low)
     picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.7:
+        _foreground(rng, picture, low, shady)
     return finish(rng, picture, bloom=0.06, vignette=0.1, contrast=0.25)
 
 
-def _range(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
+def _range(rng: np.random.Generator, size: int) -> Values:
     """Heights in cells: ridged noise, higher towards the back, with valleys smoothed."""
     warp = 26.0
     at = np.arange(size, dtype=np.float32)
@@ -88,11 +99,11 @@ def _range(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    back = np.interp(at, [0, 70, 330, size], [0.12, 0.3, 1.0, 1.15]).astype(np.float32)
-    return (total / 2.0) ** 1.35 * back[:, None] * np.float32(rng.uniform(120, 165))
+    back = np.interp(at, [0, 60, 250, size], [0.1, 0.26, 1.0, 1.2]).astype(np.float32)
+    return (total / 2.0) ** 1.12 * back[:, None] * np.float32(rng.uniform(105, 140))
 
 
-def _steepness(heights: NDArray[np.float32]) -> NDArray[np.float32]:
+def _steepness(heights: Values) -> Values:
     """The slope of each cell, rise over run."""
     slope_x = cv2.Sobel(heights, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     slope_y = cv2.Sobel(heights, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
@@ -104,8 +115,8 @@ def _sky(
     h: int,
     w: int,
     horizon: float,
-    top: NDArray[np.float32],
-    low: NDArray[np.float32],
+    top: Values,
+    low: Values,
 ) -> Picture:
     """The sky, clear or with some fair-weather clouds."""
     picture = gradient(h, w, [(0, top), (horizon, low), (1, low)])
@@ -120,9 +131,9 @@ def _sky(
 def _forest(
     rng: np.random.Generator,
     ground: Picture,
-    heights: NDArray[np.float32],
+    heights: Values,
     seen: Seen,
-    light: NDArray[np.float32],
+    light: Values,
 ) -> None:
     """Dark conifers on the low, gentle slopes, powdered with snow."""
     size = heights.shape[0]
@@ -136,10 +147,32 @@ def _forest(
     lay(ground, green * (0.6 + 0.6 * light[..., None]), blurred(trees, 0.6) * np.float32(0.8))
 
 
-def _cloud_sea(rng: np.random.Generator, picture: Picture, seen: Seen, low: NDArray[np.float32]) -> None:
+def _cloud_sea(rng: np.random.Generator, picture: Picture, seen: Seen, low: Values) -> None:
     """Mist that lies in the valleys of the middle distance."""
     h, w = seen.depth.shape
     veil = noise(rng, h, w, w * 0.25, octaves=5, stretch=3)
     rows = np.linspace(0, 1, h, dtype=np.float32)[:, None]
     band = np.exp(-(((rows - np.float32(rng.uniform(0.58, 0.72))) / 0.07) ** 2))
     lay(picture, mixed(low, colour("#ffffff"), 0.6), band * smooth(0.3, 0.7, veil) * 0.9)
+
+
+def _foreground(rng: np.random.Generator, picture: Picture, low: Values, shady: Values) -> None:
+    """A slope with conifers close by, the rear ones bluer, their branches dusted with snow."""
+    height, width = picture.shape[:2]
+    side = float(rng.choice([-1.0, 1.0]))
+    at = np.linspace(-1, 1, width, dtype=np.float32) * np.float32(side)
+    for layer, (depth, tone) in enumerate(((0.0, "#47627a"), (0.5, "#2b4250"), (1.0, "#16262d"))):
+        line = height * (0.86 + 0.06 * layer - 0.05 * at) + profile(rng, width, width * 0.4) * height * 0.015
+        shapes, x = [], -0.02 * width
+        while x < width * 1.02:
+            column = int(np.clip(x, 0, width - 1))
+            if rng.random() < 0.5 + 0.5 * float(at[column]):
+                tall = min(width, height) * rng.uniform(0.09, 0.17) * (0.7 + 0.6 * depth)
+                shapes.append(conifer(rng, x, float(line[column]) + 3, tall, detail=12))
+            x += min(width, height) * rng.uniform(0.012, 0.045)
+        trees = polygons(height, width, shapes)
+        snow = smooth(0.5, 0.75, noise(rng, height, width, 5, octaves=2)) * np.float32(0.5)
+        dusted = mixed(colour(tone), low, 0.12) + (shady - colour(tone)) * snow[..., None]
+        lay(picture, dusted, trees)
+        drift = mixed(shady, colour("#ffffff"), 0.35 + 0.15 * layer)
+        lay(picture, drift, below(line.astype(np.float32), height))

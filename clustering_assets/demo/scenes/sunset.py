@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Picture,
+    Values,
     blurred,
     clouds,
     colour,
@@ -60,7 +61,7 @@ def _paint_sky(
     x: float,
     y: float,
     radius: float,
-    tones: tuple[NDArray[np.float32], ...],
+    tones: tuple[Values, ...],
 ) -> None:
     """Sun, its glow, and clouds that it lights from below."""
     h, w = sky.shape[:2]
@@ -88,7 +89,7 @@ def _paint_sea(
     horizon: int,
     sun_x: float,
     radius: float,
-    tones: tuple[NDArray[np.float32], ...],
+    tones: tuple[Values, ...],
 ) -> None:
     """The sea as a mirror of the sky, broken by waves that get larger towards the viewer."""
     h, w = picture.shape[:2]
@@ -117,7 +118,7 @@ def _paint_sea(
     picture[horizon:] = sea
 
 
-def _folded(at: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _folded(at: Values, size: int) -> Values:
     """Coordinates that run to and fro over a texture, so that it repeats without a seam."""
     return (np.float32(size) - np.abs(at % np.float32(2 * size) - np.float32(size))).astype(np.float32)
 
@@ -126,8 +127,8 @@ def _headland(
     rng: np.random.Generator,
     picture: Picture,
     horizon: int,
-    dark: NDArray[np.float32],
-    low: NDArray[np.float32],
+    dark: Values,
+    low: Values,
 ) -> None:
     """Hills that run out into the sea on one side, in two depths of haze."""
     h, w = picture.shape[:2]
@@ -147,8 +148,8 @@ def _boat(
     rng: np.random.Generator,
     picture: Picture,
     horizon: int,
-    dark: NDArray[np.float32],
-    low: NDArray[np.float32],
+    dark: Values,
+    low: Values,
 ) -> None:
     """A sailing boat and its reflection."""
     h, w = picture.shape[:2]
@@ -173,8 +174,8 @@ def _palms(
     rng: np.random.Generator,
     picture: Picture,
     horizon: int,
-    dark: NDArray[np.float32],
-    low: NDArray[np.float32],
+    dark: Values,
+    low: Values,
 ) -> None:
     """Palms that lean in from one side of the foreground."""
     h, w = picture.shape[:2]
@@ -193,7 +194,7 @@ def _palms(
     lay(picture, dark, polygons(h, w, lines + leaves))
 
 
-def _frond(rng: np.random.Generator, crown: NDArray, angle: float, length: float) -> NDArray[np.floating]:
+def _frond(rng: np.random.Generator, crown: NDArray, angle: float, length: float) -> Values:
     """One leaf of a palm, with a feathered lower edge that hangs."""
     t = np.linspace(0, 1, 40)
     x = crown[0] + np.cos(angle) * length * t
@@ -202,7 +203,7 @@ def _frond(rng: np.random.Generator, crown: NDArray, angle: float, length: float
     return np.vstack([np.c_[x, y], np.c_[x + drop * 0.2, y + drop * rng.uniform(0.8, 1.1)][::-1]])
 
 
-def _birds(rng: np.random.Generator, picture: Picture, horizon: int, dark: NDArray[np.float32]) -> None:
+def _birds(rng: np.random.Generator, picture: Picture, horizon: int, dark: Values) -> None:
     """A few gulls, far away."""
     h, w = picture.shape[:2]
     cx, cy = w * rng.uniform(0.2, 0.8), horizon * rng.uniform(0.25, 0.7)
