@@ -46,8 +46,8 @@ class TrackFacts:
         beat_times: Seconds of the beats; empty without a clear beat.
         downbeat: Index of the first beat of a bar, 0 to 3.
         onset_rate: Onsets per second.
-        centroid: Median spectral centroid, in hertz.
-        flux: Mean rise of the spectrum, in dB.
+        centroid: Mean spectral centroid, in hertz.
+        flux: Mean rise of the spectrum above its quiet fifth, in dB.
         mode: "major" or "minor"; a guess.
         mode_score: -1 (minor) to 1 (major).
         loudness: Integrated, in LUFS.
@@ -143,7 +143,6 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
     """The facts of a usable track."""
     rhythm, tonality = rhythm_of(spectra), tonality_of(spectra.chroma)
     start, end, full_from, full_until = _extent(meter.momentary(), facts.seconds, facts.loudness)
-    heard = spectra.centroids[spectra.bands.sum(axis=1) > 0]
     facts = replace(
         facts,
         outcome="used",
@@ -154,7 +153,7 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
         downbeat=rhythm.downbeat,
         onset_rate=rhythm.onset_rate,
         flux=rhythm.flux,
-        centroid=float(np.median(heard)) if heard.size else math.nan,
+        centroid=spectra.centroid,
         mode=tonality.mode,
         mode_score=tonality.score,
         start=start,

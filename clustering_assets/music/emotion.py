@@ -67,12 +67,12 @@ IMAGE_CUES: dict[str, Cue] = {
 """The one table for pictures. Brightness has no arousal weight because the studies disagree on its sign."""
 
 MUSIC_CUES: dict[str, Cue] = {
-    "onset_rate": Cue(4.0, 1.5, -2.5, 2.5, 0.0, 0.30, "Eerola, Friberg & Bresin 2013: articulation, density"),
-    "flux": Cue(1.25, 0.3, -2.5, 2.5, 0.0, 0.25, "Yang et al. 2008: spectral change"),
+    "onset_rate": Cue(3.5, 1.6, -2.5, 2.5, 0.0, 0.30, "Eerola, Friberg & Bresin 2013: articulation, density"),
+    "flux": Cue(0.75, 0.28, -2.5, 2.5, 0.0, 0.20, "Yang et al. 2008: spectral change"),
     "tempo": Cue(
         110, 0.40, -2.0, 2.0, 0.40, 0.15, "Palmer et al. 2013; Eerola et al. 2013", logarithmic=True
     ),
-    "centroid": Cue(1300, 0.6, -2.0, 2.0, 0.20, 0.20, "Eerola et al. 2013: timbre", logarithmic=True),
+    "centroid": Cue(1200, 0.75, -2.0, 2.0, 0.20, 0.25, "Eerola et al. 2013: timbre", logarithmic=True),
     "loudness": Cue(-15, 5, -2.0, 1.5, 0.0, 0.10, "Eerola et al. 2013: dynamics; as mastered"),
     "mode_score": Cue(0.0, 0.25, -2.0, 2.0, 0.40, 0.0, "Eerola et al. 2013: mode leads; Palmer et al. 2013"),
 }

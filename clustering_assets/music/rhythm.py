@@ -17,8 +17,12 @@ from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
 SLOWEST, FASTEST = 48.0, 190.0
 """Range of tempi that are looked for, in beats per minute."""
 
-USUAL_TEMPO = 112.0
-"""Centre of the log-normal preference between a tempo, its half and its double, in beats per minute."""
+USUAL_TEMPI = (85.0, 122.0)
+"""Centres of the log-normal preference between a tempo, its half and its double, in beats per minute: music
+without drums (`DRUMLESS_FLUX` and less) is felt at a slower pulse than music with them (`DRUMMED_FLUX` and more)."""
+
+DRUMLESS_FLUX, DRUMMED_FLUX = 0.3, 0.7
+"""Values of `Rhythm.flux`, in dB, between which the usual tempo moves."""
 
 USUAL_SPREAD = 0.75
 """Spread of that preference, in octaves."""
@@ -26,14 +30,25 @@ USUAL_SPREAD = 0.75
 CLEAR_BEAT = 0.25
 """Least `Rhythm.clarity` of a beat that is worth cutting on."""
 
+FEWEST_ONSETS = 0.4
+"""Onsets per second below which no beat is looked for: slow swells repeat as well."""
+
+ECHOES = {1: 1.0, 2: 0.7, 3: 0.3, 4: 0.8, 8: 0.4}
+"""Weights of the autocorrelation after so many beats: music in bars of four comes again after one bar and after
+two, so dotted figures cannot pass for the beat."""
+
 STEADINESS = 680.0
 """How dearly the tracker pays for a beat away from the tempo (Ellis: 680 for log-normalised periods)."""
 
 RISE = 2
 """Frames over which a rise is taken (21 ms): one frame misses soft attacks."""
 
-LATENESS = 0.004
-"""Seconds by which the rise is seen after the onset, measured on clicks."""
+EARLINESS = 0.024
+"""Seconds by which the rise is seen before the onset, as the window reaches ahead; measured on drums and plucks."""
+
+ONSET = 1.4
+"""Mean rise over the bands that is an onset, in dB above the quiet fifth of the half second around. The unrest of
+steady noise stays below it, soft plucks reach 2, drums 5 to 12."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,7 @@ class Rhythm:
         beat_times: Seconds of the beats; empty without a clear beat.
         downbeat: Index of the first beat of a bar in `beat_times`, 0 to 3 (a guess: 4/4, strongest bass).
         onset_rate: Onsets per second.
-        flux: Mean rise of the spectrum, in dB per frame and band: how percussive the sound is.
+        flux: Mean rise of the spectrum above its quiet fifth, in dB: how percussive the sound is.
     """
 
     tempo: float
@@ -60,26 +75,26 @@ class Rhythm:
 def rhythm_of(spectra: Spectra) -> Rhythm:
     """The rhythm of a track from its spectra."""
     levels = _levels(spectra.bands)
-    if len(levels) < 2 * FRAME_RATE:
+    heard = np.flatnonzero(levels.max(axis=1, initial=-60) > -45)
+    if not heard.size or heard[-1] - heard[0] < 2 * FRAME_RATE:
         return Rhythm(math.nan, 0.0, np.zeros(0), 0, 0.0, 0.0)
     rises = np.maximum(levels[RISE:] - levels[:-RISE], 0)
     strength = rises.mean(axis=1)
+    excess = _excess(strength)
+    sounding = slice(max(heard[0] - RISE, 0), heard[-1] + 1)
+    flux = float(excess[sounding].mean())
+    rate = _onset_rate(excess[sounding])
     onsets = _onset_curve(strength)
-    period, clarity = _period(onsets)
-    loud = levels.max(axis=1) > -45
-    rate = _onset_rate(onsets, strength, loud[RISE:])
-    flux = float(strength[loud[RISE:]].mean()) if loud[RISE:].any() else 0.0
+    period, clarity = _period(onsets, _usual_tempo(flux))
     none = Rhythm(math.nan, clarity, np.zeros(0), 0, rate, flux)
-    if clarity < CLEAR_BEAT:
+    if clarity < CLEAR_BEAT or rate < FEWEST_ONSETS:
         return none
-    beats = _trace(onsets, period)
-    beats = _trimmed(beats, onsets)
+    beats = _trimmed(_trace(onsets, period), onsets)
     if len(beats) < 8 or not _is_steady(beats):
         return none
     bass = rises[:, :6].mean(axis=1)
-    tempo = 60 * FRAME_RATE / float(np.median(np.diff(beats)))
     return Rhythm(
-        tempo=tempo,
+        tempo=_tempo(beats),
         clarity=clarity,
         beat_times=seconds_of(beats),
         downbeat=_downbeat(beats, bass, strength),
@@ -90,15 +105,32 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
 
 def seconds_of(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """Times of frames of the onset curve, in seconds."""
-    return np.maximum((frames + RISE / 2) * HOP / RATE + WINDOW / 2 / RATE - LATENESS, 0)
+    return np.maximum((frames + RISE / 2) * HOP / RATE + WINDOW / 2 / RATE + EARLINESS, 0)
 
 
 def _levels(bands: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bands in dB below the loud parts of the track, floored at -60, shape (frames, bands)."""
+    from scipy.ndimage import gaussian_filter1d
+
     if not len(bands):
         return np.zeros((0, bands.shape[1]), dtype=np.float32)
     reference = max(float(np.percentile(bands.max(axis=1), 95)), 1e-12)
-    return (10 * np.log10(np.maximum(bands / reference, 1e-6))).astype(np.float32)
+    # a little smoothing, as the power of noise jumps from frame to frame
+    smooth = gaussian_filter1d(bands, 1.0, axis=0)
+    return (10 * np.log10(np.maximum(smooth / reference, 1e-6))).astype(np.float32)
+
+
+def _excess(strength: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Onset strength above the quiet fifth of the half second around."""
+    from scipy.ndimage import percentile_filter
+
+    return np.maximum(strength - percentile_filter(strength, 20, size=round(FRAME_RATE / 2) | 1), 0)
+
+
+def _usual_tempo(flux: float) -> float:
+    """The tempo that is most likely for music as percussive as this, in beats per minute."""
+    slow, fast = np.log2(USUAL_TEMPI)
+    return float(2 ** np.interp(flux, (DRUMLESS_FLUX, DRUMMED_FLUX), (slow, fast)))
 
 
 def _onset_curve(strength: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -111,13 +143,12 @@ def _onset_curve(strength: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.minimum(sharp / max(float(sharp.std()), 1e-9), 6.0)
 
 
-def _onset_rate(onsets: NDArray[np.float64], strength: NDArray[np.float32], loud: NDArray[np.bool_]) -> float:
-    """Peaks of the onset curve per second: highest within 50 ms, well above the rest, rising by 1 dB or more."""
+def _onset_rate(excess: NDArray[np.float32]) -> float:
+    """Onsets per second: rises of `ONSET` and more that are the highest within 50 ms."""
     from scipy.ndimage import maximum_filter1d
 
-    peaks = (onsets == maximum_filter1d(onsets, 11)) & (onsets > 0.5) & (strength > 1.0)
-    seconds = max(loud.sum() / FRAME_RATE, 1.0)
-    return float((peaks & loud).sum() / seconds)
+    peaks = (excess == maximum_filter1d(excess, 11)) & (excess > ONSET)
+    return float(peaks.sum() / (len(excess) / FRAME_RATE))
 
 
 def _autocorrelation(curve: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
@@ -132,23 +163,32 @@ def _autocorrelation(curve: NDArray[np.float64], lags: int) -> NDArray[np.float6
     return raw / max(float(raw[0]), 1e-12)
 
 
-def _period(onsets: NDArray[np.float64]) -> tuple[float, float]:
+def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, float]:
     """Frames from beat to beat, and the clarity of that beat (0 to 1)."""
     longest = 60 * FRAME_RATE / SLOWEST
-    correlation = _autocorrelation(onsets, min(len(onsets) - 1, math.ceil(4 * longest) + 2))
+    correlation = _autocorrelation(onsets, min(len(onsets) - 1, math.ceil(8 * longest) + 2))
     lags = np.arange(math.floor(60 * FRAME_RATE / FASTEST), math.ceil(longest), 0.25)
-    lags = lags[4 * lags < len(correlation) - 1]
+    lags = lags[2 * lags < len(correlation) - 1]
     if not lags.size:
-        return 60 * FRAME_RATE / USUAL_TEMPO, 0.0
-    at = np.arange(len(correlation))
-    echoes = [np.interp(lags * times, at, correlation) for times in (1, 2, 3, 4)]
-    comb = np.tensordot([1.0, 0.7, 0.4, 0.6], np.array(echoes), axes=1) / 2.7
+        return 60 * FRAME_RATE / usual_tempo, 0.0
+    echoes = {times: _echo(correlation, lags * times) for times in ECHOES}
+    # where the track is too short for an echo, the others speak for it
+    weights = {times: weight * np.isfinite(echoes[times]) for times, weight in ECHOES.items()}
+    total = sum(weights.values())
+    comb = sum(weights[times] * np.nan_to_num(echoes[times]) for times in ECHOES) / np.maximum(total, 1e-9)
     tempo = 60 * FRAME_RATE / lags
-    preference = np.exp(-0.5 * (np.log2(tempo / USUAL_TEMPO) / USUAL_SPREAD) ** 2)
-    best = int(np.argmax(np.maximum(comb, 0) * preference))
+    preference = np.exp(-0.5 * (np.log2(tempo / usual_tempo) / USUAL_SPREAD) ** 2)
+    # bars come again whatever they are divided into: beats must as well
+    felt = np.clip(echoes[1], 0, 1) / 2 + 0.5
+    best = int(np.argmax(np.maximum(comb, 0) * felt * preference))
     nearby = slice(max(best - 6, 0), best + 7)
-    clarity = float(np.clip(max(echoes[0][nearby].max(), comb[nearby].max()), 0, 1))
-    return float(lags[best]), clarity
+    clarity = max(float(np.nanmax(echoes[1][nearby])), float(comb[nearby].max()))
+    return float(lags[best]), min(max(clarity, 0.0), 1.0)
+
+
+def _echo(correlation: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The correlation at fractional lags; NaN beyond its end."""
+    return np.interp(lags, np.arange(len(correlation)), correlation, right=np.nan)
 
 
 def _trace(onsets: NDArray[np.float64], period: float) -> NDArray[np.float64]:
@@ -202,6 +242,12 @@ def _is_steady(beats: NDArray[np.float64]) -> bool:
     steps = np.diff(beats)
     smooth = median_filter(steps, size=min(9, len(steps)), mode="nearest")
     return float(np.median(np.abs(steps / smooth - 1))) < 0.08
+
+
+def _tempo(beats: NDArray[np.float64]) -> float:
+    """Beats per minute: the median over stretches of eight beats, which are longer than any jitter."""
+    apart = min(8, len(beats) - 1)
+    return 60 * FRAME_RATE * apart / float(np.median(beats[apart:] - beats[:-apart]))
 
 
 def _downbeat(beats: NDArray[np.float64], bass: NDArray[np.float32], strength: NDArray[np.float32]) -> int:

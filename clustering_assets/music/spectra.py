@@ -1,5 +1,6 @@
 """Spectra of a track, gathered while it is decoded: what rhythm, timbre and mode are measured from."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,10 @@ BANDS = 40
 LOWEST, HIGHEST = 30.0, 11_000.0
 
 TONE_WINDOW = 16_384
-"""Samples under the window of one frame of `Spectra.chroma`: 341 ms, which tells semitones apart from 110 Hz up."""
+"""Samples under the window of one frame of `Spectra.chroma`: 341 ms, which tells semitones apart from 100 Hz up."""
+
+LOWEST_TONE, HIGHEST_TONE = 65.0, 1000.0
+"""Range of the tones that count for the key, in hertz: bass and middle, which carry the harmony."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Spectra:
     chroma: NDArray[np.float32]
     seconds: float
 
+    @property
+    def centroid(self) -> float:
+        """Mean spectral centroid down to 40 dB below the loud parts, in hertz; NaN in silence."""
+        power = self.bands.sum(axis=1)
+        if not power.size or not power.max() > 0:
+            return math.nan
+        return float(self.centroids[power > 1e-4 * np.percentile(power, 95)].mean())
+
 
 def mel_bands() -> NDArray[np.float32]:
     """Triangular filters of shape (WINDOW // 2 + 1, BANDS) on the mel scale of O'Shaughnessy (1987)."""
@@ -58,12 +70,12 @@ def mel_bands() -> NDArray[np.float32]:
 
 
 def pitch_classes() -> NDArray[np.float32]:
-    """Weights of shape (TONE_WINDOW // 2 + 1, 12): which bin sounds which pitch class, from 110 to 2,000 Hz."""
+    """Which bin sounds which pitch class between `LOWEST_TONE` and `HIGHEST_TONE`, shape (TONE_WINDOW // 2 + 1, 12)."""
     frequencies = np.fft.rfftfreq(TONE_WINDOW, 1 / RATE)
     pitch = 69 + 12 * np.log2(np.maximum(frequencies, 1) / 440)
     away = np.abs((pitch[:, None] - np.arange(12) + 6) % 12 - 6)
     weights = np.clip(1 - away / 0.5, 0, 1)
-    weights[(frequencies < 110) | (frequencies > 2000)] = 0
+    weights[(frequencies < LOWEST_TONE) | (frequencies > HIGHEST_TONE)] = 0
     return weights.astype(np.float32)
 
 
@@ -119,7 +131,7 @@ class SpectrumMeter:
         peaks = np.zeros_like(level)
         middle = level[:, 1:-1]
         peaks[:, 1:-1] = np.where((middle > level[:, :-2]) & (middle >= level[:, 2:]), middle, 0)
-        chroma = _shares(self._pitches, np.sqrt(peaks))
+        chroma = _shares(self._pitches, peaks)
         total = chroma.sum(axis=1, keepdims=True)
         self._chroma.append(np.divide(chroma, total, out=np.zeros_like(chroma), where=total > 1e-6))
         return sound[len(frames) * hop :]
