@@ -1,6 +1,7 @@
 """Damage that decoders pass over without a word: wrong checksums, missing ends, lower halves that are one colour."""
 
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 
@@ -24,12 +25,13 @@ def check_data(data: bytes, known: str) -> None:
         known: Its format, in Pillow's name.
 
     Raises:
-        DamageError: A PNG with a wrong checksum in its pixels; a HEIC or AVIF file that ends in a hole.
+        DamageError: A PNG with a wrong checksum in its pixels; a WEBP, HEIC or AVIF
+            file whose pixels end in a hole.
     """
     if known == "PNG":
         _check_sums(data)
-    elif known in ("HEIF", "AVIF"):
-        _check_hole(data)
+    elif known in ("WEBP", "HEIF", "AVIF"):
+        _check_hole(data, known)
 
 
 def check_end(data: bytes, image: Image.Image) -> None:
@@ -81,18 +83,34 @@ def _check_sums(data: bytes) -> None:
         at = end + 4
 
 
-def _check_hole(data: bytes) -> None:
-    """Refuse zeros at the end of the media data, which an interrupted copy leaves and decoders accept."""
-    if data[-_HOLE:].strip(b"\0"):
-        return
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if kind == b"mdat" and (size in (0, 1) or at + size >= len(data)):
+def _check_hole(data: bytes, known: str) -> None:
+    """Refuse zeros at the end of the pixel data, which an interrupted copy leaves and decoders accept."""
+    for kind, content in _riff_chunks(data) if known == "WEBP" else _boxes(data):
+        if kind in (b"VP8 ", b"VP8L", b"mdat") and len(content) > _HOLE and not any(content[-_HOLE:]):
             raise DamageError("nothing but zero bytes at its end")
-        if size < 8:
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and content of each chunk of a WEBP file (RFC 9649, 2.3)."""
+    view, at = memoryview(data), 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(view[at + 4 : at + 8], "little")
+        yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Name and content of each outermost box of a HEIC or AVIF file (ISO/IEC 14496-12, 4.2)."""
+    view, at = memoryview(data), 0
+    while at + 8 <= len(data):
+        size, head = int.from_bytes(view[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(view[at + 8 : at + 16], "big"), 16
+        end = at + size if size else len(data)
+        if end < at + head:
             return
-        at += size
+        yield bytes(view[at + 4 : at + 8]), view[at + head : end]
+        at = end
 
 
 def _end_of_pixels(data: bytes) -> int:

@@ -1,0 +1,465 @@
+"""The truth table of the loader: every kind of file gives the right pixels, or says why not."""
+
+import io
+import os
+import pickle
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from clustering_assets.images.load import ImageError, Limits, decode_image, load_image, read_picture
+
+LOSSY = 8
+DISPLAY_P3 = np.array(
+    [[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]]
+)
+ADOBE_RGB = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a),
+}
+
+
+def exif(orientation: int) -> bytes:
+    notes = Image.Exif()
+    notes[274] = orientation
+    return notes.tobytes()
+
+
+def through(primaries: np.ndarray, gamma: float, rgb: np.ndarray) -> np.ndarray:
+    """What numbers of an RGB space look like in sRGB (IEC 61966-2-1), by the formulas."""
+    linear = np.linalg.solve(SRGB, primaries @ ((rgb / 255) ** gamma).reshape(-1, 3).T).T.clip(0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (encoded * 255).reshape(rgb.shape)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+def test_every_orientation_is_turned_upright_once(format, orientation, quadrants, encoded, centres):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encoded(quadrants, format, exif=exif(orientation), quality=95)
+    expected = UPRIGHT[orientation](quadrants)
+    rgb = decode_image(data, "turned")
+    assert rgb.shape == expected.shape
+    np.testing.assert_allclose(centres(rgb), centres(expected), atol=LOSSY)
+
+
+def test_a_heic_from_a_phone_says_how_it_is_turned_in_its_container(quadrants, encoded):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    assert b"irot" in encoded(quadrants, "HEIF", exif=exif(6), quality=95)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 4711])
+def test_an_orientation_that_does_not_exist_counts_as_upright(orientation, quadrants, encoded):
+    data = encoded(quadrants, "PNG", exif=exif(orientation))
+    np.testing.assert_array_equal(decode_image(data, "odd.png"), quadrants)
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "tolerance"),
+    [
+        ("JPEG", {"quality": 95}, LOSSY),
+        ("JPEG", {"quality": 95, "progressive": True}, LOSSY),
+        ("JPEG", {"quality": 95, "subsampling": 0, "restart_marker_blocks": 2}, LOSSY),
+        ("PNG", {}, 0),
+        ("BMP", {}, 0),
+        ("WEBP", {"quality": 95}, LOSSY),
+        ("WEBP", {"lossless": True}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("TIFF", {"compression": "jpeg"}, LOSSY),
+        ("AVIF", {"quality": 95}, LOSSY),
+        ("HEIF", {"quality": 95}, LOSSY),
+    ],
+)
+def test_every_format_keeps_its_colours(format, options, tolerance, quadrants, encoded, centres):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    rgb = decode_image(encoded(quadrants, format, **options), "colours")
+    assert rgb.shape == quadrants.shape
+    np.testing.assert_allclose(centres(rgb), centres(quadrants), atol=tolerance)
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_gives_its_first_frame(format, quadrants, encoded, centres):
+    others = [Image.fromarray(255 - quadrants), Image.fromarray(quadrants[::-1])]
+    data = encoded(quadrants, format, save_all=True, append_images=others)
+    np.testing.assert_allclose(centres(decode_image(data, "moving")), centres(quadrants), atol=12)
+
+
+def test_an_mpo_of_a_stereo_camera_gives_its_first_picture(quadrants, encoded, centres):
+    others = [Image.fromarray(255 - quadrants)]
+    data = encoded(quadrants, "MPO", save_all=True, append_images=others, quality=95)
+    np.testing.assert_allclose(centres(decode_image(data, "stereo.mpo")), centres(quadrants), atol=LOSSY)
+
+
+@pytest.mark.parametrize(("space", "gamma"), [(DISPLAY_P3, 2.2), (ADOBE_RGB, 2.19921875)])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_a_colour_profile_is_followed(space, gamma, format, quadrants, encoded, centres, rgb_profile):
+    data = encoded(quadrants, format, icc_profile=rgb_profile(space, gamma), quality=97)
+    expected = through(space, gamma, quadrants.astype(float))
+    assert np.abs(expected - quadrants).max() > 15, "the profile should matter"
+    np.testing.assert_allclose(centres(decode_image(data, "wide")), centres(expected), atol=LOSSY + 2)
+
+
+def test_a_colour_profile_holds_behind_transparent_parts(quadrants, encoded, rgb_profile, centres):
+    rgba = np.dstack([quadrants, np.full(quadrants.shape[:2], 255, np.uint8)])
+    rgba[:32, :48, 3] = 0
+    data = encoded(rgba, "PNG", icc_profile=rgb_profile(ADOBE_RGB, 2.19921875))
+    expected = through(ADOBE_RGB, 2.19921875, quadrants.astype(float))
+    expected[:32, :48] = (10, 20, 30)
+    rgb = decode_image(data, "sticker.png", background=(10, 20, 30))
+    np.testing.assert_allclose(centres(rgb), centres(expected), atol=2)
+
+
+def test_an_srgb_profile_changes_nothing(quadrants, encoded):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encoded(quadrants, "PNG", icc_profile=profile)
+    np.testing.assert_array_equal(decode_image(data, "plain.png"), quadrants)
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", bytes(200)])
+def test_a_broken_profile_is_passed_over(profile, quadrants, encoded):
+    data = encoded(quadrants, "PNG", icc_profile=profile)
+    np.testing.assert_array_equal(decode_image(data, "broken.png"), quadrants)
+
+
+def test_a_cmyk_jpeg_has_the_right_colours(quadrants, encoded, centres):
+    data = encoded(Image.fromarray(quadrants).convert("CMYK"), "JPEG", quality=95)
+    np.testing.assert_allclose(centres(decode_image(data, "print.jpg")), centres(quadrants), atol=LOSSY)
+
+
+def test_a_ycck_jpeg_has_the_right_colours(quadrants, encoded, centres):
+    # Adobe writes luma and chroma of the inks, and black inverted. Pillow writes four channels as they come, inverted,
+    # so such a file is made by giving it those four and saying "YCCK" in the Adobe marker.
+    black = np.full(quadrants.shape[:2], 40, np.uint8)
+    inks = 255 - np.round(quadrants / (1 - 40 / 255)).clip(0, 255).astype(np.uint8)
+    luma_chroma = np.asarray(Image.fromarray(inks).convert("YCbCr"))
+    channels = np.dstack([255 - luma_chroma, black])
+    data = bytearray(encoded(Image.fromarray(channels, "CMYK"), "JPEG", quality=97, subsampling=0))
+    marker = data.index(b"Adobe")
+    assert data[marker + 11] == 0
+    data[marker + 11] = 2
+    np.testing.assert_allclose(
+        centres(decode_image(bytes(data), "print.jpg")), centres(quadrants), atol=LOSSY
+    )
+
+
+def test_sixteen_bit_grey_keeps_its_range(raw_png):
+    levels = np.linspace(0, 65535, 256).round().astype(">u2").reshape(16, 16)
+    rgb = decode_image(raw_png(16, 16, 16, 0, levels.tobytes()), "deep.png")
+    np.testing.assert_array_equal(rgb[..., 0].ravel(), np.arange(256))
+    assert (rgb[..., 0] == rgb[..., 2]).all()
+
+
+def test_sixteen_bit_colour_keeps_its_range(quadrants, raw_png):
+    deep = quadrants.astype(">u2") * 257
+    rgb = decode_image(raw_png(96, 64, 16, 2, deep.astype(">u2").tobytes()), "deep.png")
+    np.testing.assert_allclose(rgb.astype(int), quadrants, atol=1)
+
+
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_sixteen_bit_grey_tiff_is_right_either_way_round(white_is_zero, encoded):
+    levels = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    stored = 65535 - levels if white_is_zero else levels
+    data = encoded(stored, "TIFF", tiffinfo={262: 0 if white_is_zero else 1})
+    np.testing.assert_array_equal(decode_image(data, "scan.tif")[..., 1].ravel(), np.arange(256))
+
+
+def test_floating_point_grey_runs_from_nought_to_one(encoded):
+    levels = np.linspace(0, 1, 256).astype(np.float32).reshape(16, 16)
+    np.testing.assert_array_equal(
+        decode_image(encoded(levels, "TIFF"), "f.tif")[..., 1].ravel(), np.arange(256)
+    )
+
+
+@pytest.mark.parametrize("pixels", [np.full((8, 8), 1000.0, np.float32), np.full((8, 8), 70000, np.int32)])
+def test_numbers_without_a_white_are_refused_rather_than_guessed(pixels, encoded):
+    with pytest.raises(ImageError, match="do not say what white is") as caught:
+        decode_image(encoded(pixels, "TIFF"), "data.tif")
+    assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize("colours", [2, 4, 16, 256])
+@pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "TIFF"])
+def test_a_palette_is_looked_up(colours, format, quadrants, encoded, centres):
+    image = Image.fromarray(quadrants).quantize(colours)
+    expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_allclose(centres(decode_image(encoded(image, format), "p")), centres(expected), atol=1)
+
+
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (90, 120, 30)])
+def test_rgba_lies_on_the_ground_colour(background, quadrants, encoded):
+    alpha = np.zeros(quadrants.shape[:2], np.uint8)
+    alpha[:, 32:64], alpha[:, 64:] = 128, 255
+    rgb = decode_image(encoded(np.dstack([quadrants, alpha]), "PNG"), "sticker.png", background=background)
+    share = alpha[..., None] / 255
+    expected = quadrants * share + np.array(background) * (1 - share)
+    np.testing.assert_allclose(rgb, expected, atol=1)
+
+
+@pytest.mark.parametrize(("format", "options"), [("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})])
+def test_alpha_of_other_formats_lies_on_white(format, options, quadrants, encoded):
+    rgba = np.dstack([quadrants, np.full(quadrants.shape[:2], 128, np.uint8)])
+    rgb = decode_image(encoded(rgba, format, **options), "sticker")
+    np.testing.assert_allclose(rgb, quadrants * (128 / 255) + 255 * (127 / 255), atol=1)
+
+
+def test_grey_with_alpha_lies_on_the_ground_colour(encoded):
+    grey = np.full((8, 8), 100, np.uint8)
+    alpha = np.repeat(np.array([0, 255], np.uint8), 4)[None].repeat(8, axis=0)
+    image = Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha)))
+    rgb = decode_image(encoded(image, "PNG"), "la.png", background=(1, 2, 3))
+    assert rgb[0, 0].tolist() == [1, 2, 3]
+    assert rgb[0, 7].tolist() == [100, 100, 100]
+
+
+def test_a_palette_with_alpha_lies_on_the_ground_colour(raw_png):
+    data = raw_png(2, 1, 8, 3, bytes([0, 1]), PLTE=bytes([255, 0, 0, 0, 0, 255]), tRNS=bytes([0, 255]))
+    assert decode_image(data, "p.png").tolist() == [[[255, 255, 255], [0, 0, 255]]]
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "pixels", "transparent", "opaque"),
+    [
+        (8, 0, bytes([7, 200]), struct.pack(">H", 7), 200),
+        (16, 0, struct.pack(">HH", 1799, 51400), struct.pack(">H", 1799), 200),
+        (8, 2, bytes([7] * 3 + [200] * 3), struct.pack(">HHH", 7, 7, 7), 200),
+        (16, 2, struct.pack(">6H", *[1799] * 3, *[51400] * 3), struct.pack(">HHH", *[1799] * 3), 200),
+    ],
+)
+def test_one_transparent_level_shows_the_ground(depth, colour, pixels, transparent, opaque, raw_png):
+    data = raw_png(2, 1, depth, colour, pixels, tRNS=transparent)
+    rgb = decode_image(data, "key.png", background=(5, 6, 7))
+    assert rgb.tolist() == [[[5, 6, 7], [opaque] * 3]]
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF"])
+def test_one_bit_is_black_and_white(format, encoded):
+    pattern = np.indices((16, 16)).sum(axis=0) % 2 == 0
+    rgb = decode_image(encoded(Image.fromarray(pattern), format), "bits")
+    np.testing.assert_array_equal(rgb[..., 0] == 255, pattern)
+    assert set(np.unique(rgb)) == {0, 255}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["photo.png", "photo.JPEG", "photo", "with space.jpg", "été 写真.jpg", "two\nlines.jpg", "a'b\"c$.jpg"],
+)
+def test_the_name_of_a_file_does_not_matter(name, quadrants, encoded, save, centres):
+    path = save(name, encoded(quadrants, "JPEG", quality=95))
+    np.testing.assert_allclose(centres(load_image(path)), centres(quadrants), atol=LOSSY)
+
+
+def test_what_follows_the_end_of_a_picture_is_ignored(quadrants, encoded):
+    data = encoded(quadrants, "JPEG")
+    np.testing.assert_array_equal(decode_image(data + b"more" * 99, "a"), decode_image(data, "b"))
+
+
+def test_damaged_notes_do_not_cost_the_picture(quadrants, encoded):
+    data = encoded(quadrants, "JPEG")
+    notes = b"Exif\0\0II*\0\xff\xff\xff\x7f" + bytes(12)
+    spoilt = data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(notes)) + notes + data[2:]
+    np.testing.assert_array_equal(decode_image(spoilt, "a"), decode_image(data, "b"))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (4000, 2), (2, 1)])
+def test_tiny_and_thin_pictures_load(size, encoded):
+    image = Image.new("RGB", size, (9, 99, 199))
+    rgb = decode_image(encoded(image, "PNG"), "thin.png", min_side=224)
+    assert rgb.shape == (size[1], size[0], 3)
+    assert (rgb == (9, 99, 199)).all()
+
+
+@pytest.mark.parametrize("min_side", [64, 100, 224, 300, 599, 600, 2000])
+def test_scaled_decoding_keeps_the_shorter_side_and_the_pixels(min_side, photo, encoded):
+    import cv2
+
+    data = encoded(photo(width=800, height=600), "JPEG", quality=90)
+    full, scaled = decode_image(data, "a"), decode_image(data, "b", min_side=min_side)
+    assert min(scaled.shape[:2]) >= min(min_side, 600)
+    if min_side <= 300:
+        assert scaled.shape[0] < 600
+    averaged = cv2.resize(full, scaled.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(averaged.astype(int) - scaled).mean() <= 2
+
+
+def test_scaled_decoding_turns_the_picture_and_keeps_its_full_size_as_a_fact(photo, encoded, save):
+    path = save("a.jpg", encoded(photo(width=800, height=400), "JPEG", exif=exif(6)))
+    picture = read_picture(path, min_side=100)
+    assert (picture.width, picture.height) == (400, 800)
+    assert picture.image.size == (100, 200)
+
+
+def test_the_pixels_can_be_written_to(quadrants, encoded):
+    assert decode_image(encoded(quadrants, "PNG"), "a.png").flags.writeable
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_truncated_file_is_refused(format, share, photo, encoded):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encoded(photo(), format)
+    with pytest.raises(ImageError, match="damaged") as caught:
+        decode_image(data[: int(len(data) * share)], "half.x")
+    assert caught.value.stage == "decode"
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+def test_a_file_whose_second_half_is_zeros_is_refused(format, photo, encoded):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = encoded(photo(width=640, height=480), format)
+    half = len(data) // 2
+    with pytest.raises(ImageError, match="damaged"):
+        decode_image(data[:half] + bytes(len(data) - half), "hole.x")
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_jpeg_that_was_cut_and_closed_again_is_refused(share, photo, encoded):
+    data = encoded(photo(), "JPEG")
+    with pytest.raises(ImageError, match="lower part of the picture is missing"):
+        decode_image(data[: int(len(data) * share)] + b"\xff\xd9", "grey.jpg")
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (60, 90, 120)])
+@pytest.mark.parametrize("rows", [8, 60, 200])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_with_an_even_lower_edge_is_sound(colour, rows, progressive, photo, encoded):
+    pixels = photo()
+    pixels[-rows:] = colour
+    rgb = decode_image(encoded(pixels, "JPEG", progressive=progressive), "product.jpg")
+    np.testing.assert_allclose(rgb[-2].mean(axis=0), colour, atol=3)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0.05, 0.98), bit=st.integers(0, 7))
+def test_a_flipped_bit_in_a_png_never_gives_other_pixels(place, bit, photo, encoded):
+    pixels = photo(width=64, height=48)
+    data = bytearray(encoded(pixels, "PNG"))
+    data[int(len(data) * place)] ^= 1 << bit
+    try:
+        rgb = decode_image(bytes(data), "flip.png")
+    except ImageError:
+        return
+    np.testing.assert_array_equal(rgb, pixels)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    format=st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"]),
+    changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=12),
+)
+def test_any_damage_ends_in_pixels_or_in_a_reason(format, changes, photo, encoded):
+    data = bytearray(encoded(photo(width=48, height=32), format))
+    for place, value in changes:
+        data[int(len(data) * place)] = value
+    try:
+        assert decode_image(bytes(data), "spoilt.x", limits=Limits(max_megapixels=4)).ndim == 3
+    except ImageError as error:
+        assert error.reason
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (bytes(4000), "nothing but zero bytes"),
+        (b"8BPS\0\1" + bytes(400), "Photoshop"),
+        (b"%PDF-1.7", "PDF"),
+        (b"<!DOCTYPE html><title>404</title>", "web page"),
+        (b"PK\3\4" + bytes(99), "ZIP"),
+        (b"hello", "not a picture"),
+        (b"\0\0\0\x18ftypmp42" + bytes(99), "video"),
+        (b"BMW is a maker of cars and motorcycles", "not a picture"),
+    ],
+)
+def test_other_things_named_like_pictures_are_refused_unread(data, reason, save):
+    with pytest.raises(ImageError, match=reason) as caught:
+        load_image(save("photo.jpg", data))
+    assert caught.value.stage == "format"
+
+
+def test_a_psd_named_jpg_never_reaches_a_decoder(save, monkeypatch):
+    def opened(*args, **kwargs):
+        raise AssertionError("decoder reached")
+
+    monkeypatch.setattr(Image, "open", opened)
+    with pytest.raises(ImageError, match="Photoshop"):
+        load_image(save("photo.jpg", b"8BPS\0\1" + bytes(4000)))
+
+
+def test_a_text_that_does_not_claim_to_be_a_picture_is_told_apart(save):
+    with pytest.raises(ImageError) as caught:
+        load_image(save("notes.txt", b"hello"))
+    assert caught.value.stage == "other"
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(raw_png):
+    with pytest.raises(ImageError, match="20000 x 20000 pixels, more than max_megapixels = 120") as caught:
+        decode_image(raw_png(20000, 20000, 8, 0, b""), "bomb.png")
+    assert caught.value.stage == "limits"
+
+
+def test_a_bomb_beyond_pillows_own_guard_is_refused_by_ours(raw_png):
+    with pytest.raises(ImageError, match="max_megapixels") as caught:
+        decode_image(raw_png(60000, 60000, 1, 0, b""), "bomb.png")
+    assert caught.value.stage == "limits"
+
+
+def test_the_pixel_cap_is_a_setting(quadrants, encoded):
+    data = encoded(quadrants, "PNG")
+    assert decode_image(data, "a.png", limits=Limits(max_megapixels=96 * 64 / 1e6)).shape == (64, 96, 3)
+    with pytest.raises(ImageError, match="max_megapixels"):
+        decode_image(data, "a.png", limits=Limits(max_megapixels=0.006))
+
+
+def test_the_size_cap_is_checked_before_reading(quadrants, encoded, save):
+    path = save("a.png", encoded(quadrants, "PNG") + bytes(20_000))
+    with pytest.raises(ImageError, match=r"max_file_megabytes = 0\.01") as caught:
+        load_image(path, limits=Limits(max_file_megabytes=0.01))
+    assert caught.value.stage == "limits"
+
+
+def test_a_fifo_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageError, match="not an ordinary file") as caught:
+        load_image(tmp_path / "pipe.jpg")
+    assert caught.value.stage == "find"
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(ImageError, match=r"gone\.jpg: No such file") as caught:
+        load_image(tmp_path / "gone.jpg")
+    assert caught.value.stage == "read"
+
+
+def test_a_camera_raw_file_does_not_pass_for_its_preview(quadrants, encoded):
+    data = encoded(quadrants, "TIFF", tiffinfo={254: 1})
+    with pytest.raises(ImageError, match="camera raw"):
+        decode_image(data, "photo.nef")
+
+
+def test_an_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(ImageError("a.jpg", "decode", "damaged JPEG")))
+    assert (error.path, error.stage, error.reason) == ("a.jpg", "decode", "damaged JPEG")
+    assert str(error) == "a.jpg: damaged JPEG"
+
+
+def test_loading_leaves_pillow_strict(quadrants, encoded):
+    from PIL import ImageFile
+
+    decode_image(encoded(quadrants, "JPEG"), "a.jpg")
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+    with pytest.raises(OSError):
+        Image.open(io.BytesIO(encoded(quadrants, "PNG")[:-60])).load()
