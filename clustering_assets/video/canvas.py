@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.video.colour import Planes, from_rgb
+from clustering_assets.video.colour import Planes, from_rgb, smooth_planes
 from clustering_assets.video.framing import Framing, View
 
 _LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -55,24 +55,78 @@ class Canvas:
 def lay(rgb: NDArray[np.uint8], framing: Framing) -> Canvas:
     """Put a picture (h, w, 3) on its canvas: scaled once, on a blurred copy of itself where it leaves room."""
     left, top, width, height = framing.place
-    scaled = _scaled(rgb, (width, height))
-    if framing.backed:
-        ground = blurred(rgb, framing.canvas)
-        _shade(ground, framing.place)
-        ground[top : top + height, left : left + width] = scaled
-        scaled = ground
-    return Canvas(from_rgb(scaled), framing)
+    if not framing.backed:
+        return Canvas(from_rgb(scaled(rgb, (width, height))), framing)
+    planes = blurred(rgb, framing.canvas, shaded=framing.place)
+    # chroma is shared by two pixels, so the picture begins and ends at even ones
+    left, top = left // 2 * 2, top // 2 * 2
+    width, height = (width + 1) // 2 * 2, (height + 1) // 2 * 2
+    picture = from_rgb(scaled(rgb, (width, height)))
+    planes.y[top : top + height, left : left + width] = picture.y
+    half = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
+    planes.u[half], planes.v[half] = picture.u, picture.v
+    return Canvas(planes, framing)
 
 
-def blurred(rgb: NDArray[np.uint8], size: tuple[int, int], light: float = 0.55) -> NDArray[np.uint8]:
-    """A dim, strongly blurred copy of a picture that fills `size` (width, height); dithered against bands."""
+def blurred(
+    rgb: NDArray[np.uint8],
+    size: tuple[int, int],
+    *,
+    light: float = 0.55,
+    shaded: tuple[int, int, int, int] | None = None,
+) -> Planes:
+    """A dim, strongly blurred copy of a picture that fills a frame.
+
+    Args:
+        rgb: The picture (h, w, 3).
+        size: Width and height of the result, even.
+        light: Factor on the brightness.
+        shaded: Left, top, width and height of something that throws a soft shadow on it.
+
+    Returns:
+        Its planes, the luma dithered by half a level against bands.
+    """
     width, height = size
     small = _covering(rgb, (max(8, round(64 * width / max(size))), max(8, round(64 * height / max(size)))))
     soft = cv2.GaussianBlur(small.astype(np.float32) * light, (0, 0), 3, borderType=cv2.BORDER_REFLECT)
-    large = cv2.resize(soft, size, interpolation=cv2.INTER_CUBIC)
-    noise = np.random.default_rng(0).random((64, 64, 1), np.float32) - 0.5
-    tiled = np.tile(noise, (height // 64 + 1, width // 64 + 1, 1))[:height, :width]
-    return np.clip(np.rint(large + tiled), 0, 255).astype(np.uint8)
+    middle = cv2.resize(soft, (width // 8 + 1, height // 8 + 1), interpolation=cv2.INTER_CUBIC)
+    if shaded is not None:
+        middle *= _shade(middle.shape[:2], shaded)[:, :, None]
+    y, u, v = smooth_planes(np.clip(middle, 0, 255).astype(np.float32))
+    noise = np.tile(_NOISE, (height // 64 + 1, width // 64 + 1))[:height, :width]
+    half = (width // 2, height // 2)
+    return Planes(_enlarged(y, size, noise), _enlarged(u, half), _enlarged(v, half))
+
+
+def _enlarged(
+    plane: NDArray[np.float32], size: tuple[int, int], noise: NDArray[np.float32] | None = None
+) -> NDArray[np.uint8]:
+    """A plane scaled up to (width, height), with noise added, rounded to bytes."""
+    large = np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    if noise is not None:
+        large += noise
+    return np.asarray(cv2.convertScaleAbs(large), np.uint8)
+
+
+def scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture scaled to (width, height): averaged where it shrinks much, bicubic otherwise.
+
+    Halving by averages is nearly free, and so is bicubic interpolation near the original size; averaging over
+    fractions of pixels costs seven times as much and shows no better there.
+    """
+    while size[0] <= rgb.shape[1] // 2 and size[1] <= rgb.shape[0] // 2:
+        rgb = np.asarray(
+            cv2.resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
+        )
+    height, width = rgb.shape[:2]
+    if (width, height) == size:
+        return rgb
+    much = min(size[0] / width, size[1] / height) < 0.7
+    method = cv2.INTER_AREA if much else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(rgb, size, interpolation=method), np.uint8)
+
+
+_NOISE = np.random.default_rng(0).random((64, 64), np.float32) - np.float32(0.5)
 
 
 def _covering(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -81,28 +135,15 @@ def _covering(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
     share = min(width / size[0], height / size[1])
     across, down = max(1, round(size[0] * share)), max(1, round(size[1] * share))
     left, top = (width - across) // 2, (height - down) // 2
-    return _scaled(rgb[top : top + down, left : left + across], size)
+    return scaled(rgb[top : top + down, left : left + across], size)
 
 
-def _scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A picture scaled to (width, height): averaged when it shrinks, bicubic when it grows."""
-    height, width = rgb.shape[:2]
-    if (width, height) == size:
-        return rgb
-    shrinks = size[0] < width or size[1] < height
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(rgb, size, interpolation=method), np.uint8)
-
-
-def _shade(ground: NDArray[np.uint8], place: tuple[int, int, int, int]) -> None:
-    """Darken the ground softly around a picture's place, in place."""
-    height, width = ground.shape[:2]
+def _shade(shape: tuple[int, ...], place: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """What is left of the light around a picture's place, on a grid of every eighth pixel."""
     left, top, across, down = place
-    step = 8
-    mask = np.zeros((height // step + 1, width // step + 1), np.float32)
-    drop = round(0.006 * height)
-    rows = slice(max(0, (top + drop) // step), max(0, -(-(top + drop + down) // step)))
-    mask[rows, max(0, left // step) : max(0, -(-(left + across) // step))] = 1
-    mask = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.02 * height / step))
-    shade = 1 - 0.45 * cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    np.multiply(ground, shade[:, :, None], out=ground, casting="unsafe")
+    mask = np.zeros(shape[:2], np.float32)
+    drop = 0.05 * shape[0]
+    rows = slice(max(0, round(top / 8 + 0.1 * drop)), max(0, round((top + down) / 8 + 0.1 * drop)))
+    mask[rows, max(0, round(left / 8)) : max(0, round((left + across) / 8))] = 1
+    mask = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.02 * shape[0]))
+    return (1 - 0.45 * mask).astype(np.float32)

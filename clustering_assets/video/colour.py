@@ -83,6 +83,12 @@ def from_rgb(rgb: NDArray[np.uint8]) -> Planes:
     return Planes(y, np.asarray(u, np.uint8), np.asarray(v, np.uint8))
 
 
+def smooth_planes(rgb: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Y, U and V of a picture (h, w, 3) of values 0 to 255, each (h, w), not rounded."""
+    planes = cv2.split(cv2.transform(rgb, np.vstack([_TO_Y, _TO_CHROMA])))
+    return tuple(np.asarray(plane, np.float32) for plane in planes)
+
+
 def to_rgb(planes: Planes) -> NDArray[np.uint8]:
     """The RGB picture (h, w, 3) that a player shows for these planes."""
     size = planes.size

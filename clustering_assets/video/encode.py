@@ -6,7 +6,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -246,14 +248,15 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
     with (
         task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+        contextlib.closing(_drawn(slideshow)) as frames,
     ):
         file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
         video = _video_stream(file, slideshow, codec, options)
         audio = _AudioWriter(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
         keys = {0, *slideshow.timeline.cuts}
-        for index in range(slideshow.frame_count):
-            frame = av.VideoFrame.from_ndarray(slideshow.planes(index), format="yuv420p")
+        for index, planes in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, fps)
             frame.colorspace, frame.color_range = BT709, LIMITED
             if index in keys:
@@ -265,6 +268,28 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
         file.mux(video.encode(None))
         if audio:
             audio.finish()
+
+
+def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
+    """All frames in order, drawn a few ahead of the encoder by a few threads: a frame depends on no other."""
+    threads = min(4, max(1, _cores() // 2))
+    ahead: deque[Future[NDArray[np.uint8]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="drawing") as pool:
+        try:
+            for index in range(slideshow.frame_count):
+                ahead.append(pool.submit(slideshow.planes, index))
+                if len(ahead) > threads + 1:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:
@@ -282,9 +307,7 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
     context.options = {**options, "forced-idr": "1"} if codec in ("libx264", "h264_nvenc") else dict(options)
     if codec == "libx264":
         context.options = {**context.options, "x264-params": "chromaloc=1"}
-        context.thread_count = (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
+        context.thread_count = _cores()
     return stream
 
 

@@ -26,16 +26,24 @@ MAX_ENLARGEMENT = 1.5
 MAX_CARD_ENLARGEMENT = 2.0
 """The same where it lies on its own blurred copy."""
 
+LEAST_CARD = 0.4
+"""A thumbnail is enlarged further until its longer side is this part of the frame's shorter one."""
+
 CARD = 0.92
 """Part of the frame's width or height that a picture shown whole takes at most."""
 
 ZOOM_A_SECOND = 0.015
 MAX_ZOOM = 0.09
+MAX_CARD_ZOOM = 0.05
 PAN_A_SECOND = 0.045
 MAX_PAN = 0.28
 
-FINER = 1.12
-"""Canvas pixels for each output pixel where the view only travels; softness then does not come and go."""
+FINER = 1.2
+"""Canvas pixels for each output pixel of the nearest view.
+
+Bilinear sampling softens a texture more or less with the fraction of a pixel that it has moved. At 1.0 that makes
+fine texture shimmer by 13 % from frame to frame, at 1.2 by 5 %, and finer still gains nothing (benchmarks/video.py).
+"""
 
 MOVES = ("in", "out", "left", "right")
 """The ways a view moves; two slides in a row never move the same way."""
@@ -90,6 +98,18 @@ class Framing:
         return left > 0 or top > 0 or left + width < self.canvas[0] or top + height < self.canvas[1]
 
 
+def shrunk(framing: Framing, share: float) -> Framing:
+    """The same framing on a canvas whose sides are `share` as long (0 to 1)."""
+    canvas = (_even_up(framing.canvas[0] * share), _even_up(framing.canvas[1] * share))
+    left, top, width, height = (round(length * share) for length in framing.place)
+    width = max(1, min(width, canvas[0] - left)) if framing.backed else canvas[0]
+    height = max(1, min(height, canvas[1] - top)) if framing.backed else canvas[1]
+    start, end = (
+        View(view.left * share, view.top * share, view.width * share) for view in (framing.start, framing.end)
+    )
+    return Framing(framing.kind, canvas, (left, top, width, height), start, end, framing.kept)
+
+
 def likely_kind(source: tuple[int, int], frame: tuple[int, int]) -> str:
     """`cover`, `card` or `pan`, from the sizes (width, height) of picture and frame alone."""
     aspect = source[0] / source[1]
@@ -105,7 +125,7 @@ def likely_kind(source: tuple[int, int], frame: tuple[int, int]) -> str:
 
 def needed_side(source: tuple[int, int], frame: tuple[int, int], seconds: float) -> int:
     """Length of the shorter side, in pixels, that a picture must be decoded to for this frame."""
-    covering = max(frame[0] / source[0], frame[1] / source[1]) * max(1 + zoom(seconds), FINER)
+    covering = max(frame[0] / source[0], frame[1] / source[1]) * (1 + zoom(seconds)) * FINER
     return max(1, int(np.ceil(min(source) * min(covering, 1.0))))
 
 
@@ -151,30 +171,19 @@ def _cover(
     source: tuple[int, int], frame: tuple[int, int], saliency_map: NDArray[np.float32], near: float, move: str
 ) -> Framing:
     """The picture fills the frame; what is cut off is where the least of it is."""
-    width, height = frame
-    scale = max(width / source[0], height / source[1]) * near
-    size = (
-        max(round(source[0] * scale), _even(width * near)),
-        max(round(source[1] * scale), _even(height * near)),
-    )
-    size = (_even(size[0]), _even(size[1]))
-    outer_width, outer_height = width * near, height * near
-    share_x, share_y = min(outer_width / size[0], 1.0), min(outer_height / size[1], 1.0)
+    outer_width, outer_height = frame[0] * FINER * near, frame[1] * FINER * near
+    scale = max(outer_width / source[0], outer_height / source[1])
+    size = (_even_up(source[0] * scale), _even_up(source[1] * scale))
+    share_x, share_y = outer_width / size[0], outer_height / size[1]
     outer = View(
-        min(best_start(saliency_map.sum(0), share_x) * size[0], size[0] - outer_width),
-        min(best_start(saliency_map.sum(1), share_y) * size[1], size[1] - outer_height),
+        best_start(saliency_map.sum(0), share_x) * size[0],
+        best_start(saliency_map.sum(1), share_y) * size[1],
         outer_width,
     )
     point = anchor(saliency_map)
     start, end = _moved(outer, frame, near, move, (point[0] * size[0], point[1] * size[1]), size)
-    return Framing(
-        "cover",
-        size,
-        (0, 0, *size),
-        start,
-        end,
-        min(_kept(saliency_map, view, size, frame) for view in (start, end)),
-    )
+    seen = min(_kept(saliency_map, view, size, frame) for view in (start, end))
+    return Framing("cover", size, (0, 0, *size), start, end, seen)
 
 
 def _moved(
@@ -188,42 +197,48 @@ def _moved(
     """First and last view of a move inside `outer`; a zoom keeps `point` where it is on the screen."""
     if move == "still":
         return outer, outer
-    width, height = frame
+    aspect = frame[0] / frame[1]
+    width, height = frame[0] * FINER, frame[1] * FINER
     if move in ("in", "out"):
         x = min(max(point[0], outer.left), outer.left + outer.width)
-        y = min(max(point[1], outer.top), outer.top + outer.width * height / width)
+        y = min(max(point[1], outer.top), outer.top + outer.width / aspect)
         inner = View(x - (x - outer.left) / near, y - (y - outer.top) / near, width)
         return (outer, inner) if move == "in" else (inner, outer)
-    half = width * (1 + near) / 2
-    slack_x, slack_y = outer.width - half, (outer.width - half) * height / width
-    along_y = size[1] - outer.width * height / width > 0.04 * height
-    if along_y:
-        spare = size[1] - outer.top - outer.width * height / width
-        reach = min(0.35 * (near - 1) * height, 0.5 * outer.top, 0.5 * spare)
+    inside = width * (1 + 0.25 * (near - 1))
+    slack_x, slack_y = outer.width - inside, (outer.width - inside) / aspect
+    below = size[1] - outer.top - outer.width / aspect
+    beside = size[0] - outer.left - outer.width
+    if outer.top + below > 0.04 * height:
+        reach = min(0.3 * (near - 1) * height, 0.5 * outer.top, 0.5 * below)
         x = outer.left + slack_x / 2
-        ends = View(x, outer.top - reach, half), View(x, outer.top + slack_y + reach, half)
+        ends = View(x, outer.top - reach, inside), View(x, outer.top + slack_y + reach, inside)
     else:
-        spare = size[0] - outer.left - outer.width
-        reach = min(0.35 * (near - 1) * width, 0.5 * outer.left, 0.5 * spare)
+        reach = min(0.3 * (near - 1) * width, 0.5 * outer.left, 0.5 * beside)
         y = outer.top + slack_y / 2
-        ends = View(outer.left - reach, y, half), View(outer.left + slack_x + reach, y, half)
+        ends = View(outer.left - reach, y, inside), View(outer.left + slack_x + reach, y, inside)
     return (ends[1], ends[0]) if move == "left" else ends
 
 
 def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: str) -> Framing:
     """The whole picture in the middle of a canvas, for a blurred copy of itself to lie behind it."""
-    width, height = frame
-    near = 1 + min(near - 1, 0.05)
-    canvas = (_even(width * near), _even(height * near))
-    fit = min(CARD * width / source[0], CARD * height / source[1], MAX_CARD_ENLARGEMENT)
-    size = (max(1, round(source[0] * fit * near)), max(1, round(source[1] * fit * near)))
+    near = 1 + min(near - 1, MAX_CARD_ZOOM)
+    canvas = (_even_up(frame[0] * FINER * near), _even_up(frame[1] * FINER * near))
+    enlargement = max(MAX_CARD_ENLARGEMENT, LEAST_CARD * min(frame) / max(source))
+    fit = min(CARD * frame[0] / source[0], CARD * frame[1] / source[1], enlargement) * FINER * near
+    size = (max(1, round(source[0] * fit)), max(1, round(source[1] * fit)))
     place = ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2, *size)
-    outer = View(0.0, 0.0, float(min(canvas[0], canvas[1] * width / height)))
-    inner = View((canvas[0] - width) / 2, (canvas[1] - height) / 2, float(width))
-    ends = {"still": (outer, outer), "in": (outer, inner), "out": (inner, outer)}
-    half = outer.zoomed((1 + near) / 2, width / height)
-    right, left = (View(half.left + side * half.left, half.top, half.width) for side in (0.6, -0.6))
-    ends["left"], ends["right"] = (right, left), (left, right)
+    aspect = frame[0] / frame[1]
+    outer = View(0.0, 0.0, frame[0] * FINER * near)
+    inner = outer.zoomed(near, aspect)
+    half = outer.zoomed((1 + near) / 2, aspect)
+    right, left = (View(half.left + side * half.left, half.top, half.width) for side in (0.9, -0.9))
+    ends = {
+        "still": (outer, outer),
+        "in": (outer, inner),
+        "out": (inner, outer),
+        "left": (right, left),
+        "right": (left, right),
+    }
     return Framing("card", canvas, place, *ends[move], kept=1.0)
 
 
@@ -234,7 +249,7 @@ def _pan(
     seconds: float,
     move: str,
 ) -> Framing | None:
-    """The view travels along a panorama; None where that would enlarge the picture too much.
+    """The view travels along a panorama; None where it stands still or would enlarge the picture too much.
 
     The picture fills the frame if most of it is then seen on the way; otherwise it becomes a band on a
     blurred copy of itself, of which nine tenths are seen.
@@ -243,32 +258,32 @@ def _pan(
     long, short = (0, 1) if wide else (1, 0)
     travel = 1 + min(PAN_A_SECOND * seconds, MAX_PAN)
     ratio = source[long] / source[short] / (frame[long] / frame[short])
-    length = ratio if travel / ratio >= 0.65 or seconds <= 0 else travel / 0.9
-    length = min(length, ratio)
+    if seconds <= 0 and ratio > 1 / 0.65:
+        return None
+    length = ratio if travel / ratio >= 0.65 else min(travel / 0.9, ratio)
     scale = length * frame[long] / source[long]
     if scale > MAX_ENLARGEMENT:
         return None
+    fine = (frame[0] * FINER, frame[1] * FINER)
     size = [0, 0]
-    size[long] = round(source[long] * scale * FINER)
+    size[long] = _even_up(source[long] * scale * FINER)
     size[short] = max(1, round(source[short] * scale * FINER))
     canvas = [0, 0]
-    canvas[long] = _even(size[long])
-    canvas[short] = _even(frame[short] * FINER)
+    canvas[long] = size[long]
+    canvas[short] = _even_up(fine[short])
     if size[short] >= canvas[short] - 1:
         size[short] = canvas[short]
-    size[long] = canvas[long]
     profile = saliency_map.sum(0) if wide else saliency_map.sum(1)
-    share = min(travel * frame[long] * FINER / canvas[long], 1.0)
+    share = min(travel * fine[long] / canvas[long], 1.0)
     first = min(best_start(profile, share) * canvas[long], canvas[long] * (1 - share))
-    last = max(first + share * canvas[long] - frame[long] * FINER, first)
-    width = frame[0] * FINER
-    across = (canvas[short] - frame[short] * FINER) / 2
-    ends = [View(at, across, width) if wide else View(across, at, width) for at in (first, last)]
+    last = max(first + share * canvas[long] - fine[long], first)
+    across = (canvas[short] - fine[short]) / 2
+    ends = [View(at, across, fine[0]) if wide else View(across, at, fine[0]) for at in (first, last)]
     if move in ("out", "left"):
         ends.reverse()
     place = [0, 0, size[0], size[1]]
     place[short] = (canvas[short] - size[short]) // 2
-    low, high = first / canvas[long], (last + frame[long] * FINER) / canvas[long]
+    low, high = first / canvas[long], (last + fine[long]) / canvas[long]
     seen = kept(saliency_map, (low, 0, high, 1) if wide else (0, low, 1, high))
     return Framing(
         "pan",
@@ -294,6 +309,6 @@ def _kept(
     return kept(saliency_map, box)
 
 
-def _even(length: float) -> int:
-    """The even number of pixels nearest to a length, at least 2."""
-    return max(2, 2 * round(length / 2))
+def _even_up(length: float) -> int:
+    """The smallest even number of pixels that is not below a length."""
+    return max(2, 2 * int(np.ceil(length / 2 - 1e-6)))

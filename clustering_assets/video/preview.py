@@ -18,7 +18,7 @@ _QUALITIES = (85, 75, 65, 50, 35)
 
 
 def contact_sheet(slideshow: Slideshow, max_bytes: int = 50_000) -> bytes:
-    """A JPEG of at most `max_bytes` that shows frames from the middles of up to twelve slides, in order.
+    """A JPEG of at most `max_bytes` that shows the middles of up to twelve slides, in order.
 
     Pictures that have vanished since the slideshow was made are left out.
 
@@ -28,14 +28,13 @@ def contact_sheet(slideshow: Slideshow, max_bytes: int = 50_000) -> bytes:
     slides = slideshow.timeline.slides
     picked = np.unique(np.linspace(0, len(slides) - 1, min(MOST_TILES, len(slides))).round().astype(int))
     frames, lost = [], None
+    width, height = slideshow.settings.size
+    across = min(width, round(_SIDES[0] * math.sqrt(9 / 16 * width / height)))
     for index in picked:
         try:
-            frame = slideshow.frame(slides[index].middle)
+            frames.append(slideshow.glance(int(index), across))
         except PictureLost as error:
             lost = error
-            continue
-        frames.append(_shrunk(frame, _SIDES[0]))
-    slideshow.close()
     if not frames:
         assert lost is not None
         raise lost

@@ -19,7 +19,7 @@ from clustering_assets.images.load import ImageError, Limits, read_picture
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
-from clustering_assets.video.framing import MOVES, frame_picture, needed_side
+from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
 from clustering_assets.video.plan import VideoError, VideoSettings, recipe_digest
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.timeline import (
@@ -191,6 +191,18 @@ class Slideshow(VideoClip):
         if light < 1:
             dim(frame, light)
         return frame
+
+    def glance(self, slide: int, width: int) -> NDArray[np.uint8]:
+        """A small RGB picture of the middle of a slide, `width` pixels across; much cheaper than its frame.
+
+        Raises:
+            PictureLost: The picture has vanished since the slideshow was made.
+        """
+        full = self.settings.size
+        share = min(1.0, width / full[0])
+        size = (max(2, 2 * round(full[0] * share / 2)), max(2, 2 * round(full[1] * share / 2)))
+        canvas = self._lay(slide, share)
+        return to_rgb(split(draw_shot((canvas, canvas.view(0.5)), size)))
 
     def drop(self, lost: PictureLost) -> None:
         """Plan the video anew without a picture that was lost; it is noted in `failures`.
@@ -367,22 +379,25 @@ class Slideshow(VideoClip):
         share = (index - place.start + 0.5) / (place.stop - place.start)
         return canvas, canvas.view(share)
 
-    def _lay(self, slide: int) -> Canvas:
-        """Decode a slide's picture and put it on its canvas."""
+    def _lay(self, slide: int, share: float = 1.0) -> Canvas:
+        """Decode a slide's picture and put it on its canvas, which is `share` as large as usual."""
         source = self._sources[slide]
         frame = self.settings.size
         place = self.timeline.slides[slide]
         seconds = (place.stop - place.start) / self.settings.fps
         shown = source or self._sources[slide + 1]
         assert shown is not None
-        side = needed_side(shown.size, frame, seconds) if shown.size else None
+        side = needed_side(shown.size, frame, seconds) * share if shown.size else None
         try:
-            picture = read_picture(self._folder / shown.path, min_side=side, limits=self._limits)
+            picture = read_picture(
+                self._folder / shown.path, min_side=int(side) + 1 if side else None, limits=self._limits
+            )
         except ImageError as error:
             raise PictureLost(shown.path, error.stage, error.reason) from error
         rgb = np.asarray(picture.image, np.uint8)
         if source is None:
-            return title_canvas(rgb, frame, self.title, self._subtitle, motion=self.settings.motion)
+            card = (round(frame[0] * share), round(frame[1] * share))
+            return title_canvas(rgb, card, self.title, self._subtitle, motion=self.settings.motion)
         framing = frame_picture(
             (picture.width, picture.height),
             frame,
@@ -391,6 +406,8 @@ class Slideshow(VideoClip):
             move=self._moves[slide],
             motion=self.settings.motion,
         )
+        if share < 1:
+            return lay(rgb, shrunk(framing, share))
         self.kept[source.path] = framing.kept
         return lay(rgb, framing)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from clustering_assets.video.canvas import Canvas, blurred
-from clustering_assets.video.colour import from_rgb
-from clustering_assets.video.framing import Framing, View
+from clustering_assets.video.colour import from_rgb, to_rgb
+from clustering_assets.video.framing import FINER, Framing, View
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -28,11 +28,11 @@ def title_canvas(
         motion: Whether the view moves.
     """
     near = 1.04 if motion else 1.0
-    size = (2 * round(frame[0] * near / 2), 2 * round(frame[1] * near / 2))
-    card = Image.fromarray(blurred(rgb, size, light=0.45))
+    size = (2 * round(frame[0] * FINER * near / 2), 2 * round(frame[1] * FINER * near / 2))
+    card = Image.fromarray(to_rgb(blurred(rgb, size, light=0.45)))
     _write(card, title, line)
     outer = View(0.0, 0.0, float(min(size[0], size[1] * frame[0] / frame[1])))
-    inner = View((size[0] - frame[0]) / 2, (size[1] - frame[1]) / 2, float(frame[0]))
+    inner = outer.zoomed(near, frame[0] / frame[1])
     framing = Framing("title", size, (0, 0, *size), outer, inner if motion else outer, 1.0)
     return Canvas(from_rgb(np.asarray(card, np.uint8)), framing)
 
