@@ -32,9 +32,13 @@ AROUSAL_WEIGHT, VALENCE_WEIGHT = 2 / 3, 1 / 3
 """Arousal is trusted twice as much as valence: sound predicts it twice as well (Yang et al. 2008: R^2 of .58
 against .28)."""
 
-NEAR = 0.05
-"""Distance below which two tracks count as equal for the words in their names: under half of the standard error of
-such estimates, so a name never overrules a difference that can be heard."""
+NEAR = 0.10
+"""Distance below which two tracks count as equal, so that the words in their names may decide: the standard error of
+arousal estimated from sound. A name never overrules a larger difference."""
+
+STAYING = 0.01
+"""What it saves to keep the track that a cluster had before, as a squared distance: a video is made again only for a
+track that is clearly better."""
 
 REPEAT = 0.08
 """Cost of each earlier use of a track, once there are more clusters than tracks."""
@@ -98,7 +102,8 @@ class _Fit:
     distance: float
     cost: float
     loops: float
-    name_counts: int  # 1: its name speaks of the cluster's mood, -1: of other moods only, 0: of none
+    name_counts: int  # 1: its name speaks of the cluster's mood, -1: only of the opposite, 0: neither
+    stayed: bool  # the cluster had it before
 
 
 def choose_music(
@@ -108,6 +113,7 @@ def choose_music(
     pins: Mapping[str, str] | None = None,
     seconds: Mapping[int, float] | float = USUAL_SECONDS,
     seed: int = 0,
+    previous: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Choose a track for every cluster.
 
@@ -120,6 +126,7 @@ def choose_music(
         pins: Tracks chosen by the user, from `read_pins`.
         seconds: Expected length of the videos, for all or by cluster id.
         seed: Decides between tracks that are equal in everything.
+        previous: What was chosen before, to leave it so where nothing is clearly better.
 
     Returns:
         The rows of `clusters` with `track` (path in the music folder, '' if there is none), `track_hash`,
@@ -129,8 +136,9 @@ def choose_music(
     usable = usable_tracks(tracks)
     places = [_lengths(seconds, int(cluster)) for cluster in clusters["cluster"]]
     moods: list[Mood] = [mood_at(row["valence"], row["arousal"]) for row in clusters.to_dict("records")]
+    before = _before(previous)
     fits = [
-        [_fit(cluster, track, mood, length, seed) for track in usable.to_dict("records")]
+        [_fit(cluster, track, mood, length, seed, before) for track in usable.to_dict("records")]
         for cluster, mood, length in zip(clusters.to_dict("records"), moods, places, strict=True)
     ]
     pinned, lost = _pinned(clusters, moods, usable, pins or {})
@@ -180,15 +188,41 @@ def distance(cluster: Mapping[Any, Any], track: Mapping[Any, Any]) -> float:
     )
 
 
-def _fit(cluster: Mapping[Any, Any], track: Mapping[Any, Any], mood: Mood, seconds: float, seed: int) -> _Fit:
+def _before(previous: pd.DataFrame | None) -> set[tuple[str, str]]:
+    """Key and track hash of each earlier choice."""
+    if previous is None or not {"key", "track_hash"} <= set(previous.columns):
+        return set()
+    return set(zip(previous["key"].astype(str), previous["track_hash"].astype(str), strict=True))
+
+
+def _fit(
+    cluster: Mapping[Any, Any],
+    track: Mapping[Any, Any],
+    mood: Mood,
+    seconds: float,
+    seed: int,
+    before: set[tuple[str, str]],
+) -> _Fit:
     away = distance(cluster, track)
-    spoken = str(track["tags"]).split()
-    name_counts = 0 if not spoken else 1 if mood in spoken else -1
+    name_counts = _name_counts(mood, str(track["tags"]).split())
     loops = seconds / max(float(track["end"]) - float(track["start"]), 0.5)
     missing = max(math.log2(loops) - 0.5, 0.0)
-    felt = max(away - NEAR / 2 * name_counts, 0.0)
-    cost = felt**2 + LOOPING * missing**2 + 1e-7 * _dice(seed, cluster["key"], track["content_hash"])
-    return _Fit(away, cost, loops, name_counts)
+    stayed = (str(cluster["key"]), str(track["content_hash"])) in before
+    cost = (
+        max(away - NEAR / 2 * name_counts, 0.0) ** 2
+        + LOOPING * missing**2
+        - STAYING * stayed
+        + 1e-7 * _dice(seed, str(cluster["key"]), str(track["content_hash"]))
+    )
+    return _Fit(away, cost, loops, name_counts, stayed)
+
+
+def _name_counts(mood: Mood, spoken: Sequence[str]) -> int:
+    """1 if a name speaks of `mood`, -1 if it speaks of the opposite and not of it, else 0."""
+    if mood in spoken:
+        return 1
+    opposite = {"calm": {"energetic", "upbeat"}, "energetic": {"calm"}, "upbeat": {"calm"}, "neutral": set()}
+    return -1 if opposite[mood] & set(spoken) else 0
 
 
 def _dice(seed: int, *parts: str) -> float:
@@ -293,25 +327,26 @@ def why(choice: _Choice, usable: pd.DataFrame) -> str:
     """One sentence that explains the choice for a person, with its numbers."""
     assert choice.track is not None
     track = usable.iloc[choice.track]
-    name = f"“{track['title']}”"
-    looks = f"{_pictures(choice.cluster)}, which reads as {choice.cluster['mood']}"
-    sound = f"{_with_article(str(track['mood']))} track ({_music(track)})"
+    looks = f"{_pictures(choice.cluster)} read as {choice.cluster['mood']}"
+    sound = f"“{track['title']}” is {_with_article(str(track['mood']))} track, {_music(track)}"
     if choice.pinned:
-        return f"{name}, {sound}, is pinned for this cluster; its pictures are {looks}."
+        return f"{sound}: pinned for this cluster, whose {looks[0].lower()}{looks[1:]}."
     lost = f"; the pinned “{choice.lost_pin}” is not among the usable tracks" if choice.lost_pin else ""
-    return f"The pictures are {looks}, and {name} is {sound}, {_rank(choice, len(usable))}{lost}."
+    return f"{looks}, and {sound}: {_rank(choice, len(usable))}{lost}."
 
 
 def _pictures(cluster: Mapping[Any, Any]) -> str:
     """How pictures look, in words and numbers."""
+    if not all(math.isfinite(cluster[name]) for name in ("brightness", "chroma", "contrast")):
+        return "Pictures whose looks are not known"
     light = _graded(
-        IMAGE_CUES["brightness"].score(cluster["brightness"]), ("dark", "of medium brightness", "bright")
+        IMAGE_CUES["brightness"].score(cluster["brightness"]), ("Dark", "Medium-bright", "Bright")
     )
-    colour = _graded(_colour_score(cluster), ("muted in colour", "moderately colourful", "colourful"))
-    edge = _graded(IMAGE_CUES["contrast"].score(cluster["contrast"]), ("low", "medium", "high"))
+    colour = _graded(_colour_score(cluster), ("muted", "moderately colourful", "colourful"))
+    edge = _graded(_contrast_score(cluster), ("low-contrast", "medium-contrast", "high-contrast"))
     return (
-        f"{light} (L* {cluster['brightness']:.0f}), {colour} (chroma {cluster['chroma']:.0f}) and of {edge} contrast "
-        f"({cluster['contrast']:.2f})"
+        f"{light} (L* {cluster['brightness']:.0f}), {colour} (chroma {cluster['chroma']:.0f}), {edge} "
+        f"({cluster['contrast']:.2f}) pictures"
     )
 
 
@@ -320,17 +355,21 @@ def _colour_score(cluster: Mapping[Any, Any]) -> float:
     return (chroma.score(cluster["chroma"]) + spread.score(cluster["colourfulness"])) / 2
 
 
+def _contrast_score(cluster: Mapping[Any, Any]) -> float:
+    return IMAGE_CUES["contrast"].score(cluster["contrast"])
+
+
 def _music(track: Mapping[Any, Any] | pd.Series) -> str:
     """How a track sounds, in words and numbers."""
     tempo = float(track["tempo"])
     if math.isfinite(tempo):
-        pace = _graded(MUSIC_CUES["tempo"].score(tempo), ("slow", "medium tempo", "fast"))
-        beat = f"{pace}, {tempo:.0f} beats a minute"
+        pace = _graded(MUSIC_CUES["tempo"].score(tempo), ("slow", "medium-paced", "fast"))
+        beat = f"{pace} at {tempo:.0f} beats a minute"
     else:
         beat = "without a clear beat"
     busy = _graded(MUSIC_CUES["onset_rate"].score(track["onset_rate"]), ("sparse", "moderately busy", "busy"))
     tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "balanced", "bright"))
-    return f"{beat}, {busy} with {track['onset_rate']:.1f} onsets a second, {tone} in sound"
+    return f"{beat}, {busy} ({track['onset_rate']:.1f} onsets a second) and {tone} in sound"
 
 
 def _graded(score: float, words: tuple[str, str, str]) -> str:
@@ -346,19 +385,13 @@ def _rank(choice: _Choice, count: int) -> str:
     """Which place the track has by distance, and why it is not the first if it is not."""
     assert choice.track is not None
     fit = choice.fits[choice.track]
-    at = f"at a distance of {fit.distance:.2f}"
-    nearer = [
-        index
-        for index, other in enumerate(choice.fits)
-        if other.distance < fit.distance - 1e-9 and index != choice.track
-    ]
+    nearer = [index for index, other in enumerate(choice.fits) if other.distance < fit.distance - 1e-9]
     if count == 1:
-        return f"the only one there is ({at})"
+        return f"the only track there is (distance {fit.distance:.2f} in valence and arousal)"
     if not nearer:
-        return f"the nearest of {count} tracks in valence and arousal ({at})"
-    causes = _causes(choice, nearer)
-    place = f"number {len(nearer) + 1} of {count} tracks by distance in valence and arousal ({at})"
-    return f"{place}, where {_listed(causes)}"
+        return f"the nearest of {count} in valence and arousal (distance {fit.distance:.2f})"
+    place = f"the {_ordinal(len(nearer) + 1)} nearest of {count} in valence and arousal (distance {fit.distance:.2f})"
+    return f"{place}, as {_listed(_causes(choice, nearer))}"
 
 
 def _causes(choice: _Choice, nearer: list[int]) -> list[str]:
@@ -368,26 +401,26 @@ def _causes(choice: _Choice, nearer: list[int]) -> list[str]:
     taken = [index for index in nearer if index in choice.elsewhere]
     left = [index for index in nearer if index not in choice.elsewhere]
     short = [index for index in left if choice.fits[index].loops > max(fit.loops, 1.5)]
-    named = [
-        index for index in left if index not in short and choice.fits[index].name_counts < fit.name_counts
-    ]
+    rest = len(left) - len(short)
     causes = []
     if taken:
         causes.append(f"{_counted(len(taken), 'a nearer one goes', 'nearer ones go')} with other clusters")
     if short:
-        causes.append(
-            f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} much shorter than the video"
-        )
-    if named or len(taken) + len(short) < len(nearer):
-        rest = len(nearer) - len(taken) - len(short)
-        causes.append(
-            f"{_counted(rest, 'one about as near suits', 'others about as near suit')} the mood less by name"
-        )
+        causes.append(f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} too short for the video")
+    if rest and fit.stayed:
+        causes.append("it is the track that the cluster had before and none is clearly nearer")
+    elif rest:
+        causes.append(f"{_counted(rest, 'one about as near suits', 'about as near suit')} less by name")
     return causes
 
 
 def _counted(count: int, one: str, several: str) -> str:
     return one if count == 1 else f"{count} {several}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _listed(parts: list[str]) -> str:
