@@ -245,7 +245,7 @@ def clouds(
     field = (field - field.mean()) / (field.std() + np.float32(1e-6))
     edge = float(np.quantile(field[::8, ::8], 1 - cover))
     density = smooth(edge, edge + 1.1, field)
-    lift = max(2, int(size * 0.16))
+    lift = int(np.clip(size * 0.16, 1, height - 1))
     above = np.vstack([np.repeat(field[:1], lift, axis=0), field[:-lift]])
     lit = smooth(-0.9, 0.9, blurred(field - above, size * 0.02))
     return density, lit

@@ -107,10 +107,13 @@ def make_pictures(folder: Path, *, count: int = 252, seed: int = 0) -> list[Path
     for old in set(made_before(folder, "pictures")) - set(files):
         old.unlink(missing_ok=True)
     originals = [plan for plan in plans if not plan.original]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    try:
         made = pool.map(lambda plan: _paint(plan, folder / plan.name), originals)
         for _ in track(made, "Painting sample pictures", total=len(originals), unit="pictures"):
             pass
+    finally:
+        pool.shutdown(cancel_futures=True)
     for plan in plans:
         if plan.original:
             _copy(plan, folder / plan.original, folder / plan.name)
