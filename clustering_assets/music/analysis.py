@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clustering_assets.music.decoding import DecodeLimits, DecodeReport, MusicError, decode
 from clustering_assets.music.emotion import music_emotion
@@ -142,7 +141,7 @@ def _unusable(facts: TrackFacts, report: DecodeReport) -> str:
 def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: LoudnessMeter) -> TrackFacts:
     """The facts of a usable track."""
     rhythm, tonality = rhythm_of(spectra), tonality_of(spectra.chroma)
-    start, end, full_from, full_until = _extent(meter.momentary(), facts.seconds, facts.loudness)
+    start, end, full_from, full_until = _extent(meter, facts.seconds)
     facts = replace(
         facts,
         outcome="used",
@@ -165,17 +164,17 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
     return replace(facts, valence=emotion.valence, arousal=emotion.arousal, mood=emotion.mood)
 
 
-def _extent(
-    momentary: NDArray[np.float64], seconds: float, loudness: float
-) -> tuple[float, float, float, float]:
-    """Start, end, full_from and full_until of a track, in seconds, from the loudness of its 400 ms blocks."""
-    audible = np.flatnonzero(momentary > max(float(np.percentile(momentary, 95)) - AUDIBLE, -70.0))
-    full = np.flatnonzero(momentary > loudness - FULL)
+def _extent(meter: LoudnessMeter, seconds: float) -> tuple[float, float, float, float]:
+    """Start, end, full_from and full_until of a track, in seconds."""
+    steps, momentary = meter.steps(), meter.momentary()
+    audible = np.flatnonzero(steps > max(float(np.percentile(momentary, 95)) - AUDIBLE, -70.0))
+    full = np.flatnonzero(momentary > meter.integrated - FULL)
     if not audible.size or not full.size:
         return 0.0, seconds, 0.0, seconds
-    # a block is heard when its last 100 ms are, so sound begins up to 300 ms into the first one
-    start = audible[0] / 10 + 0.3 if audible[0] > 0 else 0.0
-    end = min(audible[-1] / 10 + 0.4, seconds)
+    start, end = audible[0] / 10, (audible[-1] + 1) / 10
+    # the last step is not measured where it is not whole
+    end = seconds if audible[-1] == steps.size - 1 else end
+    # a block of 400 ms is loud as soon as its last 100 ms are
     full_from = full[0] / 10 + 0.3 if full[0] > 0 else 0.0
-    full_until = min(full[-1] / 10 + 0.4, seconds)
-    return min(start, full_from), end, full_from, full_until
+    full_until = full[-1] / 10 + 0.4
+    return float(start), float(end), float(max(full_from, start)), float(min(full_until, end))

@@ -108,6 +108,11 @@ class LoudnessMeter:
         powers = np.maximum(self._block_powers(), 1e-12)
         return -0.691 + 10 * np.log10(powers)
 
+    def steps(self) -> NDArray[np.float64]:
+        """Loudness of each 100 ms, in LUFS."""
+        powers = np.concatenate(self._powers) if self._powers else np.zeros(0)
+        return -0.691 + 10 * np.log10(np.maximum(powers, 1e-12))
+
     def _block_powers(self) -> NDArray[np.float64]:
         steps = np.concatenate(self._powers) if self._powers else np.zeros(0)
         if steps.size < 4:

@@ -1,0 +1,241 @@
+"""Soundtracks: exactly as long as the video, at one loudness, looped without a click, on the beat throughout."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clustering_assets.music.analysis import analyse_track
+from clustering_assets.music.decoding import RATE
+from clustering_assets.music.loudness import LoudnessMeter
+from clustering_assets.video.soundtrack import CEILING, TARGET, Soundtrack, SoundtrackError, make_soundtrack
+from clustering_assets_tests.music.conftest import drums, sine, write_sound
+
+
+def heard(soundtrack: Soundtrack) -> np.ndarray:
+    return np.concatenate(list(soundtrack.blocks()), axis=1)
+
+
+def measured(sound: np.ndarray) -> LoudnessMeter:
+    meter = LoudnessMeter()
+    meter.add(sound)
+    return meter
+
+
+@pytest.mark.parametrize("name", ["beat", "tune", "short", "tone"])
+@pytest.mark.parametrize("seconds", [0.3, 5.0, 61.04])
+def test_it_is_exactly_as_long_as_the_video(tracks, name, seconds):
+    path, row = tracks[name]
+    soundtrack = make_soundtrack(path, row, seconds)
+    blocks = list(soundtrack.blocks())
+    assert sum(block.shape[1] for block in blocks) == soundtrack.samples == round(seconds * RATE)
+    assert all(block.shape[0] == 2 and block.dtype == np.float32 for block in blocks)
+    assert all(np.isfinite(block).all() for block in blocks)
+
+
+@pytest.mark.parametrize("name", ["beat", "tune", "short", "tone"])
+def test_loudness_and_peak_are_what_it_says(tracks, name):
+    soundtrack = make_soundtrack(*tracks[name], 40.0)
+    meter = measured(heard(soundtrack))
+    assert meter.integrated == pytest.approx(soundtrack.loudness, abs=0.05)
+    assert meter.true_peak == pytest.approx(soundtrack.true_peak, abs=0.05)
+    assert soundtrack.true_peak <= CEILING + 1e-6
+    at_target = soundtrack.loudness == pytest.approx(TARGET, abs=0.01)
+    assert at_target or soundtrack.true_peak == pytest.approx(CEILING, abs=0.01)
+
+
+def test_one_gain_leaves_the_dynamics_alone(tracks):
+    path, row = tracks["tune"]
+    quiet, loud = (make_soundtrack(path, row, 10.0, target=target) for target in (-30.0, -24.0))
+    ratio = amplitude_ratio(heard(loud), heard(quiet))
+    assert ratio == pytest.approx(10 ** (6 / 20), rel=1e-3)
+
+
+def amplitude_ratio(one: np.ndarray, other: np.ndarray) -> float:
+    loud = np.abs(other) > 1e-3
+    ratios = one[loud] / other[loud]
+    assert ratios.std() < 1e-3
+    return float(ratios.mean())
+
+
+def test_it_is_the_same_every_time(tracks):
+    first, second = (heard(make_soundtrack(*tracks["beat"], 45.0)) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["beat", "tune", "short"])
+def test_loops_make_no_click(tracks, name):
+    soundtrack = make_soundtrack(*tracks[name], 50.0)
+    sound = heard(soundtrack)
+    assert soundtrack.loops >= 1
+    steps = np.abs(np.diff(sound, axis=1)).max(axis=0)
+    joints = np.zeros(steps.size, dtype=bool)
+    for run in soundtrack.passes[1:]:
+        joints[max(round((run.at - 0.01) * RATE), 0) : round((run.at + run.fade_in + 0.01) * RATE)] = True
+    if joints.all():
+        pytest.skip("nothing but joints")
+    assert steps[joints].max() <= 1.1 * steps[~joints].max()
+
+
+def test_a_pure_tone_is_looped_without_a_step(tracks):
+    # of all sounds a tone shows a broken joint best: its own steps are tiny
+    soundtrack = make_soundtrack(*tracks["tone"], 30.0)
+    sound = heard(soundtrack)
+    level = np.abs(sound).max()
+    largest = 2 * np.pi * 330 / RATE * level * math.sqrt(2)
+    assert soundtrack.loops >= 2
+    assert np.abs(np.diff(sound, axis=1)).max() <= 1.05 * largest
+
+
+def test_a_crossfade_keeps_the_power(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * 44_100))
+    path = write_sound(tmp_path / "noise.flac", noise)
+    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 25.0)
+    sound = heard(soundtrack)
+    joint = soundtrack.passes[1]
+    middle = round((joint.at + joint.fade_in / 2) * RATE)
+    there = np.sqrt((sound[:, middle - 4800 : middle + 4800] ** 2).mean())
+    elsewhere = np.sqrt((sound[:, 2 * RATE : 4 * RATE] ** 2).mean())
+    assert 20 * np.log10(there / elsewhere) == pytest.approx(0, abs=0.5)
+
+
+def test_it_fades_in_and_out(tracks):
+    sound = heard(make_soundtrack(*tracks["tone"], 20.0))
+    level = np.abs(sound).max(axis=0)
+    assert level[:48].max() < 0.01
+    assert level[-2400:].max() < 10 ** (-50 / 20)
+    assert level[-RATE * 2 :][:4800].max() < level[-RATE * 3 :][:4800].max()
+    assert level[RATE // 5 : RATE // 2].max() == pytest.approx(level[5 * RATE : 6 * RATE].max(), rel=0.05)
+
+
+def test_loops_are_whole_bars(tracks):
+    path, row = tracks["beat"]
+    soundtrack = make_soundtrack(path, row, 70.0)
+    assert soundtrack.loops >= 2
+    bar = 4 * 60 / row["tempo"]
+    for run in soundtrack.passes[1:-1]:
+        bars = (run.length - run.fade_out) / bar
+        assert bars == pytest.approx(round(bars), abs=0.03)
+
+
+def test_the_beat_goes_on_through_loops(tracks):
+    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    steps = np.diff(soundtrack.beat_times())
+    assert steps.min() == pytest.approx(0.5, abs=0.05)
+    assert steps.max() == pytest.approx(0.5, abs=0.05)
+
+
+def test_beats_are_where_the_drums_are_heard(tracks):
+    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    sound = np.abs(heard(soundtrack)).max(axis=0)
+    rising = []
+    for beat in soundtrack.beat_times():
+        at = round(beat * RATE)
+        if at < 4800 or at > sound.size - 3 * RATE:
+            continue
+        before, after = sound[at - 3360 : at - 1440], sound[at - 960 : at + 2400]
+        rising.append(after.max() > 2 * before.max())
+    assert np.mean(rising) > 0.95
+
+
+def test_beats_end_where_asked(tracks):
+    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    every = soundtrack.beat_times()
+    assert np.array_equal(soundtrack.beat_times(31.0), every[every < 31.0])
+    assert (np.diff(every) > 0).all()
+
+
+def test_without_a_clear_beat_there_are_no_beats(tracks):
+    assert make_soundtrack(*tracks["tone"], 30.0).beat_times().size == 0
+
+
+def test_planning_decodes_nothing(tracks):
+    _, row = tracks["beat"]
+    soundtrack = make_soundtrack(Path("/nowhere/gone.flac"), row, 30.0)
+    assert soundtrack.beat_times().size > 50
+    assert soundtrack.track_start >= 0
+
+
+def test_a_track_that_is_gone_is_said_before_the_first_block(tracks):
+    soundtrack = make_soundtrack(Path("/nowhere/gone.flac"), tracks["beat"][1], 30.0)
+    with pytest.raises(SoundtrackError, match=r"gone\.flac"):
+        next(soundtrack.blocks())
+    with pytest.raises(SoundtrackError, match=r"gone\.flac"):
+        _ = soundtrack.loudness
+
+
+def test_a_track_that_has_become_shorter_is_said(tmp_path):
+    path = write_sound(tmp_path / "beat.flac", drums(120, 20.0)[0])
+    row = vars(analyse_track(path))
+    write_sound(path, drums(120, 6.0)[0])
+    with pytest.raises(SoundtrackError, match="shorter than when it was analysed"):
+        heard(make_soundtrack(path, row, 18.0))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
+def test_a_length_that_is_none_is_refused(tracks, seconds):
+    with pytest.raises(SoundtrackError, match="length"):
+        make_soundtrack(*tracks["beat"], seconds)
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(1, 8_000), (1, 44_100), (2, 96_000), (6, 48_000)])
+def test_any_rate_and_layout_will_do(tmp_path, channels, rate):
+    path = write_sound(tmp_path / "tone.flac", np.tile(sine(3.0, rate=rate), (channels, 1)), rate)
+    sound = heard(make_soundtrack(path, vars(analyse_track(path)), 7.0))
+    assert sound.shape == (2, 7 * RATE)
+    assert measured(sound).integrated == pytest.approx(TARGET, abs=0.7)
+
+
+def test_a_long_quiet_intro_is_left_out(tmp_path):
+    beat, known = drums(120, 60.0)
+    beat *= np.where(np.arange(beat.size) < 10.2 * 44_100, 0.04, 1.0)
+    path = write_sound(tmp_path / "intro.flac", np.clip(beat, -1, 1))
+    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 30.0)
+    assert 9.5 < soundtrack.track_start < 13
+    assert np.abs(known - soundtrack.track_start).min() < 0.1
+    assert np.abs(heard(soundtrack)[:, : RATE // 2]).max() > 0.1
+
+
+def test_silence_at_the_beginning_is_left_out(tmp_path):
+    path = write_sound(tmp_path / "late.flac", np.concatenate([np.zeros(3 * 44_100), sine(10.0)]))
+    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 8.0)
+    assert soundtrack.track_start == pytest.approx(3.0, abs=0.11)
+
+
+def test_memory_does_not_grow_with_the_length(tracks):
+    soundtrack = make_soundtrack(*tracks["tune"], 3600.0)
+    largest = max(block.nbytes for block in itertools.islice(soundtrack._mixed(), 200))
+    assert largest <= RATE // 2 * 2 * 4
+    assert len(soundtrack.passes) > 150
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.floats(0, 3),
+    length=st.floats(0.2, 60),
+    period=st.one_of(st.none(), st.floats(0.3, 1.2)),
+    downbeat=st.integers(0, 3),
+    seconds=st.floats(0.1, 200),
+)
+def test_passes_cover_the_whole_video_and_stay_inside_the_track(start, length, period, downbeat, seconds):
+    end = start + length
+    beats = [] if period is None else list(np.arange(start + 0.1, end, period))
+    row = {"start": start, "end": end, "seconds": end, "beat_times": beats, "downbeat": downbeat}
+    soundtrack = make_soundtrack(Path("x.ogg"), row, seconds)
+    passes = soundtrack.passes
+    assert passes[0].at == 0
+    assert passes[-1].end == pytest.approx(seconds)
+    for before, after in itertools.pairwise(passes):
+        assert after.at == pytest.approx(before.end - before.fade_out)
+        assert after.fade_in >= before.fade_out
+    for run in passes:
+        assert run.source >= start - 1e-6
+        assert run.source + run.length <= end + 1e-6
+        assert run.length > 0
+    assert all(one.end <= other.at + 1e-6 for one, other in zip(passes, passes[2:], strict=False))
+    beats = soundtrack.beat_times()
+    assert (np.diff(beats) > 0).all()
