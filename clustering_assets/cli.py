@@ -115,6 +115,53 @@ def demo(count: int, **flags: Any) -> None:
         _update(settings, say)
 
 
+@cli.group()
+def cache() -> None:
+    """Look at the cache of embeddings, or make it smaller."""
+
+
+@cache.command()
+@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+def info(output: str | None) -> None:
+    """Say what the cache holds."""
+    from clustering_assets.embedding.cache import cache_info
+
+    found = cache_info(_cache_folder(output))
+    click.echo(
+        f"{found.folder}: {found.bytes / 1e6:,.1f} MB, {found.model_bytes / 1e6:,.1f} MB of them compiled networks"
+    )
+    for entry in found.sets:
+        click.echo(
+            f"  {entry.name}: {entry.vectors:,} vectors, {entry.bytes / 1e6:,.1f} MB in {entry.shards:,} files"
+        )
+
+
+@cache.command()
+@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+def prune(output: str | None) -> None:
+    """Remove the vectors of pictures that are not in the manifest any more."""
+    from clustering_assets.embedding.cache import prune_cache
+    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs
+
+    folder = _cache_folder(output)
+    try:
+        manifest = Outputs(load_settings(output=output).output).read_table(IMAGE_MANIFEST)
+    except FileNotFoundError as error:
+        raise ClusteringError(f"There is no manifest in the output, so nothing is pruned: {error}") from error
+    gone = prune_cache(folder, keep_hashes=set(manifest["content_hash"]))
+    click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
+
+
+def _cache_folder(output: str | None) -> Path:
+    from clustering_assets.outputs import Outputs
+
+    settings = load_settings(output=output)
+    folder = Outputs(settings.output).local_cache()
+    if folder is None:
+        raise SettingsError(f"output = {settings.output!r}: the cache is kept on local disks only")
+    return folder
+
+
 def _update(settings: Settings, say: Callable[[str], None]) -> None:
     """Check what can be checked at once, then run everything and say where it is."""
     begun = time.monotonic()
@@ -148,6 +195,18 @@ def _check_at_once(settings: Settings) -> None:
     if settings.weights and not Path(settings.weights).is_file():
         raise SettingsError(f"weights = {settings.weights!r}: there is no such file")
     check_folder(Path(settings.images), settings.min_images)
+    _check_number_of_clusters(settings)
+
+
+def _check_number_of_clusters(settings: Settings) -> None:
+    """Refuse more clusters than there are files; the scan refuses more than there are different pictures."""
+    from clustering_assets.images.find import find_files
+
+    files = len(find_files(Path(settings.images)))
+    if settings.clusters > files and settings.algorithm in ("kmeans", "hierarchical"):
+        raise SettingsError(
+            f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"
+        )
 
 
 def _read_summary(outputs: "Outputs") -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Outputs:
     def existing_video(self, key: str) -> UPath | None:
         """The video of the cluster `key` that is there, or None."""
         both = (self.video(key, music=music) for music in (True, False))
-        return next((path for path in both if path.exists()), None)
+        return next((path for path in both if path.is_file()), None)
 
     def local_cache(self) -> Path | None:
         """The folder of the embedding cache; None when the output is not on a local disk."""

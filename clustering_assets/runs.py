@@ -143,6 +143,8 @@ class _Runner:
             raise_on_error=False,
         )
         if not result.success:
+            if _was_interrupted(result):
+                raise KeyboardInterrupt
             raise _failure(result)
 
     def stale_stages(self) -> list[str]:
@@ -189,6 +191,17 @@ def run_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a person ended the run with Ctrl-C, which Dagster records as the failure of a step."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(
+        name in str(error.to_string())
+        for error in failures
+        if error is not None
+        for name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
+    )
+
+
 def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
     """Why a run failed, in the words of the error that ended it."""
     for evaluation in result.get_asset_check_evaluations():
@@ -215,7 +228,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
 
 def _is_expected(name: str) -> bool:
     """Whether an error class of this name is one that users can mend, or says that the disk refused."""
-    known = {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError", "KeyboardInterrupt"}
+    known = {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"}
     return name in known or name in {kind.__name__ for kind in _descendants(ClusteringError)}
 
 

@@ -14,7 +14,13 @@ import dagster as dg
 from clustering_assets.assets.reports import latest_video
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
-from clustering_assets.partitions import CLUSTERS, UNFINISHED, keys_in_flight, partition_changes
+from clustering_assets.partitions import (
+    CLUSTERS,
+    UNFINISHED,
+    PartitionChanges,
+    keys_in_flight,
+    partition_changes,
+)
 from clustering_assets.recipes import out_of_date, recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG, close_abandoned_runs
@@ -150,16 +156,20 @@ def cluster_videos_sensor(
     given_up = [key for key in due if failures[key] >= ATTEMPTS]
     return dg.SensorResult(
         run_requests=runs,
-        dynamic_partitions_requests=[
-            request
-            for request, keys in (
-                (CLUSTERS.build_add_request(changes.add), changes.add),
-                (CLUSTERS.build_delete_request(changes.delete), changes.delete),
-            )
-            if keys
-        ],
+        dynamic_partitions_requests=_partition_requests(changes),
         skip_reason=None if runs else _skip_reason(wanted, in_flight, given_up),
     )
+
+
+def _partition_requests(
+    changes: PartitionChanges,
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if changes.add:
+        requests.append(CLUSTERS.build_add_request(list(changes.add)))
+    if changes.delete:
+        requests.append(CLUSTERS.build_delete_request(list(changes.delete)))
+    return requests
 
 
 def _update_under_way(instance: dg.DagsterInstance) -> str | None:

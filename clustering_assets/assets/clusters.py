@@ -26,6 +26,9 @@ SMALL_CLUSTER = 3
 DOMINATING_SHARE = 0.8
 """One cluster with more than this share of all pictures draws a warning: the clustering found little."""
 
+STABLE = 0.6
+"""Mean adjusted Rand index between subsamples' clusterings below which a warning says that they differ."""
+
 
 @dg.asset(
     group_name="clusters",
@@ -40,6 +43,11 @@ DOMINATING_SHARE = 0.8
             "no_tiny_clusters",
             asset="cluster_assignments",
             description=f"Every cluster has at least {SMALL_CLUSTER} pictures.",
+        ),
+        dg.AssetCheckSpec(
+            "stable_clusters",
+            asset="cluster_assignments",
+            description=f"Clusterings of subsamples agree with this one (adjusted Rand index >= {STABLE}).",
         ),
         dg.AssetCheckSpec(
             "no_dominating_cluster",
@@ -143,6 +151,7 @@ def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
     """Warnings about clusters that will disappoint."""
     real = assignment.clusters[assignment.clusters["cluster"] >= 0]
     tiny = real[real["size"] < SMALL_CLUSTER]
+    stability = float(assignment.quality.stability)
     share = float(real["size"].max()) / len(assignment.table) if len(real) else 0.0
     return [
         dg.AssetCheckResult(
@@ -152,6 +161,15 @@ def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
             description=f"Few pictures in {', '.join(tiny['key'])}: fewer clusters may fit better."
             if len(tiny)
             else None,
+        ),
+        dg.AssetCheckResult(
+            check_name="stable_clusters",
+            passed=not stability < STABLE,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Stability {stability:.2f}: another sample of the same pictures would cluster differently."
+            if stability < STABLE
+            else None,
+            metadata={"stability": stability},
         ),
         dg.AssetCheckResult(
             check_name="no_dominating_cluster",

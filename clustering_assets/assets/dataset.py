@@ -1,5 +1,6 @@
 """Pictures in: the folder, the manifest of its files, and the analysis of what is in there."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,9 @@ from clustering_assets.settings import Settings
 from clustering_assets.versions import USES, data_version
 
 OWNERS = ["team:clustering-assets"]
+
+NUMBERED = ("kmeans", "hierarchical")
+"""Algorithms that make the number of clusters that they are told to make."""
 
 source_images = dg.AssetSpec(
     "source_images",
@@ -49,7 +53,9 @@ source_images = dg.AssetSpec(
         ),
     ],
 )
-def image_manifest(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult:
+def image_manifest(
+    context: dg.AssetExecutionContext, settings: SettingsResource
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Every file of the image folder, one row each, with exactly one outcome.
 
     A file is **used**, a **duplicate** of another, or **rejected** with the stage and the reason. The row holds its
@@ -57,16 +63,20 @@ def image_manifest(context: dg.AssetExecutionContext, settings: SettingsResource
     contrast, dominant colours. A file that has not changed since the last run is not opened again.
     """
     from clustering_assets.images.load import Limits
-    from clustering_assets.images.manifest import content_digest, scan
+    from clustering_assets.images.manifest import DatasetError, content_digest, scan
 
     values = settings.value
-    manifest = scan(
-        Path(values.images),
-        previous=settings.outputs.read_previous(IMAGE_MANIFEST),
-        limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
-    )
+    try:
+        manifest = scan(
+            Path(values.images),
+            previous=settings.outputs.read_previous(IMAGE_MANIFEST),
+            limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
+        )
+    except DatasetError as error:
+        yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))
+        raise dg.Failure(str(error), allow_retries=False) from error
     counts = manifest["outcome"].value_counts()
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         value=manifest,
         data_version=dg.DataVersion(content_digest(manifest)),
         check_results=_check_manifest(manifest, values),
@@ -83,13 +93,9 @@ def image_manifest(context: dg.AssetExecutionContext, settings: SettingsResource
 
 def _check_manifest(manifest: pd.DataFrame, values: Settings) -> list[dg.AssetCheckResult]:
     """Whether a run can go on with these files, and which ones it goes on without."""
-    from clustering_assets.images.manifest import DatasetError, check_usable, common_reasons
+    from clustering_assets.images.manifest import common_reasons
 
-    problem = ""
-    try:
-        check_usable(manifest, Path(values.images), values.min_images, values.max_failure_rate)
-    except DatasetError as error:
-        problem = str(error)
+    problem = _why_not(manifest, values)
     rejected = manifest[manifest["outcome"] == "rejected"]
     return [
         dg.AssetCheckResult(
@@ -106,6 +112,20 @@ def _check_manifest(manifest: pd.DataFrame, values: Settings) -> list[dg.AssetCh
             },
         ),
     ]
+
+
+def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
+    """Why a run cannot go on with these files; empty if it can."""
+    from clustering_assets.images.manifest import DatasetError, check_usable
+
+    try:
+        check_usable(manifest, Path(values.images), values.min_images, values.max_failure_rate)
+    except DatasetError as error:
+        return str(error)
+    different = int((manifest["outcome"] == "used").sum())
+    if values.clusters > different and values.algorithm in NUMBERED:
+        return f"clusters = {values.clusters}: must be at most {different}, the number of different usable pictures"
+    return ""
 
 
 @dg.asset(

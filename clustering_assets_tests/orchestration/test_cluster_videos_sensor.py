@@ -52,7 +52,7 @@ def test_a_changed_setting_asks_for_every_video_once(project):
         for request in result.run_requests[:2]:
             instance.create_run_for_job(
                 defs.resolve_job_def("render_videos"),
-                status=dg.DagsterRunStatus.QUEUED,
+                status=dg.DagsterRunStatus.STARTED,
                 tags={"dagster/partition": request.partition_key, **request.tags},
             )
         again = tick(project, instance, fps=12)

@@ -233,3 +233,20 @@ def test_the_run_of_a_killed_process_is_closed(project):
         assert close_abandoned_runs(instance) == [dead.run_id]
         assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
         assert instance.get_run_by_id(alive.run_id).status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs(project):
+    shutil.move("images", "elsewhere")
+    before = (project.root / "output" / IMAGE_MANIFEST).stat().st_mtime_ns
+    with pytest.raises(RunFailed, match="images does not exist"):
+        project.update()
+    with project.instance() as instance:
+        run = instance.get_runs(limit=1)[0]
+        evaluations = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        failed = [
+            event.dagster_event.asset_check_evaluation_data
+            for event in evaluations
+            if not event.dagster_event.asset_check_evaluation_data.passed
+        ]
+        assert [evaluation.check_name for evaluation in failed] == ["enough_usable_images"]
+    assert (project.root / "output" / IMAGE_MANIFEST).stat().st_mtime_ns == before, "the old manifest stays"
