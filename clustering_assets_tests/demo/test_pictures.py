@@ -54,7 +54,7 @@ def test_themes_differ_in_brightness_colour_and_contrast(folder):
         facts[theme_of(path)] = (grey.mean(), np.ptp(pixels, axis=2).mean(), grey.std())
     assert facts["city"][0] < 0.2 < 0.45 < facts["mountains"][0]
     assert facts["fog"][1] < 0.06 and facts["architecture"][1] < 0.03
-    assert facts["meadow"][1] > 0.25 and facts["sunset"][1] > 0.2
+    assert facts["meadow"][1] > 0.25 and facts["sunset"][1] > 0.15
     assert facts["architecture"][2] > 1.2 * facts["dunes"][2]
 
 

@@ -1,0 +1,242 @@
+"""Pictures from Open Images V7: chosen by class from its public lists, fetched in parallel, resumable.
+
+The lists and the bucket are described at https://storage.googleapis.com/openimages/web/download_v7.html. The
+annotations are licensed CC BY 4.0 by Google, the pictures are listed as CC BY 2.0 by their authors.
+"""
+
+import csv
+import difflib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from clustering_assets.progress import task, track
+from clustering_assets.sources.download import DownloadError, Patience, download
+from clustering_assets.sources.imported import Imported, SourceError
+
+log = logging.getLogger("clustering_assets.sources")
+
+LISTS_URL = "https://storage.googleapis.com/openimages"
+"""Where the lists of classes, labels and pictures are."""
+PICTURES_URL = "https://open-images-dataset.s3.amazonaws.com"
+"""The public bucket of the pictures, at most 1,024 pixels on the longer side."""
+SUBSETS = ("validation", "test", "train")
+
+_CLASSES = "v7/oidv7-class-descriptions.csv"
+_LABELS = {
+    "validation": "v7/oidv7-val-annotations-human-imagelabels.csv",  # 28 MB
+    "test": "v7/oidv7-test-annotations-human-imagelabels.csv",  # 94 MB
+    # 377 MB with the 600 classes that have boxes; the list with all classes has 2.7 GB
+    "train": "v5/train-annotations-human-imagelabels-boxable.csv",
+}
+_PICTURES = {
+    "validation": "2018_04/validation/validation-images-with-rotation.csv",  # 15 MB
+    "test": "2018_04/test/test-images-with-rotation.csv",  # 45 MB
+    "train": "2018_04/train/train-images-boxable-with-rotation.csv",  # about 600 MB
+}
+_LISTS_FOLDER = ".lists"
+_MAX_PICTURE = 50_000_000  # bytes; the largest in the bucket are far below
+
+
+@dataclass(frozen=True)
+class _Result:
+    """How the fetch of one picture ended."""
+
+    name: str
+    bytes: int = 0
+    there: bool = False
+    problem: str = ""
+    status: int = 0
+
+
+def import_openimages(
+    folder: Path,
+    *,
+    limit: int,
+    classes: Sequence[str] = (),
+    subset: str = "validation",
+    lists_url: str = LISTS_URL,
+    pictures_url: str = PICTURES_URL,
+    workers: int = 16,
+    patience: Patience | None = None,
+) -> Imported:
+    """Fetch up to `limit` pictures into `folder/openimages/<subset>`.
+
+    The lists are kept in a hidden folder there, and pictures that are there already are not fetched again, so
+    that the same call after an interruption goes on where it was. Each class gets its share of the limit.
+
+    Args:
+        folder: The folder of pictures.
+        limit: Number of pictures, those that are there already included.
+        classes: Names of classes such as "Cat", in any case; none for pictures of every kind.
+        subset: "validation" (41,620 pictures), "test" (125,436) or "train" (1,743,042 with boxes).
+        lists_url: Base of the addresses of the lists.
+        pictures_url: Base of the addresses of the pictures.
+        workers: Number of downloads at once.
+        patience: How hard each download tries.
+
+    Raises:
+        SourceError: A setting is wrong, a class is not known or has no picture, a list cannot be fetched, or
+            not a single picture could be.
+    """
+    if subset not in SUBSETS:
+        raise SourceError(f"subset = {subset!r}: choose one of {', '.join(SUBSETS)}")
+    if limit < 1:
+        raise SourceError(f"limit = {limit}: must be at least 1")
+    target = Path(folder) / "openimages" / subset
+    lists = Path(folder) / "openimages" / _LISTS_FOLDER
+    if classes:
+        labels = _known_classes(_list(lists_url, _CLASSES, lists, patience), classes)
+        table = _list(lists_url, _LABELS[subset], lists, patience)
+        chosen = _with_classes(table, labels, limit)
+        _warn_of_gaps(chosen, labels, subset)
+        ids = _alternating(chosen.values(), limit)
+    else:
+        ids = _first_ids(_list(lists_url, _PICTURES[subset], lists, patience), limit)
+    results = _fetch(ids, f"{pictures_url}/{subset}", target, workers, patience)
+    return _outcome(results, target, pictures_url)
+
+
+def _list(base: str, name: str, folder: Path, patience: Patience | None) -> Path:
+    """One of the public lists, fetched once and then kept."""
+    path = folder / Path(name).name
+    if path.is_file():
+        return path
+    try:
+        with task(f"Fetching the list {path.name}", unit="bytes") as running:
+            download(f"{base}/{name}", path, patience=patience, on_bytes=running.advance)
+    except DownloadError as error:
+        raise SourceError(
+            f"The Open Images list {error.url} cannot be fetched: {error.reason}. Check the network and import again."
+        ) from error
+    return path
+
+
+def _rows(table: Path) -> Iterator[list[str]]:
+    """The rows of a list."""
+    with table.open(encoding="utf-8", newline="") as file:
+        yield from csv.reader(file)
+
+
+def _known_classes(table: Path, wanted: Sequence[str]) -> dict[str, str]:
+    """The label (such as /m/01yrx) of every class that is wanted, with the name as the list writes it.
+
+    Raises:
+        SourceError: A class is not in the list; the message names the nearest ones.
+    """
+    known = {
+        row[1].casefold(): (row[0], row[1]) for row in _rows(table) if len(row) >= 2 and row[0][:1] == "/"
+    }
+    found: dict[str, str] = {}
+    for name in wanted:
+        if name.strip().casefold() not in known:
+            near = difflib.get_close_matches(name.strip().casefold(), known, n=3, cutoff=0.6)
+            hint = f"; did you mean {', '.join(known[match][1] for match in near)}?" if near else ""
+            raise SourceError(f"classes: Open Images has no class {name.strip()!r}{hint}")
+        label, written = known[name.strip().casefold()]
+        found[label] = written
+    return found
+
+
+def _with_classes(table: Path, labels: dict[str, str], limit: int) -> dict[str, list[str]]:
+    """The first `limit` pictures of each label that people have confirmed, in the order of the list."""
+    chosen: dict[str, list[str]] = {label: [] for label in labels}
+    open_labels = set(labels)
+    with task("Choosing pictures", unit="labels") as running:
+        for number, row in enumerate(_rows(table), start=1):
+            if number % 100_000 == 0:
+                running.advance(100_000)
+            if len(row) < 4 or row[2] not in open_labels or not row[3].startswith("1"):
+                continue
+            found = chosen[row[2]]
+            if not found or found[-1] != row[0]:
+                found.append(row[0])
+            if len(found) >= limit:
+                open_labels.discard(row[2])
+                if not open_labels:
+                    break
+    return chosen
+
+
+def _warn_of_gaps(chosen: dict[str, list[str]], labels: dict[str, str], subset: str) -> None:
+    """Say which classes have no picture in this subset.
+
+    Raises:
+        SourceError: None of them has.
+    """
+    empty = [labels[label] for label, found in chosen.items() if not found]
+    if len(empty) == len(labels):
+        raise SourceError(f"classes: the subset {subset} of Open Images has no picture of {', '.join(empty)}")
+    if empty:
+        log.warning("The subset %s of Open Images has no picture of %s", subset, ", ".join(empty))
+
+
+def _alternating(lists: Iterable[list[str]], limit: int) -> list[str]:
+    """Up to `limit` different ids, one of each list in turn."""
+    columns = [list(ids) for ids in lists]
+    chosen: dict[str, None] = {}
+    for place in range(max(map(len, columns), default=0)):
+        for ids in columns:
+            if place < len(ids):
+                chosen.setdefault(ids[place])
+                if len(chosen) == limit:
+                    return list(chosen)
+    return list(chosen)
+
+
+def _first_ids(table: Path, limit: int) -> list[str]:
+    """The first `limit` ids of a list of pictures; ids are hashes, so that the first ones are any ones."""
+    ids = []
+    for row in _rows(table):
+        if row and row[0] != "ImageID":
+            ids.append(row[0])
+            if len(ids) == limit:
+                break
+    return ids
+
+
+def _fetch(
+    ids: Sequence[str], base: str, target: Path, workers: int, patience: Patience | None
+) -> list[_Result]:
+    """Fetch pictures in parallel; the results are in the order of `ids`."""
+    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="openimages")
+    try:
+        made = pool.map(lambda name: _fetch_one(name, base, target, patience), ids)
+        return list(track(made, "Fetching pictures", total=len(ids), unit="pictures"))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) -> _Result:
+    """Fetch one picture, unless it is there."""
+    if not name.isalnum():  # an id is 16 hexadecimal digits; anything else must not become a path
+        return _Result(name, problem="not an id of a picture")
+    path = target / f"{name}.jpg"
+    if path.is_file():
+        return _Result(name, there=True)
+    try:
+        size = download(f"{base}/{name}.jpg", path, max_bytes=_MAX_PICTURE, patience=patience)
+    except DownloadError as error:
+        return _Result(name, problem=error.reason, status=error.status)
+    return _Result(name, bytes=size)
+
+
+def _outcome(results: Sequence[_Result], target: Path, pictures_url: str) -> Imported:
+    """The results as one.
+
+    Raises:
+        SourceError: There were pictures to fetch and none of them arrived.
+    """
+    failures = tuple((f"{result.name}.jpg", result.problem) for result in results if result.problem)
+    there = sum(result.there for result in results)
+    if results and len(failures) == len(results):
+        raise SourceError(
+            f"None of {len(results):,} pictures could be fetched from {pictures_url}; "
+            f"the first, {failures[0][0]}: {failures[0][1]}"
+        )
+    for name, problem in failures[:10]:
+        log.warning("Open Images: %s: %s", name, problem)
+    fetched = len(results) - len(failures) - there
+    return Imported(fetched, sum(result.bytes for result in results), there, failures, target)

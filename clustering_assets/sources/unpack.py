@@ -1,0 +1,204 @@
+"""Unpacking archives of pictures safely: nothing leaves the folder and nothing fills the disk."""
+
+import logging
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, TypeVar
+
+from clustering_assets.progress import track
+from clustering_assets.sources.imported import PICTURE_SUFFIXES, Imported, SourceError
+from clustering_assets.storage import atomic_path
+
+log = logging.getLogger("clustering_assets.sources")
+
+T = TypeVar("T")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What an archive may hold at most.
+
+    Attributes:
+        files: Number of entries.
+        bytes: Size of all entries, unpacked.
+        file_bytes: Size of one entry, unpacked.
+        ratio: Unpacked size in terms of the packed one, for entries above 10 MB; pictures hardly shrink, so
+            an entry that grows a hundredfold is no picture.
+    """
+
+    files: int = 500_000
+    bytes: int = 100_000_000_000
+    file_bytes: int = 200_000_000
+    ratio: float = 100.0
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One regular file in an archive."""
+
+    name: str
+    size: int
+    packed: int
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+    problem: str = ""
+
+
+def unpack(archive: Path, folder: Path, *, limit: int | None = None, caps: Caps | None = None) -> Imported:
+    """Unpack the pictures of a zip or tar archive into `folder`.
+
+    Every picture is written under a hidden name and appears when it is complete. Entries with an absolute path,
+    with `..`, links, devices and encrypted entries are listed as failures and never written, what is no
+    picture by its name is skipped, and so is a picture that is there already in the same size. The archive is
+    judged by its table of contents before anything is written, and each entry again while it is unpacked.
+
+    Args:
+        archive: The archive.
+        folder: Where to put the pictures; sub-folders stay.
+        limit: Unpack at most this many pictures, evenly spread over the sorted names; None for all.
+        caps: What it may hold at most; None for the defaults.
+
+    Raises:
+        SourceError: It is no archive, is damaged as a whole, or holds more than the caps allow.
+    """
+    caps = caps or Caps()
+    with _opened(archive) as entries:
+        _judge(archive, entries, caps)
+        failures = [(entry.name, entry.problem) for entry in entries if entry.problem]
+        good = sorted((entry for entry in entries if not entry.problem), key=lambda entry: entry.name)
+        pictures = [entry for entry in good if _is_picture(entry.name)]
+        wanted = spread(pictures, limit)
+        count = size = there = 0
+        for entry in track(wanted, "Unpacking", unit="pictures"):
+            target = folder / PurePosixPath(entry.name)
+            if target.is_file() and target.stat().st_size == entry.size:
+                there += 1
+                continue
+            try:
+                _write(entry, target, caps)
+            except (
+                zipfile.BadZipFile,
+                tarfile.TarError,
+                EOFError,
+                OSError,
+                ValueError,
+                NotImplementedError,
+            ) as error:
+                failures.append((entry.name, str(error) or type(error).__name__))
+            else:
+                count, size = count + 1, size + entry.size
+    skipped = len(good) - len(wanted) + there
+    return Imported(count, size, skipped, tuple(failures), folder)
+
+
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """At most `limit` of the items, evenly spread over them, in their order; all for None."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[index * len(items) // limit] for index in range(limit)]
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[list[_Entry]]:
+    """The entries of an archive that stays open inside the block."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as file:
+                yield [_zip_entry(file, info) for info in file.infolist() if not info.filename.endswith("/")]
+            return
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as file:
+                yield [_tar_entry(file, info) for info in file if not info.isdir()]
+            return
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise SourceError(
+            f"{archive}: the archive is damaged ({error}); delete it and import again"
+        ) from error
+    raise SourceError(f"{archive}: neither a zip nor a tar archive")
+
+
+def _zip_entry(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Entry:
+    """An entry of a zip archive."""
+    problem = _name_problem(info.filename)
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind and not stat.S_ISREG(kind):
+        problem = "not a regular file"
+    elif info.flag_bits & 1:
+        problem = "encrypted"
+    return _Entry(info.filename, info.file_size, info.compress_size, lambda: file.open(info), problem)
+
+
+def _tar_entry(file: tarfile.TarFile, info: tarfile.TarInfo) -> _Entry:
+    """An entry of a tar archive."""
+    problem = _name_problem(info.name) if info.isreg() else "not a regular file"
+
+    @contextmanager
+    def opened() -> Iterator[IO[bytes]]:
+        part = file.extractfile(info)
+        if part is None:
+            raise ValueError("not a regular file")
+        with part:
+            yield part
+
+    return _Entry(info.name, info.size, info.size, opened, problem)
+
+
+def _name_problem(name: str) -> str:
+    """Why a name in an archive is not safe to use; empty if it is."""
+    if not name or "\0" in name:
+        return "no usable name"
+    if "\\" in name or name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+        return "absolute path"
+    if ".." in PurePosixPath(name).parts:
+        return "path leaves the folder"
+    if any(len(part.encode()) > 200 for part in PurePosixPath(name).parts):
+        return "name too long"
+    return ""
+
+
+def _is_picture(name: str) -> bool:
+    """Whether a name is that of a picture, and neither hidden nor a resource fork of macOS."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in PICTURE_SUFFIXES and not hidden
+
+
+def _judge(archive: Path, entries: Sequence[_Entry], caps: Caps) -> None:
+    """Refuse an archive whose table of contents is beyond the caps."""
+    total = sum(entry.size for entry in entries)
+    if len(entries) > caps.files:
+        raise SourceError(f"{archive}: {len(entries):,} entries, at most {caps.files:,} are unpacked")
+    if total > caps.bytes:
+        raise SourceError(
+            f"{archive}: {total:,} bytes when unpacked, at most {caps.bytes:,} are; refused as a possible zip bomb"
+        )
+    for entry in entries:
+        if entry.size > 10_000_000 and entry.size > caps.ratio * max(1, entry.packed):
+            raise SourceError(
+                f"{archive}: {entry.name} grows from {entry.packed:,} to {entry.size:,} bytes; "
+                "refused as a zip bomb"
+            )
+
+
+def _write(entry: _Entry, target: Path, caps: Caps) -> None:
+    """Write one entry atomically; its size and check sum must be as announced.
+
+    Raises:
+        ValueError: The entry is larger than allowed or than it says.
+    """
+    if entry.size > caps.file_bytes:
+        raise ValueError(f"{entry.size:,} bytes, at most {caps.file_bytes:,} are unpacked")
+    size = 0
+    with atomic_path(target) as partial, entry.open() as source, Path(str(partial)).open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > entry.size:
+                raise ValueError("larger than it says")
+            file.write(chunk)
+        if size < entry.size:
+            raise ValueError(f"ends after {size:,} of {entry.size:,} bytes")

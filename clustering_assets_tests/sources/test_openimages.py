@@ -1,0 +1,153 @@
+"""Open Images: the right pictures by class, in parallel, resumable, honest about what failed."""
+
+import pytest
+
+from clustering_assets.sources.imported import SourceError
+from clustering_assets.sources.openimages import import_openimages
+
+CLASSES = """LabelName,DisplayName
+/m/01yrx,Cat
+/m/0bt9lr,Dog
+/m/0k4j,Car
+/m/0dzct,Human face
+/m/09j2d,"Clothing, worn"
+"""
+
+
+def _id(number: int) -> str:
+    return f"{number:016x}"
+
+
+@pytest.fixture
+def openimages(web, picture):
+    """Lists and pictures as the real ones are laid out: cats are 0 to 9, dogs 10 to 14, a doubtful cat is 15."""
+    rows = [f"{_id(i)},verification,/m/01yrx,1\n{_id(i)},verification,/m/0k4j,0\n" for i in range(10)]
+    rows += [f"{_id(i)},crowdsource-verification,/m/0bt9lr,1.0\n" for i in range(10, 15)]
+    rows += [f"{_id(15)},verification,/m/01yrx,0\n", f"{_id(9)},crowdsource-verification,/m/01yrx,1\n"]
+    web.files["/lists/v7/oidv7-class-descriptions.csv"] = CLASSES.encode()
+    web.files["/lists/v7/oidv7-val-annotations-human-imagelabels.csv"] = (
+        "ImageID,Source,LabelName,Confidence\n" + "".join(rows)
+    ).encode()
+    web.files["/lists/2018_04/validation/validation-images-with-rotation.csv"] = (
+        "ImageID,Subset,OriginalURL\n" + "".join(f"{_id(i)},validation,http://x\n" for i in range(40))
+    ).encode()
+    for i in range(40):
+        web.files[f"/pictures/validation/{_id(i)}.jpg"] = picture(i)
+    return web
+
+
+@pytest.fixture
+def fetch(openimages, tmp_path, patience):
+    def run(**options):
+        return import_openimages(
+            tmp_path,
+            lists_url=f"{openimages.url}/lists",
+            pictures_url=f"{openimages.url}/pictures",
+            workers=4,
+            patience=patience,
+            **options,
+        )
+
+    return run
+
+
+def _names(folder) -> list[int]:
+    return sorted(int(path.stem, 16) for path in folder.glob("*.jpg"))
+
+
+def test_pictures_of_any_kind_come_without_classes(fetch, tmp_path, picture):
+    done = fetch(limit=12)
+    assert done.folder == tmp_path / "openimages" / "validation"
+    assert _names(done.folder) == list(range(12))
+    assert (done.folder / f"{_id(3)}.jpg").read_bytes() == picture(3)
+    assert (done.files, done.skipped, done.failures) == (12, 0, ())
+    assert done.bytes == sum(len(picture(i)) for i in range(12))
+
+
+def test_classes_share_the_limit_and_only_confirmed_labels_count(fetch):
+    done = fetch(limit=6, classes=["cat", " DOG "])
+    assert _names(done.folder) == [0, 1, 2, 10, 11, 12]
+
+
+def test_a_small_class_leaves_its_share_to_the_others(fetch):
+    assert _names(fetch(limit=13, classes=["Dog", "Cat"]).folder) == [*range(8), *range(10, 15)]
+
+
+def test_more_than_there_is_gives_all_there_is(fetch):
+    assert _names(fetch(limit=100, classes=["Cat"]).folder) == list(range(10))
+
+
+def test_a_second_call_fetches_only_what_is_missing(fetch, openimages):
+    fetch(limit=5)
+    openimages.seen.clear()
+    done = fetch(limit=8)
+    assert (done.files, done.skipped) == (3, 5)
+    assert sorted(openimages.seen) == [f"/pictures/validation/{_id(i)}.jpg" for i in (5, 6, 7)]
+
+
+def test_one_missing_picture_costs_only_itself(fetch, openimages):
+    del openimages.files[f"/pictures/validation/{_id(2)}.jpg"]
+    done = fetch(limit=5)
+    assert _names(done.folder) == [0, 1, 3, 4]
+    assert done.failures == ((f"{_id(2)}.jpg", "HTTP 404 Not Found"),)
+
+
+def test_busy_servers_and_broken_connections_are_survived(fetch, openimages, waits, picture):
+    openimages.faults[f"/pictures/validation/{_id(0)}.jpg"] = ["429:3", "503"]
+    openimages.faults[f"/pictures/validation/{_id(1)}.jpg"] = ["drop:200", "drop:10"]
+    openimages.faults["/lists/2018_04/validation/validation-images-with-rotation.csv"] = ["drop:300"]
+    done = fetch(limit=4)
+    assert (done.files, done.failures) == (4, ())
+    assert (done.folder / f"{_id(1)}.jpg").read_bytes() == picture(1)
+    assert 3.0 in waits
+
+
+def test_nothing_half_done_is_visible_after_a_failure(fetch, openimages):
+    openimages.faults[f"/pictures/validation/{_id(1)}.jpg"] = ["drop:100", "500", "500", "500", "500"]
+    done = fetch(limit=3)
+    assert _names(done.folder) == [0, 2]
+    hidden = [path.name for path in done.folder.iterdir() if path.suffix != ".jpg"]
+    assert all(name.startswith(".") and name.endswith(".partial") for name in hidden)
+
+
+def test_an_unknown_class_is_refused_with_the_nearest_names(fetch, openimages):
+    with pytest.raises(SourceError, match=r"no class 'Catt'; did you mean Cat"):
+        fetch(limit=5, classes=["Catt"])
+    assert not any(path.startswith("/pictures") for path in openimages.seen)
+
+
+def test_a_class_without_pictures_is_an_error_alone_and_a_warning_beside_others(fetch, caplog):
+    with pytest.raises(SourceError, match="no picture of Human face"):
+        fetch(limit=5, classes=["Human face"])
+    assert fetch(limit=3, classes=["Cat", "Human face"]).files == 3
+    assert "no picture of Human face" in caplog.text
+
+
+def test_a_list_that_cannot_be_had_is_an_error_that_names_it(fetch, openimages):
+    del openimages.files["/lists/v7/oidv7-class-descriptions.csv"]
+    with pytest.raises(SourceError, match=r"oidv7-class-descriptions\.csv.*404"):
+        fetch(limit=5, classes=["Cat"])
+
+
+def test_when_every_picture_fails_the_import_fails(fetch, openimages):
+    for path in [path for path in openimages.files if path.startswith("/pictures")]:
+        del openimages.files[path]
+    with pytest.raises(SourceError, match="None of 4 pictures"):
+        fetch(limit=4)
+
+
+def test_an_id_that_is_a_path_is_not_used(fetch, openimages, tmp_path):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    openimages.files[name] = f"ImageID\n../../evil\n{_id(1)}\n".encode()
+    done = fetch(limit=2)
+    assert done.failures == (("../../evil.jpg", "not an id of a picture"),)
+    assert _names(done.folder) == [1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"limit": 0}, "limit = 0"), ({"limit": 1, "subset": "val"}, "subset")]
+)
+def test_settings_out_of_range_are_refused(fetch, openimages, options, message):
+    with pytest.raises(SourceError, match=message):
+        fetch(**options)
+    assert not openimages.seen
