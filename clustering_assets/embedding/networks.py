@@ -1,5 +1,6 @@
 """The networks themselves, as torch modules from raw pixels to pooled features, with their weights loaded."""
 
+import copy
 import re
 import warnings
 from collections.abc import Mapping
@@ -43,6 +44,17 @@ class FeatureNetwork(nn.Module):
         return self.trunk(normal.to(kind)).float().flatten(1)
 
 
+class _InFloat32(nn.Module):
+    """A layer that computes in float32 inside a network of lower precision."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.layer(values.float()).to(values.dtype)
+
+
 def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
     """The network with its weights, ready for inference on the CPU in float32.
 
@@ -55,6 +67,26 @@ def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
     _load(trunk, state, head, backbone, weights)
     _detach(trunk, head)
     return FeatureNetwork(trunk, backbone.preprocessing).eval().requires_grad_(False)
+
+
+def lower_precision(trunk: nn.Module, kind: torch.dtype) -> None:
+    """Let a network compute in another type; in bfloat16 its first depthwise convolution stays in float32.
+
+    The weights of that layer are few, and most of what bfloat16 costs: rounding them alone turned
+    EfficientNet-Lite0's vectors by up to 0.013 in cosine, all other layers together by 0.001.
+    """
+    depthwise = [
+        name
+        for name, layer in trunk.named_modules()
+        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1
+    ]
+    if kind != torch.bfloat16 or not depthwise:
+        trunk.to(kind)
+        return
+    exact = copy.deepcopy(trunk.get_submodule(depthwise[0]))
+    trunk.to(kind)
+    parent, _, child = depthwise[0].rpartition(".")
+    setattr(trunk.get_submodule(parent), child, _InFloat32(exact))
 
 
 def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,3 +72,16 @@ def cache(tmp_path: Path, networks_folder: Path) -> Path:
 def log_of_the_room(caplog: pytest.LogCaptureFixture) -> None:
     """Keep what the room logs."""
     caplog.set_level(logging.INFO, "clustering_assets.embedding")
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A network on which no server answers; collects the files that were asked for."""
+    asked: list[str] = []
+
+    def nobody(request: urllib.request.Request, timeout: float) -> None:
+        asked.append(request.full_url.rsplit("/", 1)[-1])
+        raise TimeoutError(f"no answer within {timeout:g} s")
+
+    monkeypatch.setattr("clustering_assets.embedding.weights._open", nobody)
+    return asked

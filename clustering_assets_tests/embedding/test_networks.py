@@ -1,0 +1,194 @@
+"""Networks: their weights are loaded as published, their classification layer comes off, wrong files are named."""
+
+import hashlib
+import threading
+import warnings
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import models
+from torchvision.transforms import functional as tv
+
+from clustering_assets.embedding import networks
+from clustering_assets.embedding.backbones import Backbone, resolve_backbone
+from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.heads import class_scores
+from clustering_assets.embedding.weights import WeightsError, WeightsFile
+
+
+def random_weights(architecture, path, seed=0):
+    """A network with random weights and lively batch statistics, and its state_dict at `path`."""
+    torch.manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = models.get_model(architecture, weights=None).eval()
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.1, 0.1)
+            layer.running_var.uniform_(0.8, 1.2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(network.state_dict(), path)
+    return network
+
+
+def published(name, path, url=""):
+    """The backbone, as if the file at `path` were its published weights."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    return replace(resolve_backbone(name), weights=WeightsFile(path.name, digest, url=url))
+
+
+@pytest.fixture
+def pixels():
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "architecture", ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5"]
+)
+def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_path, pixels):
+    original = random_weights(architecture, tmp_path / "net.pth")
+    backbone = resolve_backbone(architecture)
+    seen = []
+    head = networks._head_name(original)
+    original.get_submodule(head).register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        ready = tv.normalize(pixels.permute(0, 3, 1, 2) / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        original(ready)
+        features = networks.feature_network(backbone, tmp_path / "net.pth")(pixels)
+    expected = seen[0].mean((2, 3)) if seen[0].ndim == 4 else seen[0]
+    assert features.shape == (2, backbone.dimension)
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_names_of_old_densenet_files_are_understood(tmp_path):
+    random_weights("densenet121", tmp_path / "net.pth")
+    state = torch.load(tmp_path / "net.pth", weights_only=True)
+    old = {
+        name.replace(".norm1.", ".norm.1.").replace(".conv2.", ".conv.2."): tensor
+        for name, tensor in state.items()
+    }
+    assert old.keys() != state.keys()
+    torch.save(old, tmp_path / "old.pth")
+    backbone = resolve_backbone("densenet121")
+    network = networks.feature_network(backbone, tmp_path / "old.pth")
+    name = "features.denseblock1.denselayer1.conv2.weight"
+    torch.testing.assert_close(network.trunk.state_dict()[name], state[name])
+
+
+def test_weights_of_another_network_are_named_not_listed(tmp_path):
+    random_weights("resnet18", tmp_path / "mine.pth")
+    with pytest.raises(WeightsError, match="do not belong to mobilenet_v3_small") as caught:
+        networks.feature_network(resolve_backbone("mobilenet_v3_small"), tmp_path / "mine.pth")
+    assert "mine.pth" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_larger_sibling_is_not_taken_for_the_network(tmp_path):
+    random_weights("resnet34", tmp_path / "mine.pth")
+    with pytest.raises(WeightsError, match="do not belong to resnet18"):
+        networks.feature_network(resolve_backbone("resnet18"), tmp_path / "mine.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04 a broken zip"])
+def test_a_file_that_is_no_weights_file_is_named(content, tmp_path):
+    (tmp_path / "mine.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"mine\.pth: no PyTorch weights file, or a damaged one"):
+        networks.feature_network(resolve_backbone("resnet18"), tmp_path / "mine.pth")
+
+
+def test_weights_fine_tuned_on_other_classes_are_taken(tmp_path, pixels):
+    original = random_weights("resnet18", tmp_path / "mine.pth")
+    state = original.state_dict()
+    state["fc.weight"], state["fc.bias"] = state["fc.weight"][:7], state["fc.bias"][:7]
+    torch.save(
+        {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "mine.pth"
+    )
+    backbone = resolve_backbone("resnet18", tmp_path / "mine.pth")
+    with torch.inference_mode():
+        assert networks.feature_network(backbone, tmp_path / "mine.pth")(pixels).shape == (2, 512)
+    assert class_scores(np.zeros((1, 512), np.float32), "resnet18", tmp_path / "mine.pth") is None
+
+
+def test_published_weights_are_fetched_checked_loaded_and_used(pictures, cache, tmp_path):
+    random_weights("resnet18", tmp_path / "served" / "resnet18-test.pth")
+    handler = partial(_Quiet, directory=str(tmp_path / "served"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/resnet18-test.pth"
+        backbone = published("resnet18", tmp_path / "served" / "resnet18-test.pth", url)
+        images, folder = pictures(3)
+        embedded = embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "hub")
+        server.shutdown()
+    assert embedded.vectors.shape == (3, 512)
+    assert embedded.weights_id == backbone.weights_id
+    assert (tmp_path / "hub" / "resnet18-test.pth").exists()
+    assert embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "nowhere").reused == 3
+
+
+def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
+    random_weights("resnet18", tmp_path / "hub" / "resnet18-test.pth")
+    backbone = published("resnet18", tmp_path / "hub" / "resnet18-test.pth", "http://127.0.0.1:9/never-asked")
+    images, folder = pictures(2)
+    embedded = embed(images, folder, backbone, runtime="torch", hub=tmp_path / "hub")
+    assert (embedded.runtime, embedded.embedded) == ("torch", 2)
+
+
+def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
+    images, folder = pictures(2)
+    for seed in (0, 1):
+        random_weights("resnet18", tmp_path / f"{seed}.pth", seed)
+    runs = [
+        embed(images, folder, "resnet18", weights=tmp_path / f"{seed}.pth", cache_dir=tmp_path / "cache")
+        for seed in (0, 1)
+    ]
+    assert [run.embedded for run in runs] == [2, 2]
+    assert not np.allclose(runs[0].vectors, runs[1].vectors)
+
+
+def test_class_scores_are_the_networks_own(tmp_path, pixels):
+    original = random_weights("resnet18", tmp_path / "net.pth")
+    features = np.random.default_rng(1).random((2, 512), np.float32)
+    scored = class_scores(features, "resnet18", tmp_path / "net.pth")
+    assert scored is not None
+    scores, words = scored
+    with torch.inference_mode():
+        expected = original.fc(torch.from_numpy(features)).numpy()
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
+    assert words[281] == "tabby"
+
+
+def test_the_classification_layer_is_kept_for_the_next_call(tmp_path, monkeypatch):
+    features = np.ones((1, 1280), np.float32)
+    first = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+    monkeypatch.setattr("clustering_assets.embedding.heads._layer", lambda *_: pytest.fail("loaded again"))
+    again = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+    assert first is not None
+    assert again is not None
+    np.testing.assert_array_equal(first[0], again[0])
+    assert first[1] == again[1]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet", "vit_b_32", "efficientnet_lite0"])
+@pytest.mark.parametrize("size", [(640, 427), (333, 500), (224, 224), (40, 30), (1500, 60)])
+def test_preprocessing_is_that_of_the_weights(name, size):
+    backbone: Backbone = resolve_backbone(name)
+    facts = backbone.preprocessing
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8))
+    kind = {"bilinear": tv.InterpolationMode.BILINEAR, "bicubic": tv.InterpolationMode.BICUBIC}[
+        facts.interpolation
+    ]
+    resized = tv.resize(picture, [facts.resize], interpolation=kind)  # pyright: ignore[reportArgumentType]
+    expected = np.asarray(tv.center_crop(resized, [facts.crop]), np.int16)  # pyright: ignore
+    difference = np.abs(facts.prepare(picture) - expected)
+    assert difference.max() <= 2  # rounding, twice
+    assert difference.mean() < 0.01
