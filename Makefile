@@ -39,7 +39,7 @@ run: $(STAMP)
 	$(SETTINGS) $(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	$(SETTINGS) CLUSTERING_SENSORS=true $(BIN)/dagster dev -p $(PORT)
+	$(SETTINGS) CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
 
 test: $(STAMP)
 	$(BIN)/pytest

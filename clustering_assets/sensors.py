@@ -4,7 +4,6 @@ Both only gather facts and return what a pure function decided, so what they dec
 """
 
 import json
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,9 +46,9 @@ class Watch:
     updates: int = 0
 
     @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Watch":
-        """The watch that a cursor holds; a new one if there is none."""
-        return cls(**json.loads(cursor)) if cursor else cls()
+    def from_cursor(cls, cursor: str | None, known: str = "") -> "Watch":
+        """The watch that a cursor holds; without a cursor one that remembers the listing `known`."""
+        return cls(**json.loads(cursor)) if cursor else cls(requested=known)
 
 
 def watch_listing(watch: Watch, fingerprint: str) -> tuple[Watch, str]:
@@ -91,13 +90,29 @@ def new_images_sensor(
         return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
     if not files:
         return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
-    listing = listing_fingerprint(files, now_ns=time.time_ns(), settle_seconds=0)
-    watch, nothing_to_do = watch_listing(Watch.from_cursor(context.cursor), listing.fingerprint)
+    listing = listing_fingerprint(files, now_ns=0, settle_seconds=0)
+    before = Watch.from_cursor(context.cursor, "" if context.cursor else _known_listing(settings))
+    watch, nothing_to_do = watch_listing(before, listing.fingerprint)
     cursor = json.dumps(asdict(watch))
     if nothing_to_do:
         return dg.SensorResult(skip_reason=f"{len(files):,} files: {nothing_to_do}", cursor=cursor)
     run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags={"pictures": str(len(files))})
     return dg.SensorResult(run_requests=[run], cursor=cursor)
+
+
+def _known_listing(settings: SettingsResource) -> str:
+    """Fingerprint of the listing that the manifest in the output was made from; empty if there is none."""
+    from clustering_assets.images.find import FoundFile, listing_fingerprint
+
+    manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
+    if manifest is None:
+        return ""
+    rows = zip(*(manifest[name] for name in ("path", "bytes", "mtime_ns", "stage", "reason")), strict=True)
+    files = (
+        FoundFile(path, int(size), int(time), reason if stage == "find" else None)
+        for path, size, time, stage, reason in rows
+    )
+    return listing_fingerprint(files, now_ns=0, settle_seconds=0).fingerprint
 
 
 def videos_to_request(

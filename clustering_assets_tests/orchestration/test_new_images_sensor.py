@@ -33,7 +33,8 @@ def folder(tmp_path):
 
 
 def tick(folder, cursor):
-    resource = settings_type(load_settings(images=str(folder)))()
+    output = str(folder.parent / "output")
+    resource = settings_type(load_settings(images=str(folder), output=output))()
     context = dg.build_sensor_context(cursor=cursor, resources={"settings": resource})
     return new_images_sensor(context)
 
@@ -95,3 +96,16 @@ def test_an_empty_folder_says_where_to_put_pictures(folder):
     result = tick(folder, None)
     assert isinstance(result, dg.SkipReason)
     assert str(folder) in result.skip_message and "CLUSTERING_IMAGES" in result.skip_message
+
+
+def test_pictures_that_a_run_has_seen_already_start_nothing_when_the_sensor_is_first_switched_on(folder):
+    from clustering_assets.images.manifest import scan
+    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs, write_table
+
+    put(folder, "a.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    write_table(Outputs(str(folder.parent / "output")).path(IMAGE_MANIFEST), scan(folder))
+    first = tick(folder, None)
+    assert not first.run_requests and "no new" in first.skip_reason.skip_message
+    put(folder, "b.png")
+    assert tick(folder, tick(folder, first.cursor).cursor).run_requests
