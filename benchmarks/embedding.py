@@ -118,7 +118,8 @@ def usual_way(
         with torch.inference_mode():
             for start in range(0, len(chosen), 32):
                 pictures = [Image.open(path).convert("RGB") for path in chosen[start : start + 32]]
-                network(torch.stack([transform(picture) for picture in pictures])).numpy()
+                batch: list[Any] = [transform(picture) for picture in pictures]
+                network(torch.stack(batch)).numpy()
 
     run(files[:32])
     return _timed(lambda: run(files), len(files))
