@@ -132,7 +132,7 @@ def _unusable(facts: TrackFacts, report: DecodeReport) -> str:
     if report.damage:
         return report.damage
     if facts.seconds < SHORTEST:
-        return f"too short ({facts.seconds:.1f} s)"
+        return f"too short ({facts.seconds:.2f} s)"
     if not facts.loudness > QUIET:
         return "silent"
     return ""

@@ -73,7 +73,7 @@ MUSIC_CUES: dict[str, Cue] = {
         110, 0.40, -2.0, 2.0, 0.40, 0.15, "Palmer et al. 2013; Eerola et al. 2013", logarithmic=True
     ),
     "centroid": Cue(1200, 0.75, -2.0, 2.0, 0.20, 0.25, "Eerola et al. 2013: timbre", logarithmic=True),
-    "loudness": Cue(-15, 5, -2.0, 1.5, 0.0, 0.10, "Eerola et al. 2013: dynamics; as mastered"),
+    "loudness": Cue(-15, 4.5, -2.0, 1.5, 0.0, 0.15, "Eerola et al. 2013: dynamics; as mastered"),
     "mode_score": Cue(0.0, 0.25, -2.0, 2.0, 0.40, 0.0, "Eerola et al. 2013: mode leads; Palmer et al. 2013"),
 }
 """The one table for music."""

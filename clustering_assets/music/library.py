@@ -74,7 +74,7 @@ def analyse_library(
     """Analyse every music file below a folder.
 
     A file whose size and time are those of its row in `previous`, or whose content is that of any row there,
-    is not decoded again. Nothing is raised for a bad file: it gets a row with its reason.
+    is not decoded again, unless that row was rejected. Nothing is raised for a bad file: it gets a row with its reason.
 
     Args:
         folder: The music folder, searched recursively. Missing or empty: an empty table and a warning.
@@ -150,11 +150,12 @@ class _Known:
         self._by_content: dict[str, TrackFacts] = {}
         if previous is None or "analysis_version" not in previous:
             return
-        for row in previous[previous["analysis_version"] == VERSION].to_dict("records"):
+        # a rejected file is tried again: what was wrong may have been outside of it
+        kept = (previous["analysis_version"] == VERSION) & (previous["outcome"] == "used")
+        for row in previous[kept].to_dict("records"):
             facts = _facts_of_row(row)
-            if facts.content_hash:
-                self._by_file[facts.path, facts.bytes, facts.mtime_ns] = facts
-                self._by_content[facts.content_hash] = facts
+            self._by_file[facts.path, facts.bytes, facts.mtime_ns] = facts
+            self._by_content[facts.content_hash] = facts
 
     def file(self, path: str, size: int, mtime_ns: int) -> TrackFacts | None:
         return self._by_file.get((path, size, mtime_ns))

@@ -362,12 +362,14 @@ def _contrast_score(cluster: Mapping[Any, Any]) -> float:
 def _music(track: Mapping[Any, Any] | pd.Series) -> str:
     """How a track sounds, in words and numbers."""
     tempo = float(track["tempo"])
+    busy = _graded(MUSIC_CUES["onset_rate"].score(track["onset_rate"]), ("sparse", "moderately busy", "busy"))
     if math.isfinite(tempo):
         pace = _graded(MUSIC_CUES["tempo"].score(tempo), ("slow", "medium-paced", "fast"))
-        beat = f"{pace} at {tempo:.0f} beats a minute"
+        # the beat may be felt at half or double speed; where the notes disagree with it, only the number stands
+        doubtful = (pace, busy) in {("slow", "busy"), ("fast", "sparse")}
+        beat = f"{'' if doubtful else f'{pace} '}at {tempo:.0f} beats a minute"
     else:
         beat = "without a clear beat"
-    busy = _graded(MUSIC_CUES["onset_rate"].score(track["onset_rate"]), ("sparse", "moderately busy", "busy"))
     tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "balanced", "bright"))
     return f"{beat}, {busy} ({track['onset_rate']:.1f} onsets a second) and {tone} in sound"
 

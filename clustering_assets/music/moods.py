@@ -12,8 +12,8 @@ Mood = Literal["upbeat", "calm", "energetic", "neutral"]
 MOODS: tuple[Mood, ...] = get_args(Mood)
 """All moods, in the order in which they are listed to people."""
 
-NEUTRAL_VALENCE, NEUTRAL_AROUSAL = 0.30, 0.10
-"""Half axes of the ellipse round the centre that is neutral: wide in valence, which is the less certain one."""
+NEUTRAL_BELOW, NEUTRAL_ABOVE = 0.10, 0.07
+"""How far arousal may lie below and above the centre to be neutral; less where valence is extreme."""
 
 UPBEAT_SLOPE, UPBEAT_SHIFT = 2.2, 0.10
 """Above the centre, what is livelier than `UPBEAT_SLOPE * (valence - 0.5 + UPBEAT_SHIFT)` is energetic."""
@@ -52,7 +52,8 @@ def mood_at(valence: float, arousal: float) -> Mood:
         arousal: 0 (still) to 1 (lively).
     """
     right, up = valence - 0.5, arousal - 0.5
-    if (right / NEUTRAL_VALENCE) ** 2 + (up / NEUTRAL_AROUSAL) ** 2 <= 1:
+    reach = NEUTRAL_ABOVE if up > 0 else NEUTRAL_BELOW
+    if (up / reach) ** 2 + (right / 0.5) ** 4 <= 1:
         return "neutral"
     if up <= 0:
         return "calm"

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clustering_assets.music import library
 from clustering_assets.music.analysis import analyse_track
@@ -210,3 +212,52 @@ def test_loudness_does_not_depend_on_the_length(tmp_path):
 
 def test_a_file_has_no_rows_for_what_is_not_there():
     assert usable_tracks(track_table([])).empty
+
+
+@pytest.fixture(scope="module")
+def whole_files(tmp_path_factory) -> dict[str, bytes]:
+    """The same short beat in several formats."""
+    folder = tmp_path_factory.mktemp("whole")
+    sound = np.clip(drums(120, 3.0, rate=48_000)[0], -1, 1)
+    endings = (".mp3", ".flac", ".ogg", ".m4a", ".wav", ".mka")
+    return {ending: write_sound(folder / f"beat{ending}", sound, 48_000).read_bytes() for ending in endings}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ending=st.sampled_from([".mp3", ".flac", ".ogg", ".m4a", ".wav", ".mka"]),
+    seed=st.integers(0, 2**32 - 1),
+    share=st.sampled_from([1e-5, 1e-3, 1e-1]),
+    kept=st.floats(0.05, 1.0),
+)
+def test_damage_of_any_kind_is_a_row_and_never_an_error(
+    whole_files, tmp_path_factory, ending, seed, share, kept
+):
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(whole_files[ending], np.uint8).copy()
+    at = rng.integers(0, data.size, max(1, round(data.size * share)))
+    data[at] ^= (1 << rng.integers(0, 8, at.size)).astype(np.uint8)
+    path = tmp_path_factory.getbasetemp() / f"damaged{ending}"
+    path.write_bytes(data[: round(data.size * kept)].tobytes())
+    facts = analyse_track(path)
+    assert facts.outcome in ("used", "rejected")
+    if facts.outcome == "rejected":
+        assert facts.reason
+    else:
+        assert facts.reason == ""
+        assert np.isfinite(
+            [facts.loudness, facts.true_peak, facts.valence, facts.arousal, facts.start, facts.end]
+        ).all()
+        assert 0 <= facts.start < facts.end <= facts.seconds
+
+
+def test_a_rejected_file_is_tried_again(folder, monkeypatch):
+    (folder / "late.mp3").write_bytes(b"")
+    first = analyse_library(folder)
+    tried = []
+    original = library.analyse_track
+    monkeypatch.setattr(
+        library, "analyse_track", lambda path, *a, **k: tried.append(path.name) or original(path, *a, **k)
+    )
+    analyse_library(folder, first)
+    assert tried == ["late.mp3"]
