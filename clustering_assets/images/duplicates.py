@@ -30,10 +30,13 @@ def perceptual_hash(rgb: NDArray[np.uint8]) -> str:
     return np.packbits(positive).tobytes().hex()
 
 
-MOST_BITS = 12
+MOST_BITS = 14
 """Largest number of differing bits, of 63, between the hashes of two copies."""
 
-_FLAT = 0.02
+_CERTAIN_BITS = 2
+_FLAT = 0.005
+_COLOUR_TOLERANCE = {"brightness": 0.5, "chroma": 0.5, "colourfulness": 1.5, "contrast": 0.005}
+_LEAST_IF_COLOURS_DIFFER, _LEAST_IF_MANY_BITS_DIFFER = 0.65, 0.85
 _ODD_COLUMNS = 0x55555555_55555555
 _ODD_ROWS = 0x00FF00FF_00FF00FF
 
@@ -45,12 +48,12 @@ def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -
     `MOST_BITS` bits, one of them turned or mirrored as need be, and their embeddings are clearly closer than
     those of two pictures of this folder usually are. Pictures without any structure are only compared by pixels.
 
-    In each group the sharpest picture stays; among equally sharp ones the largest. Every other member was compared
-    with that one directly, so a chain of small changes does not end in one big group.
+    In each group the sharpest picture stays; among about equally sharp ones the largest. Every other member is a
+    copy of that one, or all but identical to such a copy, so a chain of small changes does not end in one group.
 
     Args:
         manifest_rows: Rows of the manifest, one for each row of `vectors`.
-        vectors: Embeddings, (n, d).
+        vectors: Embeddings, (n, d); may be a memory map.
 
     Returns:
         Array of n paths; empty strings for pictures that are alone or the best of their group.
@@ -58,68 +61,105 @@ def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -
     count = len(manifest_rows)
     if count != len(vectors):
         raise ValueError(f"{count} rows of the manifest, but {len(vectors)} vectors")
-    paths = manifest_rows["path"].to_numpy(dtype=object)
-    pairs = np.concatenate([_same_pixels(manifest_rows), _similar(manifest_rows, vectors)])
-    neighbours: dict[int, list[int]] = {}
-    for one, other in pairs.tolist():
-        neighbours.setdefault(one, []).append(other)
-        neighbours.setdefault(other, []).append(one)
-    result = np.full(count, "", dtype=object)
-    settled = np.zeros(count, bool)
-    for leader in (index for index in _best_first(manifest_rows) if index in neighbours):
-        if not settled[leader]:
-            settled[leader] = True
-            for member in neighbours[leader]:
-                if not settled[member]:
-                    settled[member] = True
-                    result[member] = paths[leader]
-    return result.astype(str)
+    paths = manifest_rows["path"].tolist()
+    contents = manifest_rows["content_hash"].tolist()
+    best: dict[str | int, int] = {}
+    for index in _best_first(manifest_rows):
+        best.setdefault(contents[index] or index, index)
+    leaders = _leaders(manifest_rows, vectors, np.array(list(best.values()), np.intp))
+    shown = [leaders[best[contents[index] or index]] for index in range(count)]
+    return np.array(["" if leader == index else paths[leader] for index, leader in enumerate(shown)], str)
 
 
-def _same_pixels(rows: pd.DataFrame) -> NDArray[np.intp]:
-    """Pairs (k, 2) of pictures with the same content hash: each group completely."""
-    groups = rows.groupby("content_hash", sort=False).indices
-    pairs = [
-        (one, other)
-        for name, members in groups.items()
-        if name
-        for at, one in enumerate(members)
-        for other in members[at + 1 :]
-    ]
-    return np.array(pairs, np.intp).reshape(-1, 2)
+def positions(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hashes of the same pictures in all eight positions: turned by quarters, mirrored or not.
 
+    Args:
+        codes: Perceptual hashes as numbers, (n,).
 
-def _similar(rows: pd.DataFrame, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Pairs (k, 2) that hash and embedding both call copies."""
-    known = np.flatnonzero((rows["phash"] != "").to_numpy() & (rows["contrast"] > _FLAT).to_numpy())
-    codes = np.array([int(code, 16) for code in rows["phash"].iloc[known]], np.uint64)
-    pairs, bits = _close_codes(codes)
-    pairs = known[pairs]
-    return pairs[_cosines(vectors, pairs) >= _needed(vectors, bits)]
-
-
-def _close_codes(codes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Pairs (k, 2) of codes that differ in few bits in one of the eight positions, and in how many."""
-    found, distances = [np.empty((0, 2), np.intp)], [np.empty(0, np.uint8)]
-    variants = _positions(codes)
-    for index in track(range(len(codes) - 1), "Comparing", len(codes) - 1, "pictures"):
-        rest = codes[index + 1 :]
-        bits = np.min([_ones(rest ^ variant[index]) for variant in variants], axis=0)
-        close = np.flatnonzero(bits <= MOST_BITS)
-        if len(close):
-            found.append(np.column_stack([np.full(len(close), index), close + index + 1]))
-            distances.append(bits[close])
-    return np.concatenate(found), np.concatenate(distances)
-
-
-def _positions(codes: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
-    """The codes of the same pictures in all eight positions: turned by quarters, mirrored or not."""
+    Returns:
+        Array (8, n); the first row is `codes`.
+    """
     bits = np.unpackbits(codes.astype(">u8").view(np.uint8).reshape(-1, 8), axis=1).reshape(-1, 8, 8)
-    turned = (
-        np.packbits(bits.transpose(0, 2, 1).reshape(-1, 64), axis=1).view(">u8").ravel().astype(np.uint64)
-    )
-    masks = [np.uint64(mask) for mask in (0, _ODD_COLUMNS, _ODD_ROWS, _ODD_COLUMNS ^ _ODD_ROWS)]
-    return [code ^ mask for code in (codes, turned) for mask in masks]
+    turned = np.packbits(bits.transpose(0, 2, 1).reshape(-1, 64), axis=1).view(">u8").ravel()
+    masks = np.array([0, _ODD_COLUMNS, _ODD_ROWS, _ODD_COLUMNS ^ _ODD_ROWS], np.uint64)[:, None]
+    return np.concatenate([codes ^ masks, turned.astype(np.uint64) ^ masks])
+
+
+def _leaders(rows: pd.DataFrame, vectors: NDArray[np.float32], order: NDArray[np.intp]) -> dict[int, int]:
+    """For each row number of `order`, which begins with the best picture, the one that stands for its group."""
+    leaders = {int(index): int(index) for index in order}
+    pictures = _Pictures(rows, vectors, order)
+    open_ = np.ones(len(pictures.order), bool)
+    for first in track(range(len(pictures.order)), "Comparing", len(pictures.order), "pictures"):
+        if not open_[first]:
+            continue
+        open_[first] = False
+        waiting = [first]
+        while waiting:
+            at = waiting.pop()
+            for copy in pictures.copies(at, first + 1, open_, certain=at != first):
+                open_[copy] = False
+                leaders[int(pictures.order[copy])] = int(pictures.order[first])
+                waiting.append(copy)
+    return leaders
+
+
+class _Pictures:
+    """Pictures with structure, from the best to the worst, and which of them are copies of each other."""
+
+    def __init__(self, rows: pd.DataFrame, vectors: NDArray[np.float32], order: NDArray[np.intp]) -> None:
+        known = (rows["phash"] != "").to_numpy() & (rows["contrast"] > _FLAT).to_numpy()
+        self.order = order[known[order]]
+        self._vectors = vectors
+        hashes = rows["phash"].to_numpy(object)[self.order]
+        self._positions = positions(np.array([int(code, 16) for code in hashes], np.uint64))
+        self._colours = rows[list(_COLOUR_TOLERANCE)].to_numpy(float)[self.order]
+        self._usual = self._usual_cosine()
+
+    def copies(self, at: int, begin: int, open_: NDArray[np.bool_], certain: bool) -> list[int]:
+        """Which open pictures from `begin` on are copies of picture `at`; only all but identical ones if `certain`."""
+        rest = self._positions[0, begin:]
+        bits = np.full(len(rest), 64, np.uint8)
+        for code in self._positions[:, at]:
+            np.minimum(bits, _ones(rest ^ code), out=bits)
+        near = np.flatnonzero(bits <= (_CERTAIN_BITS if certain else MOST_BITS))
+        bits, near = bits[near], near + begin
+        bits, near = bits[open_[near]], near[open_[near]]
+        if not len(near):
+            return []
+        same = (np.abs(self._colours[near] - self._colours[at]) <= list(_COLOUR_TOLERANCE.values())).all(
+            axis=1
+        )
+        enough = self._cosines(np.full(len(near), at), near) >= self._needed(bits, same)
+        return near[enough & same if certain else enough].tolist()
+
+    def _needed(self, bits: NDArray[np.uint8], same_colours: NDArray[np.bool_]) -> NDArray[np.floating]:
+        """The cosine that copies must reach.
+
+        It lies between the usual one and 1: the more bits of the hashes differ, the closer to 1. Networks see a
+        turned picture as another one, so pairs with just the same colours may be further apart.
+        """
+        least = np.where(same_colours, 0.0, _LEAST_IF_COLOURS_DIFFER)
+        return self._usual + (1 - self._usual) * np.clip(0.1 * bits, least, _LEAST_IF_MANY_BITS_DIFFER)
+
+    def _usual_cosine(self) -> float:
+        """The median cosine of 2,000 pairs of pictures taken at random; 0 if there are too few to tell."""
+        if len(self.order) < 10:
+            return 0.0
+        pairs = np.random.default_rng(0).integers(0, len(self.order), (2000, 2))
+        one, other = pairs[pairs[:, 0] != pairs[:, 1]].T
+        return float(np.median(self._cosines(one, other)))
+
+    def _cosines(self, ones: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Cosine similarity of the embeddings of each pair."""
+        result = np.empty(len(ones), np.float32)
+        for begin in range(0, len(ones), 2048):
+            part = slice(begin, begin + 2048)
+            one, other = (np.asarray(self._vectors[self.order[side[part]]]) for side in (ones, others))
+            lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+            result[part] = np.einsum("ij,ij->i", one, other) / np.maximum(lengths, 1e-12)
+        return result
 
 
 def _ones(codes: NDArray[np.uint64]) -> NDArray[np.uint8]:
@@ -129,39 +169,14 @@ def _ones(codes: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.unpackbits(codes.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1, dtype=np.uint8)
 
 
-def _cosines(vectors: NDArray[np.float32], pairs: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Cosine similarity of each pair of rows."""
-    result = np.empty(len(pairs), np.float32)
-    for begin in range(0, len(pairs), 4096):
-        one, other = (np.asarray(vectors[side]) for side in pairs[begin : begin + 4096].T)
-        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        result[begin : begin + 4096] = np.einsum("ij,ij->i", one, other) / np.maximum(lengths, 1e-12)
-    return result
-
-
-def _needed(vectors: NDArray[np.float32], bits: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The cosine that copies must reach, by the number of bits in which their hashes differ.
-
-    It lies between the cosine of two pictures of this folder taken at random (the median of up to 2,000 pairs)
-    and 1, the higher the more bits differ.
-    """
-    if len(vectors) < 2 or not len(bits):
-        return np.empty(len(bits), np.float32)
-    random = np.random.default_rng(0).integers(0, len(vectors), (2000, 2))
-    usual = float(np.median(_cosines(vectors, random[random[:, 0] != random[:, 1]])))
-    return (usual + (1 - usual) * (0.3 + 0.04 * bits)).astype(np.float32)
-
-
 def _best_first(rows: pd.DataFrame) -> list[int]:
-    """Row numbers from the best picture to the worst: sharpness in steps of a tenth, then size, then path."""
-    steps = np.round(np.log(np.maximum(rows["sharpness"].to_numpy(), 1e-3)) / np.log(1.1))
-    pixels = rows["width"].to_numpy(np.int64) * rows["height"].to_numpy(np.int64)
-    order = pd.DataFrame(
-        {
-            "steps": -steps,
-            "pixels": -pixels,
-            "bytes": -rows["bytes"].to_numpy(),
-            "path": rows["path"].to_numpy(),
-        }
-    )
-    return order.sort_values(["steps", "pixels", "bytes", "path"], kind="stable").index.tolist()
+    """Row numbers from the best picture to the worst.
+
+    Sharpness decides, for the contrast there is, so that a brightened copy does not count as sharper. Where it is
+    about the same (a tenth), the number of pixels decides, then of bytes.
+    """
+    pixels = rows["width"].to_numpy(float) * rows["height"].to_numpy(float)
+    score = np.log(np.maximum(rows["sharpness"].to_numpy(float), 1e-3))
+    score -= 2 * np.log(np.maximum(rows["contrast"].to_numpy(float), 1e-3))
+    score += 0.1 * np.log(pixels) + 0.02 * np.log(rows["bytes"].to_numpy(float))
+    return np.lexsort((rows["path"].to_numpy(str), -score)).tolist()

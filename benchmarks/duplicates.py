@@ -1,0 +1,160 @@
+"""How well near duplicates are found: precision and recall on copies of known pictures.
+
+    python benchmarks/duplicates.py --images FOLDER [--most 100] [--backbone efficientnet_lite0] [--json FILE]
+
+Every picture of the folder gets one copy of each kind (scaled, JPEG 60, cropped by 5 %, turned, mirrored,
+brightened). Two ways run on the same files: the perceptual hash alone, turned and mirrored or not, as it is
+usually used, and `near_duplicates`, where embeddings verify what the hash proposes.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from clustering_assets.embedding.engine import embed
+from clustering_assets.images import duplicates
+from clustering_assets.images.find import find_files
+from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.manifest import scan, usable
+
+LONGEST = 1024
+PLAIN_BITS = 6
+
+
+def scaled(image: Image.Image) -> Image.Image:
+    return image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS)
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    x, y = round(image.width * 0.025), round(image.height * 0.025)
+    return image.crop((x, y, image.width - x, image.height - y))
+
+
+def cropped_on_one_side(image: Image.Image) -> Image.Image:
+    return image.crop((round(image.width * 0.05), 0, image.width, image.height))
+
+
+def brightened(image: Image.Image) -> Image.Image:
+    return Image.eval(image, lambda level: min(255, level * 5 // 4))
+
+
+KINDS: dict[str, tuple[Callable[[Image.Image], Image.Image], int]] = {
+    "half the size": (scaled, 92),
+    "JPEG 60": (lambda image: image, 60),
+    "cropped 5 %": (cropped, 92),
+    "cropped 5 % on one side": (cropped_on_one_side, 92),
+    "turned 90": (lambda image: image.transpose(Image.Transpose.ROTATE_90), 92),
+    "turned 180": (lambda image: image.transpose(Image.Transpose.ROTATE_180), 92),
+    "mirrored": (ImageOps.mirror, 92),
+    "brighter by a quarter": (brightened, 92),
+}
+
+
+def make_copies(source: Path, target: Path, most: int) -> int:
+    """Write each usable picture of `source` and its copies to `target`; returns the number of originals."""
+    seen: list[int] = []
+    for found in find_files(source):
+        if found.problem or len(seen) == 8 * most:
+            continue
+        try:
+            image = read_picture(source / found.path).image
+        except ImageError:
+            continue
+        if min(image.size) < 100:
+            continue
+        image.thumbnail((LONGEST, LONGEST))
+        code = duplicates.perceptual_hash(np.asarray(image))
+        if any((int(code, 16) ^ other).bit_count() <= 16 for other in seen):
+            continue
+        number = len(seen) // 8
+        seen.extend(duplicates.positions(np.array([int(code, 16)], np.uint64)).ravel().tolist())
+        save(image, target / f"{number:04}_0.jpg", 95)
+        for kind, (change, quality) in enumerate(KINDS.values(), 1):
+            save(change(image), target / f"{number:04}_{kind}.jpg", quality)
+    return len(seen) // 8
+
+
+def save(image: Image.Image, path: Path, quality: int) -> None:
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    path.write_bytes(data.getvalue())
+
+
+def judge(paths: list[str], groups: list[str]) -> dict[str, Any]:
+    """Precision over all pictures put into a group, recall for each kind of copy."""
+    base = [path[:4] for path in paths]
+    leader = [group or path for path, group in zip(paths, groups, strict=True)]
+    grouped = [index for index, group in enumerate(groups) if group]
+    right = sum(leader[index][:4] == base[index] for index in grouped)
+    of_original = {path[:4]: leader[index] for index, path in enumerate(paths) if path[5] == "0"}
+    recall = {}
+    for kind, name in enumerate(KINDS, 1):
+        copies = [index for index, path in enumerate(paths) if path[5] == str(kind)]
+        recall[name] = sum(leader[index] == of_original[base[index]] for index in copies) / len(copies)
+    return {
+        "precision": right / len(grouped) if grouped else 1.0,
+        "recall": statistics.fmean(recall.values()),
+        "recall by kind": recall,
+    }
+
+
+def by_plain_hash(rows: pd.DataFrame, bits: int) -> list[str]:
+    """The usual way: two pictures are copies if their hashes differ in few bits; no turning, no check."""
+    codes = np.array([int(code, 16) for code in rows["phash"]], np.uint64)
+    paths, groups = rows["path"].tolist(), [""] * len(rows)
+    for index in range(len(codes)):
+        if not groups[index]:
+            close = np.flatnonzero(np.bitwise_count(codes ^ codes[index]) <= bits)
+            for other in close[close > index]:
+                groups[other] = groups[other] or paths[index]
+    return groups
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=Path, required=True, help="folder of pictures to make copies of")
+    parser.add_argument("--most", type=int, default=100, help="most pictures to make copies of")
+    parser.add_argument("--backbone", default="efficientnet_lite0")
+    parser.add_argument("--json", type=Path, help="where to write the figures as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        originals = make_copies(options.images, folder, options.most)
+        rows = usable(scan(folder))
+        embedded = embed(rows, folder, options.backbone)
+        begin = time.perf_counter()
+        groups = duplicates.near_duplicates(rows, embedded.vectors).tolist()
+        seconds = time.perf_counter() - begin
+        paths = rows["path"].tolist()
+        result = {
+            "originals": originals,
+            "pictures": len(rows),
+            "seconds": seconds,
+            "plain hash": judge(paths, by_plain_hash(rows, PLAIN_BITS)),
+            "near_duplicates": judge(paths, groups),
+        }
+    print(f"{originals} pictures, {len(rows)} with their copies; near_duplicates took {seconds:.2f} s\n")
+    print(f"{'':26}{'plain hash':>12}{'near_duplicates':>18}")
+    plain, ours = result["plain hash"], result["near_duplicates"]
+    for name in ("precision", "recall"):
+        print(f"{name:26}{plain[name]:12.3f}{ours[name]:18.3f}")
+    for name in KINDS:
+        print(f"  {name:24}{plain['recall by kind'][name]:12.3f}{ours['recall by kind'][name]:18.3f}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
