@@ -168,8 +168,8 @@ def _by_time(images: pd.DataFrame, rows: NDArray[np.intp]) -> NDArray[np.intp] |
     known = times.notna().to_numpy()
     if known.sum() * 3 < 2 * len(rows):
         return None
-    keys = times.fillna(pd.Timestamp.max).to_numpy()
-    return np.lexsort((images["path"].astype(str).to_numpy()[rows], keys, ~known))
+    paths = images["path"].astype(str).to_numpy()[rows]
+    return np.lexsort((paths, times.to_numpy(), ~known))
 
 
 def _mean_step(similar: NDArray[np.float32], path: NDArray[np.intp]) -> float:

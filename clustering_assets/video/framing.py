@@ -14,8 +14,11 @@ from clustering_assets.video.saliency import anchor, best_start, kept
 MAX_MISMATCH = 1.35
 """Up to this ratio of the shapes of picture and frame the picture fills the frame and loses its edges."""
 
-MIN_KEPT = 0.8
-"""Least saliency that filling the frame may keep; below it the picture is shown whole."""
+SLIGHT_MISMATCH = 1.2
+"""Up to this ratio the loss is taken whatever lies at the edges (3:2 in 16:9 is 1.19)."""
+
+MIN_KEPT = 0.7
+"""Least saliency that a greater loss may keep; below it the picture is shown whole."""
 
 PANORAMA = 2.2
 """From this aspect ratio on (or its inverse) the view travels along the picture."""
@@ -162,15 +165,15 @@ def frame_picture(
         kind = "card"
     if kind == "cover":
         covered = _cover(source, frame, saliency_map, near, move if motion else "still")
-        if covered.kept >= MIN_KEPT:
+        if covered is not None:
             return covered
     return _card(source, frame, near, move if motion else "still")
 
 
 def _cover(
     source: tuple[int, int], frame: tuple[int, int], saliency_map: NDArray[np.float32], near: float, move: str
-) -> Framing:
-    """The picture fills the frame; what is cut off is where the least of it is."""
+) -> Framing | None:
+    """The picture fills the frame; what is cut off is where the least of it is. None where that is too much."""
     outer_width, outer_height = frame[0] * FINER * near, frame[1] * FINER * near
     scale = max(outer_width / source[0], outer_height / source[1])
     size = (_even_up(source[0] * scale), _even_up(source[1] * scale))
@@ -180,6 +183,8 @@ def _cover(
         best_start(saliency_map.sum(1), share_y) * size[1],
         outer_width,
     )
+    if min(share_x, share_y) < 1 / SLIGHT_MISMATCH and _kept(saliency_map, outer, size, frame) < MIN_KEPT:
+        return None
     point = anchor(saliency_map)
     start, end = _moved(outer, frame, near, move, (point[0] * size[0], point[1] * size[1]), size)
     seen = min(_kept(saliency_map, view, size, frame) for view in (start, end))

@@ -233,7 +233,7 @@ class Slideshow(VideoClip):
         failed = {path for path, _, _ in self.failures}
         while True:
             usable = self._usable(failed)
-            rows = self._images.iloc[usable]
+            rows = self._images.iloc[usable].assign(duplicate_of="")
             vectors = None if self._vectors is None else np.asarray(self._vectors)[usable]
             choice = choose(rows, vectors, most=self.settings.max_images, order=self.settings.order)
             chosen = rows.iloc[list(choice.rows)]
@@ -272,12 +272,14 @@ class Slideshow(VideoClip):
         return np.random.default_rng([self.settings.seed, self.cluster + 1, purpose])
 
     def _usable(self, failed: set[str]) -> list[int]:
-        """Positions of rows that have not failed and whose sharper near-duplicate, if any, is shown instead."""
-        usable = []
+        """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed."""
+        usable, stood_in_for = [], set()
         for position, row in enumerate(_records(self._images)):
             sharper = _text(row, "duplicate_of")
-            if row["path"] not in failed and (not sharper or sharper in failed):
-                usable.append(position)
+            if row["path"] in failed or (sharper and (sharper not in failed or sharper in stood_in_for)):
+                continue
+            stood_in_for.add(sharper)
+            usable.append(position)
         return usable
 
     def _problem(self, row: Mapping[str, Any]) -> tuple[str, str, str] | None:

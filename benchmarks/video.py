@@ -1,0 +1,371 @@
+"""What a video costs: this project against MoviePy, an ffmpeg filter graph and encoding alone.
+
+    python benchmarks/video.py --images DIR [--json FILE]
+
+All four make the same video of the same pictures in one run: the same size, frame rate, slide and transition
+lengths, a slow zoom on every picture, crossfades, libx264 with the same preset and quality, no sound.
+
+- `moviepy`: MoviePy's CompositeVideoClip of zooming ImageClips with CrossFadeIn.
+- `ffmpeg`: one graph of `zoompan` and `xfade`, in the executable that imageio-ffmpeg brings.
+- `project`: make_slideshow and write_video, from the picture files to the finished MP4.
+- `floor`: the project's own frames, already in memory, only encoded.
+
+CPU seconds count all threads and child processes. The order of the four changes from round to round and the median is
+reported. Beside them: seconds of video made in a second, the most memory held for few and for many slides, how
+evenly a dot moves, and how much fine texture shimmers.
+"""
+
+import argparse
+import copy
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.video.canvas import lay
+from clustering_assets.video.colour import empty
+from clustering_assets.video.encode import QUALITIES, write_video
+from clustering_assets.video.framing import FINER, MOVES, frame_picture
+from clustering_assets.video.plan import VideoSettings
+from clustering_assets.video.saliency import saliency
+from clustering_assets.video.slideshow import Slideshow, make_slideshow
+
+ZOOM = 0.06
+"""How much nearer the views of MoviePy and ffmpeg come, about as much as the project's."""
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    if options.memory_of:
+        _render_for_memory(options)
+        return
+    folder = Path(options.images)
+    settings = _settings(options)
+    paths = _pictures(folder, options.slides, settings)
+    show = _slideshow(folder, paths, settings)
+    print(
+        f"{len(paths)} pictures, {show.frame_count} frames, {settings.width}x{settings.height} at {settings.fps} fps"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        result = _compare(folder, paths, settings, Path(scratch), options)
+    result["memory_mb"] = _memory(options)
+    result["dot"] = dot_acceleration()
+    result["shimmer"] = shimmer(load_image(folder / paths[0]))
+    _report(result)
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=2))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", required=True, help="folder with at least a few large landscape pictures")
+    parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--slides", type=int, default=4, help="pictures in the compared video")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--resolution", default="1920x1080")
+    parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--without", action="append", default=[], choices=["moviepy", "ffmpeg", "memory"])
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> VideoSettings:
+    width, height = map(int, options.resolution.split("x"))
+    return VideoSettings(width=width, height=height, fps=options.fps, max_images=1000)
+
+
+def _pictures(folder: Path, count: int, settings: VideoSettings) -> list[str]:
+    """The first pictures, by name, that are large enough to fill the frame without being enlarged."""
+    found: list[str] = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        try:
+            height, width = load_image(path).shape[:2]
+        except ImageError:
+            continue
+        if width >= 1.1 * settings.width and height >= 1.1 * settings.height and width < 1.9 * height:
+            found.append(path.relative_to(folder).as_posix())
+        if len(found) == count:
+            return found
+    sys.exit(
+        f"{folder} has only {len(found)} of {count} landscape pictures of {settings.width}x{settings.height} or more"
+    )
+
+
+def _slideshow(folder: Path, paths: list[str], settings: VideoSettings) -> Slideshow:
+    rows = []
+    for path in paths:
+        facts = (folder / path).stat()
+        height, width = load_image(folder / path).shape[:2]
+        rows.append((path, "", "", width, height, facts.st_size, facts.st_mtime_ns))
+    names = ["path", "content_hash", "duplicate_of", "width", "height", "bytes", "mtime_ns"]
+    return make_slideshow(
+        pd.DataFrame(rows, columns=names),
+        folder,
+        vectors=None,
+        track=None,
+        track_path=None,
+        title="benchmark",
+        cluster=0,
+        settings=settings,
+    )
+
+
+def _compare(
+    folder: Path, paths: list[str], settings: VideoSettings, scratch: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """CPU and wall seconds of each way, medians over the rounds."""
+    show = _slideshow(folder, paths, settings)
+    seconds = show.timeline.seconds
+    planes = [show.planes(index) for index in range(show.frame_count)]
+    ways: dict[str, Callable[[], object]] = {
+        "project": lambda: write_video(_slideshow(folder, paths, settings), scratch / "project.mp4"),
+        "floor": lambda: _encode_only(planes, show, scratch / "floor.mp4"),
+        "moviepy": lambda: _moviepy([folder / path for path in paths], show, scratch / "moviepy.mp4"),
+        "ffmpeg": lambda: _ffmpeg([folder / path for path in paths], show, scratch / "ffmpeg.mp4"),
+    }
+    ways = {name: way for name, way in ways.items() if name not in options.without}
+    cpu: dict[str, list[float]] = {name: [] for name in ways}
+    wall: dict[str, list[float]] = {name: [] for name in ways}
+    names = list(ways)
+    for number in range(options.rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            spent, took = _timed(ways[name])
+            cpu[name].append(spent)
+            wall[name].append(took)
+            print(f"  round {number + 1}: {name:8} {spent:7.2f} CPU s, {took:7.2f} s")
+    medians = {name: statistics.median(values) for name, values in cpu.items()}
+    own = medians["project"]
+    return {
+        "resolution": options.resolution,
+        "fps": settings.fps,
+        "slides": len(paths),
+        "frames": show.frame_count,
+        "cores": len(os.sched_getaffinity(0)),
+        "rounds": options.rounds,
+        "cpu_seconds": medians,
+        "cpu_seconds_all": cpu,
+        "wall_seconds": {name: statistics.median(values) for name, values in wall.items()},
+        "times_project": {name: value / own for name, value in medians.items()},
+        "project_over_floor": own / medians["floor"],
+        "video_seconds_per_second": seconds / statistics.median(wall["project"]),
+        "bytes": {path.stem: path.stat().st_size for path in scratch.glob("*.mp4")},
+    }
+
+
+def _timed(way: Callable[[], object]) -> tuple[float, float]:
+    """CPU seconds of this process and its finished children, and wall seconds."""
+    before, begun = _cpu(), time.monotonic()
+    way()
+    return _cpu() - before, time.monotonic() - begun
+
+
+def _cpu() -> float:
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
+def _encode_only(planes: list[NDArray[np.uint8]], show: Slideshow, path: Path) -> None:
+    """Write frames that are in memory already, with the project's own encoder."""
+    remembered = copy.copy(show)
+    vars(remembered)["planes"] = planes.__getitem__
+    write_video(remembered, path)
+
+
+def _moviepy(paths: list[Path], show: Slideshow, path: Path) -> None:
+    """The usual recipe: each picture scaled to cover, zooming, cross-faded in over the one before."""
+    import moviepy
+    from moviepy import vfx
+
+    width, height = show.settings.size
+    clips = []
+    for file, slide in zip(paths, show.timeline.slides, strict=True):
+        clip = moviepy.ImageClip(_covering(file, (width, height)))
+        seconds = (slide.stop - slide.start) / show.fps
+        clip = clip.with_duration(seconds).resized(lambda t, seconds=seconds: 1 + ZOOM * t / seconds)
+        clip = clip.with_position("center").with_start(slide.start / show.fps)
+        clips.append(
+            clip.with_effects([vfx.CrossFadeIn(show.settings.transition_seconds)]) if clips else clip
+        )
+    preset = QUALITIES["standard"][0]
+    moviepy.CompositeVideoClip(clips, size=(width, height)).with_duration(
+        show.timeline.seconds
+    ).write_videofile(
+        str(path),
+        fps=show.timeline.fps,
+        codec="libx264",
+        audio=False,
+        preset=preset["preset"],
+        ffmpeg_params=["-crf", preset["crf"], "-pix_fmt", "yuv420p", "-g", str(2 * show.timeline.fps)],
+        logger=None,
+    )
+
+
+def _ffmpeg(paths: list[Path], show: Slideshow, path: Path) -> None:
+    """One filter graph: cover, zoompan, xfade."""
+    import imageio_ffmpeg
+
+    width, height = show.settings.size
+    fps = show.timeline.fps
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error"]
+    graph, last = [], "z0"
+    for number, (file, slide) in enumerate(zip(paths, show.timeline.slides, strict=True)):
+        frames = slide.stop - slide.start
+        command += ["-i", str(file)]
+        graph.append(
+            f"[{number}]scale={2 * width}:{2 * height}:force_original_aspect_ratio=increase,"
+            f"crop={2 * width}:{2 * height},"
+            f"zoompan=z='1+{ZOOM}*on/{frames}':x='iw/2-iw/zoom/2':y='ih/2-ih/zoom/2':d={frames}:s={width}x{height}:fps={fps},"
+            f"format=yuv420p,setsar=1[z{number}]"
+        )
+        if number:
+            joint = show.timeline.transitions[number - 1]
+            graph.append(
+                f"[{last}][z{number}]xfade=duration={(joint.stop - joint.start) / fps}:"
+                f"offset={joint.start / fps}[x{number}]"
+            )
+            last = f"x{number}"
+    preset = QUALITIES["standard"][0]
+    command += ["-filter_complex", ";".join(graph), "-map", f"[{last}]", "-c:v", "libx264"]
+    command += ["-preset", preset["preset"], "-crf", preset["crf"], "-g", str(2 * fps)]
+    subprocess.run([*command, "-movflags", "+faststart", str(path)], check=True)
+
+
+def _covering(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture scaled and cropped to cover a frame."""
+    rgb = load_image(path)
+    share = max(size[0] / rgb.shape[1], size[1] / rgb.shape[0])
+    across, down = round(rgb.shape[1] * share), round(rgb.shape[0] * share)
+    rgb = np.asarray(cv2.resize(rgb, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
+    left, top = (across - size[0]) // 2, (down - size[1]) // 2
+    return rgb[top : top + size[1], left : left + size[0]]
+
+
+def _memory(options: argparse.Namespace) -> dict[str, float]:
+    """The most memory, in MB, that rendering few and many slides held, each in a process of its own."""
+    found = {}
+    for slides in [] if "memory" in options.without else [10, 80]:
+        command = [sys.executable, __file__, "--images", options.images, "--memory-of", str(slides)]
+        command += ["--resolution", options.resolution, "--slides", str(options.slides)]
+        found[str(slides)] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def _render_for_memory(options: argparse.Namespace) -> None:
+    """Render so many slides, repeating the pictures, at 2 frames per second, and print the peak in MB."""
+    settings = VideoSettings(**{**_settings(options).__dict__, "fps": 2, "quality": "preview"})
+    folder = Path(options.images)
+    paths = _pictures(folder, options.slides, settings)
+    repeated = [paths[number % len(paths)] for number in range(options.memory_of)]
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, path in enumerate(repeated):
+            (Path(scratch) / f"{number:04d}").symlink_to(folder.resolve() / path)
+        show = _slideshow(Path(scratch), [f"{number:04d}" for number in range(len(repeated))], settings)
+        write_video(show, Path(scratch) / "video.mp4", quality="preview")
+    print(_peak_megabytes())
+
+
+def _peak_megabytes() -> float:
+    """The most memory this process has held; `ru_maxrss` would count its parent's where there is better."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return float(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def dot_acceleration(size: tuple[int, int] = (1280, 720), frames: int = 95) -> dict[str, float]:
+    """Mean |acceleration| of a tracked dot in pixels per frame squared, for each way that pictures move."""
+    found = {}
+    for name, source in {"cover": (2560, 1600), "card": (1200, 1600), "pan": (4000, 1500)}.items():
+        rgb = _dot(source)
+        for move in MOVES:
+            framing = frame_picture(source, size, saliency(rgb), seconds=frames / 25, move=move)
+            canvas = lay(rgb, framing)
+            places = []
+            for index in range(frames):
+                _, planes = empty(*size)
+                canvas.draw(canvas.view((index + 0.5) / frames), planes, size[0])
+                places.append(_centre(planes.y))
+            found[f"{name} {move}"] = float(np.abs(np.diff(places, 2, axis=0)).mean(axis=0).max())
+    return found
+
+
+def _dot(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A bright round dot on grey."""
+    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
+    distance = ((x - 0.5 * size[0]) ** 2 + (y - 0.47 * size[1]) ** 2) / (2 * (size[1] / 150) ** 2)
+    return np.repeat((40 + 200 * np.exp(-distance))[..., None], 3, axis=2).astype(np.uint8)
+
+
+def _centre(luma: NDArray[np.uint8]) -> tuple[float, float]:
+    """Where the dot is, to a small part of a pixel: the centre of what is brighter than its surroundings."""
+    row, column = np.unravel_index(int(luma.argmax()), luma.shape)
+    around = slice(max(0, row - 20), row + 21), slice(max(0, column - 20), column + 21)
+    weight = np.clip(luma[around].astype(float) - 60, 0, None)
+    rows, columns = np.mgrid[around]
+    return float((weight * columns).sum() / weight.sum()), float((weight * rows).sum() / weight.sum())
+
+
+def shimmer(rgb: NDArray[np.uint8], size: tuple[int, int] = (960, 540), frames: int = 60) -> dict[str, float]:
+    """Mean change of local sharpness from frame to frame in a slow zoom, for canvases of several finenesses.
+
+    Sharpness is the energy of the Laplacian in squares of 30 pixels, of the half of the squares with most of it.
+    """
+    found = {}
+    for finer in (1.0, 1.06, 1.12, FINER, 1.35):
+        canvas = cv2.resize(
+            rgb, (round(1.15 * size[0] * finer), round(1.15 * size[1] * finer)), interpolation=cv2.INTER_AREA
+        )
+        luma = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)
+        energies = []
+        for index in range(frames):
+            scale = finer * (1 - 0.05 * index / frames)
+            offset = 10 + 0.31 * index * scale + 0.5 * scale - 0.5
+            matrix = np.array([[scale, 0, offset], [0, scale, offset]])
+            drawn = cv2.warpAffine(luma, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+            energy = cv2.Laplacian(drawn.astype(np.float32), cv2.CV_32F) ** 2
+            energies.append(cv2.resize(energy, (size[0] // 30, size[1] // 30), interpolation=cv2.INTER_AREA))
+        mean = np.mean(energies, axis=0)
+        change = np.abs(np.diff(energies, axis=0)).mean(axis=0) / mean
+        found[f"{finer:g}"] = float(change[mean > np.median(mean)].mean())
+    return found
+
+
+def _report(result: dict[str, Any]) -> None:
+    print("\n          CPU s   x project   wall s")
+    for name, spent in result["cpu_seconds"].items():
+        print(
+            f"{name:8} {spent:7.2f} {result['times_project'][name]:9.2f} {result['wall_seconds'][name]:9.2f}"
+        )
+    print(f"project / floor: {result['project_over_floor']:.2f}")
+    print(f"{result['video_seconds_per_second']:.2f} seconds of video in a second")
+    for slides, megabytes in result["memory_mb"].items():
+        print(f"{megabytes:.0f} MB at most for {slides} slides")
+    print(
+        f"dot: mean |acceleration| at most {max(result['dot'].values()):.3f} px/frame^2 ({len(result['dot'])} moves)"
+    )
+    print(
+        "shimmer by fineness: "
+        + ", ".join(f"{name}: {value:.3f}" for name, value in result["shimmer"].items())
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""How a moving picture looks: without jitter, without standstill."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from clustering_assets.video.canvas import Canvas, lay
+from clustering_assets.video.colour import empty
+from clustering_assets.video.framing import MOVES, frame_picture
+from clustering_assets.video.saliency import saliency
+
+SIZE = (640, 360)
+FRAMES = 95
+
+
+def dotted(width: int, height: int) -> np.ndarray:
+    """A soft bright dot a little above the middle of grey."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    distance = ((x - 0.5 * width) ** 2 + (y - 0.47 * height) ** 2) / (2 * (height / 120) ** 2)
+    return np.repeat((40 + 200 * np.exp(-distance))[..., None], 3, axis=2).astype(np.uint8)
+
+
+def track(canvas: Canvas) -> np.ndarray:
+    """Where the dot is in each frame (FRAMES, 2), to a small part of a pixel."""
+    places = []
+    for index in range(FRAMES):
+        _, planes = empty(*SIZE)
+        canvas.draw(canvas.view((index + 0.5) / FRAMES), planes, SIZE[0])
+        row, column = np.unravel_index(int(planes.y.argmax()), planes.y.shape)
+        around = slice(row - 16, row + 17), slice(column - 16, column + 17)
+        weight = np.clip(planes.y[around].astype(float) - 60, 0, None)
+        rows, columns = np.mgrid[around]
+        places.append(((weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()))
+    return np.array(places)
+
+
+@pytest.mark.parametrize(
+    "source", [(1280, 800), (600, 800), (2000, 750), (3000, 750)], ids=["cover", "card", "pan", "band"]
+)
+@pytest.mark.parametrize("move", MOVES)
+def test_a_dot_moves_evenly_and_never_backward(source, move):
+    rgb = dotted(*source)
+    framing = frame_picture(source, SIZE, saliency(rgb), seconds=FRAMES / 25, move=move)
+    places = track(lay(rgb, framing))
+    assert np.abs(np.diff(places, 2, axis=0)).mean(axis=0).max() < 0.05
+    steps = np.diff(places, axis=0)
+    backward = steps * np.sign(steps.sum(axis=0)) < -0.02
+    assert not backward.any()
+
+
+def test_both_pictures_move_on_through_a_crossfade(pictures, show, small):
+    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.0, transition_seconds=0.8)
+    slideshow = show(pictures((800, 500), (800, 500)), settings)
+    joint = slideshow.timeline.transitions[0]
+    for slide in (0, 1):
+        views = [
+            slideshow._shot(slide, index)[1]
+            for index in range(joint.start - 1 if slide == 0 else joint.start, joint.stop)
+        ]
+        widths = np.array([(view.left, view.top, view.width) for view in views])
+        assert np.abs(np.diff(widths, axis=0)).sum(axis=1).min() > 0.01
+
+
+def test_no_two_slides_in_a_row_move_the_same_way(pictures, show):
+    moves = show(pictures(*[(60, 40)] * 30))._moves
+    assert all(one != other for one, other in zip(moves, moves[1:], strict=False))
+    assert set(moves) == set(MOVES)
