@@ -26,7 +26,7 @@ def photo() -> Callable[..., np.ndarray]:
     def make(seed: int = 0, width: int = 320, height: int = 240) -> np.ndarray:
         random = np.random.default_rng(seed)
         layers = np.zeros((height, width, 3), np.float32)
-        for cells in (2, 4, 8, 16, 32, 64):
+        for cells in (2, 4, 8, 16, 32, 64, 128):
             noise = random.normal(0, 1, (cells, cells, 3)).astype(np.float32)
             for channel in range(3):
                 layer = Image.fromarray(noise[..., channel]).resize((width, height), Image.Resampling.BICUBIC)

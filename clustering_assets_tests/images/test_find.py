@@ -1,0 +1,140 @@
+"""Which files a folder has, and which of them must not be opened."""
+
+import os
+import socket
+
+import pytest
+
+from clustering_assets.images.find import FoundFile, find_files, listing_fingerprint
+
+NOW = 1_700_000_000_000_000_000
+
+
+def paths(folder) -> list[str]:
+    return [file.path for file in find_files(folder)]
+
+
+def problems(folder) -> dict[str, str | None]:
+    return {file.path: file.problem for file in find_files(folder)}
+
+
+def test_files_of_all_folders_are_listed_in_one_order(save, tmp_path):
+    for name in ("b.jpg", "a/z.png", "a/b/c.txt", "B.jpg", "é.jpg", "two\nlines.jpg"):
+        save(name, b"x")
+    assert paths(tmp_path) == sorted(["b.jpg", "a/z.png", "a/b/c.txt", "B.jpg", "é.jpg", "two\nlines.jpg"])
+
+
+def test_a_file_comes_with_its_size_and_time(save, tmp_path):
+    path = save("a.jpg", b"12345")
+    os.utime(path, ns=(NOW, NOW))
+    assert find_files(tmp_path) == [FoundFile("a.jpg", 5, NOW)]
+
+
+def test_hidden_and_partial_files_are_left_out(save, tmp_path):
+    for name in (".a.jpg", "b.jpg.partial", ".cache/c.jpg", "d.jpg"):
+        save(name, b"x")
+    assert paths(tmp_path) == ["d.jpg"]
+
+
+def test_a_link_that_leaves_the_folder_is_listed_but_marked(save, tmp_path):
+    outside = save("outside/secret.jpg", b"x")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "file.jpg").symlink_to(outside)
+    (inside / "folder").symlink_to(outside.parent)
+    leaves = "symbolic link that leaves the folder"
+    assert problems(inside) == {"file.jpg": leaves, "folder": leaves}
+
+
+def test_a_folder_whose_name_only_begins_alike_is_outside(save, tmp_path):
+    save("photos-private/a.jpg", b"x")
+    inside = tmp_path / "photos"
+    inside.mkdir()
+    (inside / "a.jpg").symlink_to(tmp_path / "photos-private" / "a.jpg")
+    assert problems(inside) == {"a.jpg": "symbolic link that leaves the folder"}
+
+
+def test_a_link_inside_the_folder_is_followed(save, tmp_path):
+    save("a.jpg", b"123")
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
+    assert [(file.path, file.bytes, file.problem) for file in find_files(tmp_path)] == [
+        ("a.jpg", 3, None),
+        ("b.jpg", 3, None),
+    ]
+
+
+def test_loops_end_and_every_file_is_listed_under_its_own_name(save, tmp_path):
+    save("z/a.jpg", b"x")
+    (tmp_path / "z" / "up").symlink_to("..")
+    (tmp_path / "self").symlink_to(".")
+    (tmp_path / "alias").symlink_to("z")
+    assert paths(tmp_path) == ["z/a.jpg"]
+
+
+def test_a_folder_reached_only_by_a_link_is_searched(save, tmp_path):
+    save(".store/a.jpg", b"x")
+    (tmp_path / "shown").symlink_to(".store")
+    assert paths(tmp_path) == ["shown/a.jpg"]
+
+
+def test_special_files_and_broken_links_are_marked(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "socket.jpg"))
+    server.close()
+    assert problems(tmp_path) == {
+        "pipe.jpg": "special file",
+        "gone.jpg": "symbolic link to nothing",
+        "socket.jpg": "special file",
+    }
+
+
+def test_a_link_to_itself_is_marked(tmp_path):
+    (tmp_path / "me.jpg").symlink_to("me.jpg")
+    assert problems(tmp_path) == {"me.jpg": "symbolic link to nothing"}
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or os.uname().sysname == "Darwin", reason="names are always Unicode there"
+)
+def test_a_name_that_is_not_unicode_is_written_readably_and_marked(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/bad\xff.jpg", "wb") as file:  # noqa: PTH123 - a Path has no bytes
+        file.write(b"x")
+    assert problems(tmp_path) == {"bad\\xff.jpg": "file name that is not valid UTF-8"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_cannot_be_read_is_marked(save, tmp_path):
+    closed = save("closed/a.jpg", b"x").parent
+    closed.chmod(0)
+    try:
+        assert problems(tmp_path) == {"closed": "folder that cannot be read: Permission denied"}
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        find_files(tmp_path / "gone")
+
+
+def test_the_fingerprint_depends_on_names_sizes_and_times_only():
+    files = [FoundFile("a", 1, NOW), FoundFile("b", 2, NOW)]
+    same = listing_fingerprint(files, NOW * 2, 60)
+    assert listing_fingerprint(list(files), NOW * 3, 60) == same
+    for changed in (
+        files[:1],
+        [files[0], FoundFile("c", 2, NOW)],
+        [files[0], FoundFile("b", 3, NOW)],
+        [files[0], FoundFile("b", 2, NOW + 1)],
+        [files[0], FoundFile("b", 2, NOW, "special file")],
+    ):
+        assert listing_fingerprint(changed, NOW * 2, 60).fingerprint != same.fingerprint
+    assert same.count == 2
+
+
+@pytest.mark.parametrize(("age", "settled"), [(0, False), (4, False), (6, True), (-60, True)])
+def test_a_folder_is_settled_when_nothing_changed_a_moment_ago(age, settled):
+    files = [FoundFile("a", 1, NOW - 10**12), FoundFile("b", 2, NOW - int(age * 1e9))]
+    assert listing_fingerprint(files, NOW, 5).settled is settled

@@ -1,0 +1,261 @@
+"""The ledger: every file has exactly one outcome, and a file that did not change is not opened again."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from clustering_assets.images import manifest as manifests
+from clustering_assets.images.load import Limits
+from clustering_assets.images.manifest import (
+    MANIFEST_SCHEMA,
+    DatasetError,
+    check_folder,
+    check_usable,
+    common_reasons,
+    content_digest,
+    failure_rate,
+    scan,
+    usable,
+    with_failures,
+)
+
+
+@pytest.fixture
+def folder(photo, encoded, save, tmp_path) -> Path:
+    """Two pictures, an exact copy, a file that is damaged, one that is no picture, and one that claims to be."""
+    first = encoded(photo(1), "PNG")
+    save("images/a.png", first)
+    save("images/b.jpg", encoded(photo(2), "JPEG"))
+    save("images/copy/a.bmp", encoded(photo(1), "BMP"))
+    save("images/half.png", first[: len(first) // 2])
+    save("images/notes.txt", b"not a picture")
+    save("images/page.jpg", b"<html>404</html>")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """The names of the files that are opened from here on."""
+    names: list[str] = []
+    read = manifests.read_picture
+
+    def spy(path, **options):
+        names.append(path.name)
+        return read(path, **options)
+
+    monkeypatch.setattr(manifests, "read_picture", spy)
+    return names
+
+
+def test_every_file_has_exactly_one_outcome(folder):
+    manifest = scan(folder)
+    outcomes = manifest[["path", "outcome", "stage", "duplicate_of"]].to_numpy().tolist()
+    assert outcomes == [
+        ["a.png", "used", "", ""],
+        ["b.jpg", "used", "", ""],
+        ["copy/a.bmp", "duplicate", "", "a.png"],
+        ["half.png", "rejected", "decode", ""],
+        ["notes.txt", "rejected", "other", ""],
+        ["page.jpg", "rejected", "format", ""],
+    ]
+    assert (manifest["reason"] != "").tolist() == [False, False, False, True, True, True]
+
+
+def test_the_manifest_has_the_documented_schema(folder, tmp_path):
+    manifest = scan(folder)
+    table = pa.Table.from_pandas(manifest, MANIFEST_SCHEMA, preserve_index=False)
+    pq.write_table(table, tmp_path / "m.parquet")
+    again = pq.read_table(tmp_path / "m.parquet").to_pandas()
+    pd.testing.assert_frame_equal(again, manifest)
+
+
+def test_a_row_says_what_the_file_is_and_how_it_looks(photo, encoded, save, tmp_path):
+    exif = Image.Exif()
+    exif[274], exif[271], exif[272] = 6, "Canon", "Canon EOS 80D"
+    exif.get_ifd(0x8769)[36867] = "2021:05:06 07:08:09"
+    path = save("a.png", encoded(photo(), "JPEG", exif=exif))
+    os.utime(path, ns=(123_456_789, 987_654_321))
+    row = scan(tmp_path).iloc[0]
+    assert (row["format"], row["mode"], row["width"], row["height"]) == ("JPEG", "RGB", 240, 320)
+    assert (row["bytes"], row["mtime_ns"]) == (path.stat().st_size, 987_654_321)
+    assert row["taken_at"] == pd.Timestamp("2021-05-06 07:08:09")
+    assert row["camera"] == "Canon EOS 80D"
+    assert row["brightness"] > 0 and row["sharpness"] > 0 and len(row["phash"]) == 16
+
+
+def test_the_content_hash_is_that_of_the_pixels(photo, encoded, save, tmp_path):
+    pixels = photo()
+    save("a.png", encoded(pixels, "PNG"))
+    save("b.bmp", encoded(pixels, "BMP"))
+    save("c.webp", encoded(pixels, "WEBP", lossless=True))
+    exif = Image.Exif()
+    exif[274] = 8
+    save("d.png", encoded(np.ascontiguousarray(np.rot90(pixels, -1)), "PNG", exif=exif))
+    hashes = scan(tmp_path)["content_hash"]
+    assert hashes.nunique() == 1 and len(hashes[0]) == 32
+
+
+def test_the_content_hash_knows_width_from_height(save, encoded, tmp_path):
+    save("a.png", encoded(Image.new("RGB", (20, 10), "red"), "PNG"))
+    save("b.png", encoded(Image.new("RGB", (10, 20), "red"), "PNG"))
+    assert scan(tmp_path)["outcome"].tolist() == ["used", "used"]
+
+
+def test_the_number_of_threads_changes_nothing(folder):
+    pd.testing.assert_frame_equal(scan(folder, workers=1), scan(folder, workers=7))
+
+
+def test_an_unchanged_file_is_not_opened_again(folder, opened):
+    first = scan(folder)
+    opened.clear()
+    second = scan(folder, first)
+    assert opened == []
+    pd.testing.assert_frame_equal(second, first)
+
+
+def test_only_what_changed_is_opened(folder, opened, photo, encoded, save):
+    first = scan(folder)
+    opened.clear()
+    save("images/new.png", encoded(photo(9), "PNG"))
+    save("images/b.jpg", encoded(photo(3), "JPEG"))
+    (folder / "a.png").unlink()
+    second = scan(folder, first)
+    assert sorted(opened) == ["b.jpg", "new.png"]
+    assert second.set_index("path")["outcome"].to_dict() == {
+        "b.jpg": "used",
+        "copy/a.bmp": "used",
+        "half.png": "rejected",
+        "new.png": "used",
+        "notes.txt": "rejected",
+        "page.jpg": "rejected",
+    }
+    pd.testing.assert_frame_equal(second, scan(folder))
+
+
+def test_rows_of_another_version_are_not_reused(folder, opened):
+    first = scan(folder)
+    opened.clear()
+    scan(folder, first.assign(scan_version=0))
+    assert len(opened) == 6
+    opened.clear()
+    scan(folder, first.drop(columns="phash"))
+    assert len(opened) == 6
+
+
+def test_a_higher_limit_takes_effect_on_files_that_did_not_change(folder):
+    first = scan(folder, limits=Limits(max_megapixels=0.01))
+    assert first["stage"].tolist() == ["limits", "limits", "limits", "limits", "other", "format"]
+    assert scan(folder, first)["outcome"].tolist() == scan(folder)["outcome"].tolist()
+
+
+def test_strange_names_and_links_are_rows_like_any_other(photo, encoded, save, tmp_path):
+    save('two\nlines, "quoted".png', encoded(photo(), "PNG"))
+    (tmp_path / "leak.jpg").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    manifest = scan(tmp_path)
+    assert manifest["path"].tolist() == ["leak.jpg", "pipe.jpg", 'two\nlines, "quoted".png']
+    assert manifest["stage"].tolist() == ["find", "find", ""]
+
+
+def test_an_empty_folder_gives_an_empty_manifest_of_the_same_shape(tmp_path):
+    manifest = scan(tmp_path)
+    assert list(manifest.columns) == MANIFEST_SCHEMA.names
+    assert len(manifest) == 0 and manifest["bytes"].dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_folder_that_is_none_is_refused_with_the_setting_that_names_it(kind, tmp_path):
+    path = tmp_path / "images"
+    if kind == "file":
+        path.write_text("x")
+    with pytest.raises(
+        DatasetError, match=r"images (does not exist|is not a folder).*--images or CLUSTERING_IMAGES"
+    ):
+        scan(path)
+
+
+def test_usable_keeps_duplicates_and_drops_the_rejected(folder):
+    assert usable(scan(folder))["path"].tolist() == ["a.png", "b.jpg", "copy/a.bmp"]
+
+
+def test_the_digest_changes_with_content_and_not_with_time(folder, photo, encoded, save):
+    before = content_digest(scan(folder))
+    os.utime(folder / "b.jpg", ns=(1, 1))
+    assert content_digest(scan(folder)) == before
+    save("images/b.jpg", encoded(photo(5), "JPEG"))
+    assert content_digest(scan(folder)) != before
+
+
+def test_the_failure_rate_leaves_out_what_never_claimed_to_be_a_picture(folder):
+    assert failure_rate(scan(folder)) == pytest.approx(2 / 5)
+
+
+def test_reasons_that_differ_in_numbers_count_as_one(photo, encoded, save, tmp_path):
+    data = encoded(photo(), "JPEG")
+    for share in (3, 4, 5):
+        save(f"{share}.jpg", data[: len(data) * share // 8])
+    save("empty.jpg", b"")
+    reasons = common_reasons(scan(tmp_path))
+    assert [(reason["stage"], reason["count"], reason["example"]) for reason in reasons] == [
+        ("decode", 3, "3.jpg"),
+        ("format", 1, "empty.jpg"),
+    ]
+    assert common_reasons(scan(tmp_path), n=1) == reasons[:1]
+
+
+def test_later_stages_add_to_the_ledger(folder):
+    manifest = with_failures(scan(folder), [("a.png", "render", "gone"), ("unknown", "render", "gone")])
+    rows = manifest.set_index("path")
+    assert rows.loc["a.png", ["outcome", "stage", "reason"]].tolist() == ["rejected", "render", "gone"]
+    assert rows.loc["copy/a.bmp", ["outcome", "duplicate_of"]].tolist() == ["used", ""]
+    assert len(manifest) == 6
+
+
+def test_enough_pictures_pass(folder):
+    check_usable(scan(folder), folder, min_images=3, max_failure_rate=0.4)
+
+
+def test_too_few_pictures_say_what_was_found_what_is_needed_and_which_setting_decides(folder):
+    with pytest.raises(DatasetError) as caught:
+        check_usable(scan(folder), folder, min_images=4, max_failure_rate=1)
+    message = str(caught.value)
+    for part in (
+        "3 usable pictures",
+        str(folder),
+        "min_images is 4",
+        "--min-images 3",
+        "CLUSTERING_MIN_IMAGES=3",
+    ):
+        assert part in message
+    assert "page.jpg" in message, "the reasons of rejection belong to it"
+
+
+def test_too_many_failures_name_the_commonest_reasons(folder):
+    with pytest.raises(DatasetError) as caught:
+        check_usable(scan(folder), folder, min_images=1, max_failure_rate=0.39)
+    message = str(caught.value)
+    for part in (
+        "40.0%",
+        "39.0%",
+        "CLUSTERING_MAX_FAILURE_RATE",
+        "1 x a web page (format), such as page.jpg",
+    ):
+        assert part in message
+
+
+def test_an_empty_folder_is_too_few_whatever_the_setting(tmp_path):
+    with pytest.raises(DatasetError, match="There are no files in"):
+        check_usable(scan(tmp_path), tmp_path, min_images=0, max_failure_rate=1)
+
+
+def test_a_folder_with_too_few_files_is_refused_without_opening_one(folder, opened):
+    check_folder(folder, 6)
+    with pytest.raises(DatasetError, match=r"6 files in .* min_images is 7"):
+        check_folder(folder, 7)
+    assert opened == []
