@@ -140,7 +140,7 @@ def zoom(seconds: float) -> float:
 def frame_picture(
     source: tuple[int, int],
     frame: tuple[int, int],
-    saliency_map: NDArray[np.float32],
+    saliency_map: NDArray[np.floating],
     *,
     seconds: float,
     move: str,
@@ -171,7 +171,11 @@ def frame_picture(
 
 
 def _cover(
-    source: tuple[int, int], frame: tuple[int, int], saliency_map: NDArray[np.float32], near: float, move: str
+    source: tuple[int, int],
+    frame: tuple[int, int],
+    saliency_map: NDArray[np.floating],
+    near: float,
+    move: str,
 ) -> Framing | None:
     """The picture fills the frame; what is cut off is where the least of it is. None where that is too much."""
     outer_width, outer_height = frame[0] * FINER * near, frame[1] * FINER * near
@@ -250,7 +254,7 @@ def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: st
 def _pan(
     source: tuple[int, int],
     frame: tuple[int, int],
-    saliency_map: NDArray[np.float32],
+    saliency_map: NDArray[np.floating],
     seconds: float,
     move: str,
 ) -> Framing | None:
@@ -301,7 +305,7 @@ def _pan(
 
 
 def _kept(
-    saliency_map: NDArray[np.float32], view: View, size: tuple[int, int], frame: tuple[int, int]
+    saliency_map: NDArray[np.floating], view: View, size: tuple[int, int], frame: tuple[int, int]
 ) -> float:
     """Share of the saliency of a picture of `size` canvas pixels inside a view."""
     height = view.width * frame[1] / frame[0]

@@ -44,7 +44,7 @@ def saliency(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return weighted / weighted.sum()
 
 
-def anchor(saliency_map: NDArray[np.float32]) -> tuple[float, float]:
+def anchor(saliency_map: NDArray[np.floating]) -> tuple[float, float]:
     """The point (x, y), each 0 to 1, in the middle of the strongest twentieth of the map."""
     strongest = np.where(saliency_map >= np.quantile(saliency_map, 0.95), saliency_map, 0)
     total = strongest.sum()
@@ -54,7 +54,7 @@ def anchor(saliency_map: NDArray[np.float32]) -> tuple[float, float]:
     return float(strongest.sum(0) @ places / total), float(strongest.sum(1) @ places / total)
 
 
-def kept(saliency_map: NDArray[np.float32], box: tuple[float, float, float, float]) -> float:
+def kept(saliency_map: NDArray[np.floating], box: tuple[float, float, float, float]) -> float:
     """Share of the saliency inside `box` = (left, top, right, bottom), each 0 to 1 of the picture."""
     left, top, right, bottom = box
     across = _coverage(left, right)
@@ -62,7 +62,7 @@ def kept(saliency_map: NDArray[np.float32], box: tuple[float, float, float, floa
     return float(down @ saliency_map @ across / saliency_map.sum())
 
 
-def best_start(profile: NDArray[np.float32], length: float) -> float:
+def best_start(profile: NDArray[np.floating], length: float) -> float:
     """Where a stretch of `length` (0 to 1) of a saliency profile shall begin to keep the most of it.
 
     Among equally good places the one that has the profile's centre of mass nearest its middle wins.

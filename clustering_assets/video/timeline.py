@@ -120,7 +120,7 @@ def ease(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def beat_is_clear(beats: NDArray[np.float64], clarity: float | None) -> bool:
+def beat_is_clear(beats: NDArray[np.floating], clarity: float | None) -> bool:
     """Whether cuts may be bound to these beats: clear, and evenly spaced but for the joints of a loop."""
     if len(beats) < 8 or (clarity is not None and not clarity >= CLEAR_BEAT):
         return False
@@ -147,7 +147,7 @@ def fixed_cuts(count: int, seconds: float, fps: int) -> list[int]:
 
 
 def beat_cuts(
-    count: int, seconds: float, fps: int, beats: NDArray[np.float64], downbeat: int = 0
+    count: int, seconds: float, fps: int, beats: NDArray[np.floating], downbeat: int = 0
 ) -> tuple[list[int], int]:
     """Cuts that lie on beats.
 
@@ -175,7 +175,7 @@ def beat_cuts(
     return cuts, stride
 
 
-def cut_error(cuts: Sequence[int], beats: NDArray[np.float64], fps: int) -> float | None:
+def cut_error(cuts: Sequence[int], beats: NDArray[np.floating], fps: int) -> float | None:
     """Mean distance of the inner cuts from the beat nearest to each, in milliseconds; None without any."""
     if len(cuts) < 3 or not len(beats):
         return None
@@ -183,7 +183,7 @@ def cut_error(cuts: Sequence[int], beats: NDArray[np.float64], fps: int) -> floa
     return 1000 * float(np.abs(times[:, None] - beats[None, :]).min(axis=1).mean())
 
 
-def _beat_time(beats: NDArray[np.float64], index: int, period: float) -> float:
+def _beat_time(beats: NDArray[np.floating], index: int, period: float) -> float:
     """Time of a beat, counted on with the period where the list ends."""
     last = len(beats) - 1
     return float(beats[index]) if index <= last else float(beats[last] + (index - last) * period)

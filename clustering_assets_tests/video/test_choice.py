@@ -62,14 +62,14 @@ def test_the_order_of_the_rows_makes_no_difference():
 
 
 def test_pictures_follow_the_time_taken_where_that_is_wanted():
-    times = pd.to_datetime(["2021-03-01", "2020-01-01", "2022-01-01", None, "2019-05-05"])
+    times = pd.to_datetime(pd.Series(["2021-03-01", "2020-01-01", "2022-01-01", None, "2019-05-05"]))
     choice = choose(table(5, taken_at=times), groups((3, 2)), most=5, order="time")
     assert choice.rows == (4, 1, 0, 2, 3)
     assert choice.order == "time"
 
 
 def test_where_few_times_are_known_the_order_is_visual_after_all():
-    times = pd.to_datetime(["2021-03-01", None, None, None, "2019-05-05"])
+    times = pd.to_datetime(pd.Series(["2021-03-01", None, None, None, "2019-05-05"]))
     assert choose(table(5, taken_at=times), groups((3, 2)), most=5, order="time").order == "visual"
 
 

@@ -6,7 +6,7 @@ import pytest
 from clustering_assets.video.colour import dim, empty, from_rgb, split, to_rgb
 
 
-def flat(colour: tuple[int, int, int], width: int = 16, height: int = 8) -> np.ndarray:
+def flat(colour: tuple[int, ...], width: int = 16, height: int = 8) -> np.ndarray:
     return np.tile(np.array(colour, np.uint8), (height, width, 1))
 
 

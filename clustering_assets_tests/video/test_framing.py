@@ -160,7 +160,7 @@ def test_a_picture_is_decoded_large_enough_for_its_place(source, frame):
 def test_a_smaller_canvas_has_the_same_layout(source, frame, share):
     framing = frame_picture(source, frame, EVEN, seconds=3.8, move="in")
     small = shrunk(framing, share)
-    left, top, width, height = small.place
+    left, _top, width, _height = small.place
     assert small.backed == framing.backed or min(small.place[2:]) <= 4 or share < 0.3
     assert left + width <= small.canvas[0] + 1 or small.kind == "pan"
     assert small.start.width == pytest.approx(framing.start.width * share)

@@ -1,6 +1,7 @@
 """How a moving picture looks: without jitter, without standstill."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -64,5 +65,5 @@ def test_both_pictures_move_on_through_a_crossfade(pictures, show, small):
 
 def test_no_two_slides_in_a_row_move_the_same_way(pictures, show):
     moves = show(pictures(*[(60, 40)] * 30))._moves
-    assert all(one != other for one, other in zip(moves, moves[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(moves))
     assert set(moves) == set(MOVES)

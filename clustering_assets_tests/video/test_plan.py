@@ -17,7 +17,7 @@ def images() -> pd.DataFrame:
             "path": ["a.jpg", "b.jpg", "c.jpg"],
             "content_hash": ["1", "2", "3"],
             "duplicate_of": ["", "", "a.jpg"],
-            "taken_at": pd.to_datetime(["2020-01-01", None, "2021-05-05"]),
+            "taken_at": pd.to_datetime(pd.Series(["2020-01-01", None, "2021-05-05"])),
             "cluster": 2,
             "typicality": [0.9, 0.5, 0.1],
         }
@@ -99,6 +99,7 @@ def test_settings_that_make_no_video_are_refused(bad):
 
 
 def test_the_recipe_loads_neither_video_nor_vision_libraries():
-    code = "import sys, clustering_assets.video.plan; print(sorted({'av', 'cv2', 'moviepy', 'torch'} & set(sys.modules)))"
+    heavy = "{'av', 'cv2', 'moviepy', 'torch'}"
+    code = f"import sys, clustering_assets.video.plan; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -73,8 +73,8 @@ def test_without_a_name_there_is_no_title_card(pictures, show, small):
 
 
 def test_the_line_below_the_title_says_how_many_and_when():
-    times = pd.Series(pd.to_datetime(["2019-05-01", "2021-06-01", None]))
+    times = pd.to_datetime(pd.Series(["2019-05-01", "2021-06-01", None]))
     assert describe(3, times) == "3 pictures, 2019 to 2021"
-    assert describe(1, pd.Series(pd.to_datetime(["2019-05-01"]))) == "1 picture, May 2019"
-    assert describe(4, pd.Series(pd.to_datetime([None] * 4))) == "4 pictures"
+    assert describe(1, pd.to_datetime(pd.Series(["2019-05-01"]))) == "1 picture, May 2019"
+    assert describe(4, pd.to_datetime(pd.Series([None] * 4))) == "4 pictures"
     assert describe(1200, None) == "1,200 pictures"

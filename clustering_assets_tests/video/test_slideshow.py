@@ -247,7 +247,7 @@ def test_a_track_that_is_gone_makes_a_silent_video_and_is_listed(pictures, show,
 
 def test_a_slideshow_is_a_clip_that_moviepy_can_edit(pictures, show, music):
     slideshow = show(pictures(*[(120, 80)] * 3), **music(30))
-    assert isinstance(slideshow, VideoClip)
+    assert VideoClip in type(slideshow).__mro__
     part = slideshow.subclipped(0.5, 1.5).with_effects([vfx.MirrorX()])
     assert np.array_equal(part.get_frame(0.2), slideshow.frame(7)[:, ::-1])
     both = concatenate_videoclips([part, slideshow])

@@ -1,5 +1,6 @@
 """From one slide to the next."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_a_transition_has_no_jump(kind):
     first, second = shot(1), shot(2)
     frames = [draw_transition(kind, (step + 0.5) / 40, first, second, SIZE) for step in range(40)]
     total = difference(draw_shot(first, SIZE), draw_shot(second, SIZE))
-    steps = [difference(one, other) for one, other in zip(frames, frames[1:], strict=False)]
+    steps = [difference(one, other) for one, other in itertools.pairwise(frames)]
     assert max(steps) < (1.2 if kind == "push" else 0.25) * total
 
 
@@ -77,7 +78,7 @@ def test_calm_music_is_never_pushed():
 
 def test_special_transitions_never_follow_one_another():
     kinds = choose_kinds(1000, 1.0, np.random.default_rng(0))
-    assert all("crossfade" in pair for pair in zip(kinds, kinds[1:], strict=False))
+    assert all("crossfade" in pair for pair in itertools.pairwise(kinds))
 
 
 def test_energetic_music_makes_transitions_shorter():
