@@ -44,7 +44,7 @@ log = logging.getLogger("clustering_assets.demo")
 VERSION = 1
 """Goes up whenever the same seed gives other music, so that older files are made again."""
 
-_LEVEL = {"upbeat": -15.5, "calm": -19.0, "energetic": -14.5, "neutral": -17.0}  # dB RMS below full scale
+_LEVEL = {"upbeat": -15.5, "calm": -19.0, "energetic": -14.5, "neutral": -16.5}  # dB RMS below full scale
 _CEILING = 0.89  # -1 dBFS
 
 
@@ -330,10 +330,11 @@ def _energetic(stage: _Stage) -> NDArray[np.float32]:
 
 
 def _neutral(stage: _Stage) -> NDArray[np.float32]:
-    """A soft kit with a little swing, electric piano chords behind the beat, a fingered bass and a flute."""
+    """A soft kit with a little swing, electric piano and muted guitar, a fingered bass and a flute."""
     style, rng, last = stage.style, stage.rng, stage.bars - 1
     kick, snare = voices.kick(0.25), voices.snare(rng, 0.45)
     hats = [voices.hat(rng, 0.04) for _ in range(4)]
+    shakes = [voices.shaker(rng) for _ in range(4)]
     for bar in range(stage.bars):
         now, root = bar * BEATS_PER_BAR, chord_at(style, bar, stage.bars)
         chord = voicing(style, stage.tonic, root, 60)
@@ -366,7 +367,7 @@ def _neutral(stage: _Stage) -> NDArray[np.float32]:
         for beat, held, level in ((0, 1.2, 0.17), (1.5, 0.6, 0.12), (2.5, 1.3, 0.15)):
             for index, tone in enumerate(chord):
                 stage.add(
-                    stage.sound(voices.keys, tone, held, 1.3),
+                    stage.sound(voices.keys, tone, held, 2.1),
                     now + beat,
                     level,
                     0.3 - index * 0.2,
@@ -377,10 +378,15 @@ def _neutral(stage: _Stage) -> NDArray[np.float32]:
         stage.add_kick(kick, now + 2, 0.4)
         stage.add_kick(kick, now + 2.5, 0.4)
         for beat in range(4):
-            stage.add(hats[beat], now + beat, 0.2, 0.3)
-            stage.add(hats[beat], now + beat + 0.5, 0.11, 0.3)
+            stage.add(hats[beat], now + beat, 0.34, 0.3)
+            stage.add(hats[beat], now + beat + 0.5, 0.2, 0.3)
+            stage.add(shakes[beat], now + beat, 0.28, -0.4)
+            stage.add(shakes[beat], now + beat + 0.5, 0.16, -0.4)
             if beat % 2 and bar >= 1:
-                stage.add(snare, now + beat, 0.34, -0.05, send=0.12)
+                stage.add(snare, now + beat, 0.4, -0.05, send=0.12)
+        if bar >= 2:
+            for beat in (1, 2.5, 3):
+                _strum(stage, voicing(style, stage.tonic, root, 69), now + beat, 0.35, 0.11)
         if bar % 4 == 3:
             stage.add(snare, now + 3.5, 0.14, -0.05, send=0.12)
     _sing(stage, voices.lead, (2,), first=4, gain=0.15, octave=12, send=0.3, echo=0.2)

@@ -14,7 +14,7 @@ TAIL = 1.9
 
 _LYDIAN = (0, 2, 4, 6, 7, 9, 11)
 _IONIAN = (0, 2, 4, 5, 7, 9, 11)
-_DORIAN = (0, 2, 3, 5, 7, 9, 10)
+_MIXOLYDIAN = (0, 2, 4, 5, 7, 9, 10)
 _AEOLIAN = (0, 2, 3, 5, 7, 8, 10)
 
 
@@ -102,8 +102,8 @@ STYLES = {
         tempo=96,
         bars=17,
         tonic=57,
-        scale=_DORIAN,
-        chords=(0, 3, 6, 2, 0, 3, 5, 4),
+        scale=_MIXOLYDIAN,
+        chords=(0, 6, 3, 0, 5, 3, 6, 4),
         tones=(0, 2, 4, 6),
         swing=0.08,
         rhythms=(

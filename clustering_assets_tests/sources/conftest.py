@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import threading
 import zipfile
 from collections import Counter
@@ -114,12 +115,20 @@ def _handler(web: Web):
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        """Clients that hang up are part of the tests; anything else is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @pytest.fixture
 def web():
     """A running server; `web.url` is its address."""
     web = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(web))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(web))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     web.url = f"http://127.0.0.1:{server.server_port}"

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from clustering_assets.demo.canvas import (
     Values,
-    colour,
     distance,
     finish,
     gradient,
@@ -22,7 +21,7 @@ def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8
     factor = 1.5
     grey = motif(rng, round(width * factor), round(height * factor))
     grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    picture = np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2) * colour("#fffefc")
+    picture = np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=2)
     return finish(rng, picture, bloom=0.04, vignette=0.22, grain=0.02, contrast=0.55)
 
 
