@@ -41,7 +41,7 @@ __all__ = ["BeatGrid", "MOODS", "SAMPLE_RATE", "beat_grid", "make_music", "synth
 
 log = logging.getLogger("clustering_assets.demo")
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the same seed gives other music, so that older files are made again."""
 
 _LEVEL = {"upbeat": -15.5, "calm": -19.0, "energetic": -14.5, "neutral": -16.5}  # dB RMS below full scale

@@ -25,7 +25,7 @@ __all__ = ["SCENES", "make_pictures", "theme_of"]
 
 log = logging.getLogger("clustering_assets.demo")
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the same seed gives other pictures, so that older files are made again."""
 
 SCENES = (

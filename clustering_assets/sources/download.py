@@ -7,8 +7,8 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -112,7 +112,8 @@ def download(
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(url, "only http and https are downloaded")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _writing(url, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}{PARTIAL}")
     tag = path.with_name(f".{path.name}.tag{PARTIAL}")
     failures = 0
@@ -201,17 +202,31 @@ def _receive(
 ) -> int:
     """Write the body to the partial file from `start` on; what came before a break is kept."""
     size = start
-    with partial.open("r+b" if start else "wb") as file:
-        file.seek(start)
-        file.truncate()
+    with _writing(answer.url, partial):
+        file = partial.open("r+b" if start else "wb", buffering=0)
+    with file:
+        if start:
+            with _writing(answer.url, partial):
+                file.seek(start)
+                file.truncate()
         while chunk := answer.read1(_CHUNK):
-            file.write(chunk)
+            with _writing(answer.url, partial):
+                file.write(chunk)
             size += len(chunk)
             if on_bytes:
                 on_bytes(len(chunk))
             if max_bytes is not None and size > max_bytes:
                 break
     return size
+
+
+@contextmanager
+def _writing(url: str, path: Path) -> Iterator[None]:
+    """Tell a full disk or a missing right, which no further attempt mends, from a problem of the network."""
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(url, f"{path} cannot be written: {error.strerror}") from error
 
 
 def _expected_size(answer: http.client.HTTPResponse, start: int) -> int | None:

@@ -126,17 +126,19 @@ def _known_classes(table: Path, wanted: Sequence[str]) -> dict[str, str]:
     Raises:
         SourceError: A class is not in the list; the message names the nearest ones.
     """
-    known = {
-        row[1].casefold(): (row[0], row[1]) for row in _rows(table) if len(row) >= 2 and row[0][:1] == "/"
-    }
+    known: dict[str, list[str]] = {}
+    written: dict[str, str] = {}
+    for row in _rows(table):
+        if len(row) >= 2 and row[0].startswith("/"):
+            known.setdefault(row[1].casefold(), []).append(row[0])  # some names stand for two things
+            written[row[0]] = row[1]
     found: dict[str, str] = {}
     for name in wanted:
         if name.strip().casefold() not in known:
             near = difflib.get_close_matches(name.strip().casefold(), known, n=3, cutoff=0.6)
-            hint = f"; did you mean {', '.join(known[match][1] for match in near)}?" if near else ""
+            hint = f"; did you mean {', '.join(written[known[match][0]] for match in near)}?" if near else ""
             raise SourceError(f"classes: Open Images has no class {name.strip()!r}{hint}")
-        label, written = known[name.strip().casefold()]
-        found[label] = written
+        found |= {label: written[label] for label in known[name.strip().casefold()]}
     return found
 
 

@@ -2,6 +2,7 @@
 
 import email.utils
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,21 @@ def test_a_redirect_is_followed_on_the_web_and_not_to_this_machine(web, tmp_path
     for reason in ("not allowed", "not on the web"):
         with pytest.raises(DownloadError, match=reason):
             download(f"{web.url}/a.bin", tmp_path / "c.bin", patience=patience)
+
+
+def test_a_place_that_cannot_be_written_is_named_and_not_tried_again(web, tmp_path, patience, waits):
+    web.files["/a.bin"] = BODY
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(DownloadError, match=r"taken.* cannot be written"):
+        download(f"{web.url}/a.bin", tmp_path / "taken" / "a.bin", patience=patience)
+    assert waits == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_ends_the_download_with_that_reason(web, tmp_path, patience, waits):
+    """`/dev/full` takes no byte, as a full disk does."""
+    web.files["/a.bin"] = BODY
+    (tmp_path / ".a.bin.partial").symlink_to("/dev/full")
+    with pytest.raises(DownloadError, match="No space left"):
+        download(f"{web.url}/a.bin", tmp_path / "a.bin", patience=patience)
+    assert waits == []

@@ -157,14 +157,15 @@ def _reflection(rng: np.random.Generator, city: Picture, rows: int, top: Values)
     ripples = noise(rng, rows, width, max(6.0, rows / 16), octaves=4, gain=0.6, stretch=7) - np.float32(0.5)
     shift = ripples * (2 + depth * np.float32(0.16))
     columns = np.arange(width, dtype=np.float32)[None, :] + shift * np.float32(0.5)
-    source = np.clip(height - 1 - depth * np.float32(1.15) + shift * np.float32(5), 0, height - 1)
-    bright = city + np.maximum(city - np.float32(0.35), 0) * np.float32(1.5)
-    streaks = cv2.blur(bright, (3, max(3, rows // 9)), borderType=cv2.BORDER_REFLECT)
+    source = np.clip(height - 1 - depth * np.float32(1.15) + shift * np.float32(3), 0, height - 1)
+    lamps = np.maximum(city.mean(axis=2, keepdims=True) - np.float32(0.35), 0)
+    bright = city * (1 + lamps * np.float32(9))  # long streaks of light, not of walls
+    streaks = cv2.blur(bright, (3, max(3, rows // 6)), borderType=cv2.BORDER_REFLECT)
     mirrored = cv2.remap(
         streaks, columns, np.broadcast_to(source, columns.shape).astype(np.float32), cv2.INTER_LINEAR
     )
     dark = np.float32(0.85) - np.float32(0.3) * depth / rows
-    mirrored = mirrored * (dark + ripples * np.float32(0.9))[..., None]
+    mirrored = mirrored * (dark + ripples * np.float32(0.7))[..., None]
     return np.clip(mirrored * np.float32(0.85) + top * np.float32(0.25), 0, 1.2).astype(np.float32)
 
 
