@@ -1,5 +1,6 @@
 """Which pictures of a cluster a video shows, and in what order."""
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 MOST_CANDIDATES = 3000
 """Above this many pictures the choice is made among an even sample of them (memory grows with the square)."""
+
+MOST_PASSES = 30
+"""Most times that the whole path is gone through for something to shorten."""
 
 
 @dataclass(frozen=True)
@@ -82,73 +86,75 @@ def short_path(distances: NDArray[np.floating], start: int = 0) -> NDArray[np.in
 
     Nearest neighbour first, then 2-opt and moves of single points until nothing gets shorter.
     """
-    count = len(distances)
+    between: list[list[float]] = np.asarray(distances, float).tolist()
     path = [start]
-    left = set(range(count)) - {start}
+    left = set(range(len(between))) - {start}
     while left:
-        here = path[-1]
-        path.append(min(left, key=lambda point: (distances[here, point], point)))
+        here = between[path[-1]]
+        path.append(min(left, key=lambda point: (here[point], point)))
         left.remove(path[-1])
-    for _ in range(50):
-        if not (_two_opt(path, distances) | _move_points(path, distances)):
+    for _ in range(MOST_PASSES):
+        turned = _two_opt(path, between)
+        moved = _move_points(path, between)
+        if not (turned or moved):
             break
     return np.asarray(path, np.intp)
 
 
-def _two_opt(path: list[int], distances: NDArray[np.floating]) -> bool:
+def _two_opt(path: list[int], between: list[list[float]]) -> bool:
     """Reverse stretches of the path where that makes it shorter; whether any was. The first point stays."""
     better = False
     count = len(path)
     for i in range(1, count - 1):
         for j in range(i + 1, count):
             before, first, last = path[i - 1], path[i], path[j]
-            change = distances[before, last] - distances[before, first]
+            change = between[before][last] - between[before][first]
             if j + 1 < count:
-                change += distances[first, path[j + 1]] - distances[last, path[j + 1]]
+                change += between[first][path[j + 1]] - between[last][path[j + 1]]
             if change < -1e-7:
                 path[i : j + 1] = path[i : j + 1][::-1]
                 better = True
     return better
 
 
-def _move_points(path: list[int], distances: NDArray[np.floating]) -> bool:
+def _move_points(path: list[int], between: list[list[float]]) -> bool:
     """Move single points to where they lengthen the path least; whether any was moved."""
     better = False
     for i in range(1, len(path)):
         point = path[i]
         rest = path[:i] + path[i + 1 :]
-        now = _length(path, distances)
-        costs = [
-            distances[rest[j - 1], point]
-            + (distances[point, rest[j]] - distances[rest[j - 1], rest[j]] if j < len(rest) else 0)
-            for j in range(1, len(rest) + 1)
-        ]
-        place = int(np.argmin(costs)) + 1
-        moved = [*rest[:place], point, *rest[place:]]
-        if _length(moved, distances) < now - 1e-7:
-            path[:] = moved
+        costs = [_detour(point, rest[j - 1], rest[j], between) for j in range(1, len(rest))]
+        costs.append(between[rest[-1]][point])
+        place = int(np.argmin(costs))
+        if costs[place] < costs[i - 1] - 1e-7:
+            path[:] = [*rest[: place + 1], point, *rest[place + 1 :]]
             better = True
     return better
 
 
-def _length(path: list[int], distances: NDArray[np.floating]) -> float:
-    """Length of a path."""
-    return float(distances[path[:-1], path[1:]].sum())
+def _detour(point: int, before: int, after: int, between: list[list[float]]) -> float:
+    """How much longer the way between two points gets if it leads through a third."""
+    return between[before][point] + between[point][after] - between[before][after]
 
 
 def _represent(similar: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Greedy facility location: positions of at most `most` points, the medoid first."""
+    """Greedy facility location: positions of at most `most` points, the medoid first.
+
+    Evaluated lazily: what a point would add never grows, so an old figure is an upper bound (Minoux 1978).
+    """
     worth = (similar + 1) / 2
     best = np.zeros(len(worth), np.float32)
+    bounds = [(-float(gain), point) for point, gain in enumerate(worth.sum(axis=0))]
+    heapq.heapify(bounds)
     picked: list[int] = []
-    free = np.ones(len(worth), bool)
-    for _ in range(min(most, len(worth))):
-        gains = np.maximum(worth, best[:, None]).sum(0) - best.sum()
-        gains[~free] = -np.inf
-        choice = int(np.argmax(gains))
-        picked.append(choice)
-        free[choice] = False
-        best = np.maximum(best, worth[:, choice])
+    while bounds and len(picked) < most:
+        _, point = heapq.heappop(bounds)
+        gain = (-float(np.maximum(worth[point] - best, 0).sum()), point)
+        if bounds and gain > bounds[0]:
+            heapq.heappush(bounds, gain)
+            continue
+        picked.append(point)
+        best = np.maximum(best, worth[point])
     return np.asarray(picked, np.intp)
 
 

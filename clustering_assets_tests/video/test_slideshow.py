@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from moviepy import VideoClip, concatenate_videoclips, vfx
 
+from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import Limits
 from clustering_assets.video.encode import write_video
 from clustering_assets.video.plan import VideoError, recipe_digest
@@ -240,6 +241,15 @@ def test_a_track_that_is_gone_makes_a_silent_video_and_is_listed(pictures, show,
     assert slideshow.soundtrack is None
     assert slideshow.failures[0][1] == "soundtrack"
     assert "without music" in caplog.text
+
+
+def test_a_track_that_breaks_while_rendering_is_named_and_nothing_is_left(pictures, show, music, tmp_path):
+    given = music(30)
+    slideshow = show(pictures((60, 40), (60, 40)), **given)
+    given["track_path"].write_bytes(b"no music any more")
+    with pytest.raises(ClusteringError, match=r"clicks\.wav"):
+        write_video(slideshow, tmp_path / "out" / "video.mp4")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 # MoviePy
