@@ -35,8 +35,8 @@ DEMO_SETTINGS: dict[str, Any] = {
     "backbone": "efficientnet_lite0",
     "resolution": "1280x720",
     "max_images_per_video": 12,
-    "seconds_per_image": 2.5,
-    "transition_seconds": 0.7,
+    "seconds_per_image": 2.0,
+    "transition_seconds": 0.6,
 }
 """Settings of the demo: a dozen pictures per video at 720p, so that it is done in a few minutes on two cores."""
 
