@@ -25,9 +25,15 @@ QUIET = -60.0
 AUDIBLE = 30.0
 """LU below the loud parts of the track from which its beginning and end count as silence."""
 
-FULL = 9.0
-"""LU below the integrated loudness down to which music is played at full strength: what comes before is an
-intro, what comes after is fading out."""
+FULL = 5.0
+"""LU below the integrated loudness down to which a passage is at full strength: what comes before is an intro, what
+comes after is fading out."""
+
+PASSAGE = 10.0
+"""Seconds of such a passage, or a quarter of the track if that is less."""
+
+STRONG = 9.0
+"""LU below the integrated loudness down to which a single moment of it is."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +172,20 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
 
 def _extent(meter: LoudnessMeter, seconds: float) -> tuple[float, float, float, float]:
     """Start, end, full_from and full_until of a track, in seconds."""
-    steps, momentary = meter.steps(), meter.momentary()
+    steps, momentary = meter.sliding(0.1), meter.sliding(0.4)
     audible = np.flatnonzero(steps > max(float(np.percentile(momentary, 95)) - AUDIBLE, -70.0))
-    full = np.flatnonzero(momentary > meter.integrated - FULL)
-    if not audible.size or not full.size:
+    strong = np.flatnonzero(momentary > meter.integrated - STRONG)
+    passage = max(min(PASSAGE, seconds / 4), 0.4)
+    full = np.flatnonzero(meter.sliding(passage) > meter.integrated - FULL)
+    if not audible.size or not strong.size:
         return 0.0, seconds, 0.0, seconds
     start, end = audible[0] / 10, (audible[-1] + 1) / 10
     # the last step is not measured where it is not whole
     end = seconds if audible[-1] == steps.size - 1 else end
+    if full.size:
+        inside = strong[(strong >= full[0]) & (strong <= full[-1] + round(10 * passage) - 4)]
+        strong = inside if inside.size else strong
     # a block of 400 ms is loud as soon as its last 100 ms are
-    full_from = full[0] / 10 + 0.3 if full[0] > 0 else 0.0
-    full_until = full[-1] / 10 + 0.4
+    full_from = strong[0] / 10 + 0.3 if strong[0] > 0 else 0.0
+    full_until = strong[-1] / 10 + 0.4
     return float(start), float(end), float(max(full_from, start)), float(min(full_until, end))

@@ -96,28 +96,27 @@ class LoudnessMeter:
     @property
     def integrated(self) -> float:
         """Gated loudness of everything so far, in LUFS; -inf for silence or less than 400 ms."""
-        powers = self._block_powers()
+        powers = self._mean_powers(4)
         loud = powers[powers > _power(SILENCE)]
         if not loud.size:
             return -math.inf
         loud = loud[loud > loud.mean() / 10]
         return _loudness(float(loud.mean()))
 
-    def momentary(self) -> NDArray[np.float64]:
-        """Loudness of each 400 ms block, one for every 100 ms, in LUFS; block i begins at i / 10 s."""
-        powers = np.maximum(self._block_powers(), 1e-12)
-        return -0.691 + 10 * np.log10(powers)
+    def sliding(self, seconds: float) -> NDArray[np.float64]:
+        """Loudness of each stretch of `seconds` (0.4: momentary, 3: short-term), one for every 100 ms, in LUFS.
 
-    def steps(self) -> NDArray[np.float64]:
-        """Loudness of each 100 ms, in LUFS."""
-        powers = np.concatenate(self._powers) if self._powers else np.zeros(0)
+        The i-th stretch begins at i / 10 s. Empty where the sound is shorter.
+        """
+        powers = self._mean_powers(max(round(10 * seconds), 1))
         return -0.691 + 10 * np.log10(np.maximum(powers, 1e-12))
 
-    def _block_powers(self) -> NDArray[np.float64]:
+    def _mean_powers(self, count: int) -> NDArray[np.float64]:
+        """Mean power of each `count` steps in a row."""
         steps = np.concatenate(self._powers) if self._powers else np.zeros(0)
-        if steps.size < 4:
+        if steps.size < count:
             return np.zeros(0)
-        return np.convolve(steps, np.full(4, 0.25), mode="valid")
+        return np.convolve(steps, np.full(count, 1 / count), mode="valid")
 
 
 def decibel(amplitude: float) -> float:

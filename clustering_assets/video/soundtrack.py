@@ -35,7 +35,8 @@ FADE_OUT = 2.5
 """Seconds of the fade at the end, or a quarter of the video if that is less."""
 
 LONG_INTRO = 4.0
-"""Seconds of quiet beginning that are kept; after a longer one the video starts where the music is at full strength."""
+"""Seconds of quiet beginning that are kept, or a tenth of the video if that is more; with a longer one the video starts
+where the music is at full strength."""
 
 LEAD = 0.06
 """Seconds before a bar at which such a start is made, so that the fade-in leaves its first beat alone."""
@@ -296,7 +297,7 @@ def make_soundtrack(
     if seconds <= end - begin:
         passes: tuple[Pass, ...] = (Pass(begin, seconds, 0.0),)
     else:
-        loop = _bar_loop(beats, bars, begin, end, full_until) or _plain_loop(
+        loop = _bar_loop(beats, bars, max(begin, full_from - 0.35), end, full_until) or _plain_loop(
             begin, end, full_from, full_until
         )
         passes = tuple(_looped(begin, loop, seconds))
@@ -313,20 +314,23 @@ def _beginning(
 ) -> float:
     """Second of the track at which the video starts."""
     enough = min(seconds, 20.0)
-    if full_from - start <= LONG_INTRO or end - full_from < enough:
+    if full_from - start <= max(LONG_INTRO, seconds / 10) or end - full_from < enough:
         return start
     strong = bars[(bars >= full_from - 0.35) & (bars <= end - enough)]
     return max(float(strong[0]) - LEAD, start) if strong.size else full_from
 
 
 def _bar_loop(
-    beats: NDArray[np.float64], bars: NDArray[np.float64], begin: float, end: float, full_until: float
+    beats: NDArray[np.float64], bars: NDArray[np.float64], earliest: float, end: float, full_until: float
 ) -> _Loop | None:
-    """The longest loop from bar to bar, in whole phrases where that wastes at most a fifth; None without bars."""
+    """The longest loop from bar to bar after `earliest`; None without bars.
+
+    It is made of whole phrases where that wastes at most a fifth.
+    """
     if len(bars) < 2:
         return None
     beat = float(np.median(np.diff(beats)))
-    firsts = bars[bars >= begin - 1e-6]
+    firsts = bars[bars >= earliest - 1e-6]
     lasts = bars[(bars + beat <= end) & (bars <= full_until + beat)]
     if not firsts.size or not lasts.size:
         return None
