@@ -1,5 +1,6 @@
 """What a picture looks like, in numbers: brightness, colour, contrast, sharpness and its main colours."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,10 +60,11 @@ def measure(rgb: NDArray[np.uint8]) -> VisualFeatures:
     (rg, yb, _), (rg_deviation, yb_deviation, luma_deviation) = means.ravel(), deviations.ravel()
     colourfulness = np.hypot(rg_deviation, yb_deviation) + 0.3 * np.hypot(rg, yb)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
-    a, b = (channel.astype(np.float32) - 128 for channel in cv2.split(lab)[1:])
-    chroma = cv2.magnitude(a, b)
-    total_chroma = float(chroma.sum())
-    warm_chroma = float(chroma[(a >= 0) & (b >= 0)].sum())
+    _, a, b = cv2.split(lab)
+    chroma = cv2.magnitude(*(np.subtract(channel, 128, dtype=np.float32) for channel in (a, b)))
+    _, warm = cv2.threshold(cv2.min(a, b), 127, 255, cv2.THRESH_BINARY)
+    total_chroma = cv2.mean(chroma)[0] * chroma.size
+    warm_chroma = cv2.mean(chroma, warm)[0] * cv2.countNonZero(warm)
     return VisualFeatures(
         sharpness=sharpness,
         brightness=cv2.mean(lab)[0] * 100 / 255,
@@ -110,19 +112,21 @@ def _sharpness(rgb: NDArray[np.uint8]) -> float:
 
 
 def _dominant_colours(rgb: NDArray[np.uint8]) -> str:
-    """The fullest cells of a colour histogram, each with the mean of what is in it; close ones are merged."""
-    red, green, blue = pixels = rgb[::4, ::4].reshape(-1, 3).T.astype(np.intp)
+    """The fullest of 8 x 8 x 8 colour cells, each with the mean of what is in it; close ones count as one."""
+    step = math.ceil(max(rgb.shape[:2]) / 26)
+    red, green, blue = rgb[::step, ::step].reshape(-1, 3).T.astype(np.int64)
     cells = (red >> 5) << 6 | (green >> 5) << 3 | blue >> 5
+    # The three places within a cell in one number, so that one sum does for all of them.
+    places = (red & 31) | (green & 31) << 16 | (blue & 31) << 32
     counts = np.bincount(cells, minlength=512)
-    full = np.argsort(-counts, kind="stable")[:16]
-    full = full[counts[full] >= max(1, _SMALLEST_SHARE * len(cells))]
-    if not len(full):
-        full = np.array([counts.argmax()])
-    sums = np.array([np.bincount(cells, channel, 512)[full] for channel in pixels])
-    colours = (sums / counts[full]).round().astype(int).T
-    close = (np.abs(colours[:, None] - colours[None]).max(axis=2) < 32).tolist()
-    kept: list[int] = []
-    for index, near in enumerate(close):
-        if len(kept) < _MOST_COLOURS and not any(near[other] for other in kept):
-            kept.append(index)
-    return " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in colours[kept].tolist())
+    full = np.flatnonzero(counts >= min(_SMALLEST_SHARE * len(cells), counts.max()))
+    sums = np.bincount(cells, places, 512)[full].astype(np.int64).tolist()
+    kept: list[tuple[int, int, int]] = []
+    for count, cell, total in sorted(zip((-counts[full]).tolist(), full.tolist(), sums, strict=True)):
+        colour = tuple(
+            ((cell >> 6 - 3 * channel & 7) << 5) + round((total >> 16 * channel & 65535) / -count)
+            for channel in range(3)
+        )
+        if all(max(abs(x - y) for x, y in zip(colour, other, strict=True)) >= 32 for other in kept):
+            kept.append(colour)
+    return " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in kept[:_MOST_COLOURS])

@@ -1,7 +1,11 @@
 """The one loader of pictures: every stage sees the same upright 8-bit sRGB pixels, or the reason why not."""
 
+import os
 import stat
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -29,6 +33,11 @@ from clustering_assets.images.formats import HEAD_BYTES, describe, promises_pict
 from clustering_assets.images.integrity import check_data, check_end
 
 WHITE: Colour = (255, 255, 255)
+
+# A FIFO that is opened this way does not wait for somebody to write to it.
+_READ_ONLY = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
 
 # Pillow tells of damaged notes inside a file by warnings; the pixels are what counts here, and a folder of phone
 # pictures would fill the screen with them.
@@ -95,6 +104,32 @@ class Picture:
     format: str
     mode: str
     facts: Facts
+
+
+class _PixelBudget:
+    """Keeps threads from decoding more pixels at once than memory has room for; small pictures never wait."""
+
+    def __init__(self, pixels: int) -> None:
+        self._whole = self._left = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def spend(self, pixels: int) -> Iterator[None]:
+        """Wait until `pixels` (at most the whole budget) are free, and hold them inside the block."""
+        share = min(pixels, self._whole)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= share)
+            self._left -= share
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += share
+                self._changed.notify_all()
+
+
+_memory = _PixelBudget(240_000_000)
+"""Two pictures of the default cap at once; decoding takes four to twelve bytes for each pixel."""
 
 
 def load_image(
@@ -170,14 +205,15 @@ def decode_picture(
         mode, (width, height) = image.mode, image.size
         if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
-        image.load()
-        if known == "JPEG" and image.size == (width, height):
-            check_end(data, image)
-        facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
-        format = image.format or known
-        image = to_srgb(image, background)
-        if facts.orientation in TURNS:
-            image = image.transpose(TURNS[facts.orientation])
+        with _memory.spend(image.width * image.height):
+            image.load()
+            if known == "JPEG" and image.size == (width, height):
+                check_end(data, image)
+            facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
+            format = image.format or known
+            image = to_srgb(image, background)
+            if facts.orientation in TURNS:
+                image = image.transpose(TURNS[facts.orientation])
         if facts.orientation >= 5:
             width, height = height, width
     except ImageError:
@@ -190,7 +226,7 @@ def decode_picture(
         raise ImageError(name, "format", str(error)) from error
     except MemoryError as error:
         raise ImageError(name, "decode", "not enough memory to decode it") from error
-    except Exception as error:
+    except Exception as error:  # decoders answer damage with every kind of exception there is
         raise ImageError(name, "decode", f"damaged {known}: {error or type(error).__name__}") from error
     return Picture(image, width, height, format, mode, facts)
 
@@ -198,14 +234,14 @@ def decode_picture(
 def _read(path: Path, limits: Limits) -> bytes:
     """The whole file, if it is an ordinary one, not too large, and begins like a picture."""
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise ImageError(path, "find", "not an ordinary file")
-        _check_size(facts.st_size, path, limits)
-        with path.open("rb") as file:
+        with open(os.open(path, _READ_ONLY), "rb", buffering=0) as file:  # noqa: PTH123
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise ImageError(path, "find", "not an ordinary file")
+            _check_size(facts.st_size, path, limits)
             head = file.read(HEAD_BYTES)
             _check_format(head, path)
-            return head + file.read()
+            return head + file.readall()
     except OSError as error:
         raise ImageError(path, "read", error.strerror or type(error).__name__) from error
     except ValueError as error:  # a null character in the name

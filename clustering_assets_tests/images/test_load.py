@@ -4,6 +4,9 @@ import io
 import os
 import pickle
 import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,7 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from clustering_assets.images.load import ImageError, Limits, decode_image, load_image, read_picture
+from clustering_assets.images.load import (
+    ImageError,
+    Limits,
+    _PixelBudget,
+    decode_image,
+    load_image,
+    read_picture,
+)
 
 LOSSY = 8
 DISPLAY_P3 = np.array(
@@ -463,3 +473,22 @@ def test_loading_leaves_pillow_strict(quadrants, encoded):
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     with pytest.raises(OSError):
         Image.open(io.BytesIO(encoded(quadrants, "PNG")[:-60])).load()
+
+
+def test_threads_wait_for_memory_and_one_huge_picture_still_gets_its_turn():
+    budget = _PixelBudget(100)
+    held, most, lock = 0, 0, threading.Lock()
+
+    def work(pixels: int) -> None:
+        nonlocal held, most
+        with budget.spend(pixels):
+            with lock:
+                held += min(pixels, 100)
+                most = max(most, held)
+            time.sleep(0.002)
+            with lock:
+                held -= min(pixels, 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, [30, 60, 500, 10, 90, 40] * 6))
+    assert most <= 100 and held == 0

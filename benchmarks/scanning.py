@@ -1,0 +1,152 @@
+"""What a scan costs: hash, verification, features and perceptual hash beside one bare decode of the same files.
+
+    python benchmarks/scanning.py [--images FOLDER] [--files 200] [--rounds 7] [--unchanged 10000] [--json FILE]
+
+Without a folder, photo-like JPEGs of 500 x 375 pixels are generated; with one, its pictures are scaled to
+500 pixels on the longer side. The bare decode is `np.asarray(Image.open(path).convert("RGB"))`. Both ways run in turn
+on one thread and their CPU time is compared; then the scan runs on all cores. At the end a folder of many small
+files is scanned twice, the second time without a change.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from clustering_assets.images.find import find_files
+from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.manifest import scan
+
+
+def photo(seed: int) -> Image.Image:
+    """Detail at every scale, as in photographs (amplitude falls with frequency)."""
+    random = np.random.default_rng(seed)
+    rgb = np.zeros((375, 500, 3))
+    for step in (1, 2, 4, 8, 16, 32, 64):
+        noise = random.normal(0, step**0.8, (375 // step + 2, 500 // step + 2, 3))
+        for channel in range(3):
+            layer = Image.fromarray(noise[..., channel].astype(np.float32))
+            rgb[..., channel] += np.asarray(layer.resize((500, 375), Image.Resampling.BICUBIC))
+    rgb = (rgb - rgb.mean()) / rgb.std() * 45 + 120
+    return Image.fromarray(rgb.clip(0, 255).astype(np.uint8))
+
+
+def write_pictures(target: Path, count: int, source: Path | None) -> None:
+    """Fill `target` with JPEGs of 500 pixels and quality 92."""
+    if source is None:
+        for number in range(count):
+            photo(number).save(target / f"{number:05}.jpg", quality=92)
+        return
+    for number, found in enumerate(file for file in find_files(source) if not file.problem):
+        if number >= count:
+            return
+        try:
+            image = read_picture(source / found.path, min_side=500).image
+        except ImageError:
+            continue
+        image.thumbnail((500, 500))
+        image.save(target / f"{number:05}.jpg", quality=92)
+
+
+def decode_bare(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        np.asarray(Image.open(path).convert("RGB"))
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def wall_seconds(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def compare(folder: Path, rounds: int) -> dict[str, float]:
+    """Medians of `rounds` turns, in milliseconds for each picture."""
+    count = len(list(folder.iterdir()))
+    decode_bare(folder)
+    scan(folder, workers=1)
+    turns = [
+        (cpu_seconds(lambda: decode_bare(folder)), cpu_seconds(lambda: scan(folder, workers=1)))
+        for _ in range(rounds)
+    ]
+    bare, whole = (statistics.median(times) * 1000 / count for times in zip(*turns, strict=True))
+    all_cores = statistics.median(wall_seconds(lambda: scan(folder)) for _ in range(3))
+    one_core = statistics.median(wall_seconds(lambda: scan(folder, workers=1)) for _ in range(3))
+    return {
+        "pictures": count,
+        "kilobytes each": sum(path.stat().st_size for path in folder.iterdir()) / count / 1000,
+        "bare decode, CPU ms": bare,
+        "scan, CPU ms": whole,
+        "ratio": statistics.median(scanned / decoded for decoded, scanned in turns),
+        "pictures per second, one thread": count / one_core,
+        "pictures per second, all cores": count / all_cores,
+    }
+
+
+def scan_twice(folder: Path, count: int) -> dict[str, float]:
+    """Scan many small files, then again without a change."""
+    seed = folder / "00000.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)).save(seed)
+    for number in range(1, count):
+        shutil.copy(seed, folder / f"{number:05}.png")
+    begin = time.perf_counter()
+    first = scan(folder)
+    middle = time.perf_counter()
+    second = scan(folder, first)
+    end = time.perf_counter()
+    if not second.equals(first):
+        raise RuntimeError("the second scan differs from the first")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "files": count,
+        "first scan, s": middle - begin,
+        "second scan, s": end - middle,
+        "peak memory, MiB": peak,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=Path, help="folder of real pictures to take instead of generated ones"
+    )
+    parser.add_argument("--files", type=int, default=200, help="number of 500-pixel JPEGs")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--unchanged", type=int, default=10_000, help="files of the folder that is scanned twice"
+    )
+    parser.add_argument("--json", type=Path, help="where to write the figures as JSON")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        jpegs, many = Path(name, "jpegs"), Path(name, "many")
+        jpegs.mkdir()
+        many.mkdir()
+        write_pictures(jpegs, options.files, options.images)
+        result = {"cores": os.cpu_count(), "500 pixels": compare(jpegs, options.rounds)}
+        result["twice"] = scan_twice(many, options.unchanged)
+    for part in ("500 pixels", "twice"):
+        for label, value in result[part].items():
+            print(f"{label:34}{value:12,.2f}")
+        print()
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
