@@ -55,7 +55,7 @@ def look(heights: Field, view: View, height: int, width: int) -> Seen:
     The field is cut into slices of growing depth. For each column of the picture the highest row that is covered
     up to each slice is a running maximum; the slice that covers a pixel first is what the pixel shows.
     """
-    slices = 420
+    slices = 600
     depth = np.geomspace(6, view.far, slices).astype(np.float32)
     focal = view.focal * max(height, width)
     across = (np.arange(width, dtype=np.float32) - np.float32(width / 2)) / np.float32(focal)

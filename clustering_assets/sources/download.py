@@ -57,8 +57,8 @@ class Patience:
         wait: What waits; tests put something faster here.
     """
 
-    attempts: int = 5
-    timeout: float = 20.0
+    attempts: int = 4
+    timeout: float = 15.0
     first_wait: float = 0.5
     wait: Callable[[float], None] = time.sleep
 

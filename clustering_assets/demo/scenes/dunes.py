@@ -70,7 +70,7 @@ def _sea_of_sand(rng: np.random.Generator, size: int) -> Values:
     patch = noise(rng, size, size, 170, octaves=3)
     swell = noise(rng, size, size, 300, octaves=2)
     heights = dune * (0.25 + 0.95 * patch) * 26 + swell * 40
-    return cv2.GaussianBlur(heights.astype(np.float32), (0, 0), 0.8)
+    return cv2.GaussianBlur(heights.astype(np.float32), (0, 0), 1.4)
 
 
 def _ripples(

@@ -98,6 +98,9 @@ def _paint_sea(
     depth = np.float32(h * 0.9) / (rows + h * 0.012)
     texture = noise(rng, 512, 512, 40, octaves=5, gain=0.62, stretch=2.4) - 0.5
     across = (np.arange(w, dtype=np.float32) - w / 2)[None, :] * depth[:, None] * np.float32(380 / w / 2)
+    across += np.float32(
+        rng.uniform(210, 300)
+    )  # the texture turns round at 0 and 511, far from the nearest waves
     along = np.repeat((depth * np.float32(95) + rng.uniform(0, 500))[:, None], w, axis=1)
     waves = cv2.remap(texture, _folded(across, 511), _folded(along, 511), cv2.INTER_LINEAR)
     waves = waves * np.float32(4) / (1 + depth[:, None] * np.float32(0.045))
