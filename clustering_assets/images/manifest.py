@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -375,20 +375,23 @@ def _judged(manifest: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _in_threads(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """`function` of each item, in order, in threads; only a few results per thread wait to be fetched.
+def _in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """`function` of each item, in order, in threads; only a few results for each thread wait to be fetched.
 
-    Threads do: the decoders, the hash and OpenCV let go of the interpreter lock.
+    Threads do: the decoders, the hash and OpenCV let go of the interpreter lock. They get several items at once,
+    since handing over a single small picture costs a tenth of decoding it.
     """
-    waiting: deque[Future[R]] = deque()
+    size = max(1, min(16, len(items) // (8 * workers)))
+    chunks = (items[begin : begin + size] for begin in range(0, len(items), size))
+    waiting: deque[Future[list[R]]] = deque()
     with ThreadPoolExecutor(workers, "scan") as pool:
         try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= 8 * workers:
-                    yield waiting.popleft().result()
+            for chunk in chunks:
+                waiting.append(pool.submit(lambda part: [function(item) for item in part], chunk))
+                if len(waiting) >= 3 * workers:
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
