@@ -68,8 +68,8 @@ class Backbone:
 
     @property
     def weights_id(self) -> str:
-        """The beginning of the SHA-256 of the weights file."""
-        return self.weights.digest
+        """The beginning of the SHA-256 of the weights file; its name where no hash is published."""
+        return self.weights.identity
 
     @property
     def fingerprint(self) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -51,23 +51,18 @@ class EmbeddingError(ClusteringError):
     """No picture could be embedded, or the device has no room for even one."""
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A picture that could not be embedded.
 
     Attributes:
         path: The file, relative to the images folder.
-        stage: Where it failed, for example `find`, `decode` or `embed`.
+        stage: Where it failed, for example `read`, `decode` or `embed`.
         reason: Why, in words.
     """
 
     path: str
     stage: str
     reason: str
-
-    def __iter__(self) -> Iterator[str]:
-        """Unpacks as (path, stage, reason)."""
-        return iter((self.path, self.stage, self.reason))
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,8 @@ def embed(
         backbone: Name of the network (`check_backbone_name`), or its facts.
         weights: Weights file of the user's own, instead of the published ones.
         runtime: `auto`, `openvino` or `torch`.
-        batch_size: Pictures in a forward pass; halved when the device runs out of memory.
+        batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
+            of its own size.
         cache_dir: Folder of the cache; None embeds everything and keeps nothing.
         limits: What is refused before it is decoded.
         workers: Threads that decode; by default as many as there are cores for this process, at most 16.
@@ -171,7 +167,7 @@ def embed(
                 len(missing), backbone.name, plan.runtime, device, plan.precision,
             )  # fmt: skip
             started = time.monotonic()
-            embedded = _embed_missing(pictures, missing, engine, store, batch_size, workers)
+            embedded = _embed_missing(pictures, missing, engine, store, workers)
             rate = embedded / (time.monotonic() - started)
         else:
             embedded = 0
@@ -306,7 +302,6 @@ def _embed_missing(
     missing: NDArray[np.intp],
     engine: Runtime,
     store: VectorStore,
-    batch_size: int,
     workers: int | None,
 ) -> int:
     """Embed contents into the store.
@@ -315,9 +310,9 @@ def _embed_missing(
         How many were embedded; the others are among the failures of `pictures`.
     """
     embedded = 0
-    network = _Halving(engine, batch_size)
+    network = _Halving(engine)
     with task("Embedding", total=len(missing), unit="images") as progress:
-        for batch in prepared_batches(pictures.prepare, missing, batch_size, workers):
+        for batch in prepared_batches(pictures.prepare, missing, engine.batch_size, workers):
             pictures.fail(batch.failed)
             if len(batch.kept_indices):
                 features = network(batch.pixels)
@@ -394,9 +389,9 @@ def prepared_batches(
 class _Halving:
     """A network whose batches become smaller when the device runs out of memory; nothing is lost."""
 
-    def __init__(self, engine: Runtime, batch_size: int) -> None:
+    def __init__(self, engine: Runtime) -> None:
         self._engine = engine
-        self._most = batch_size
+        self._most = engine.batch_size
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (n, dimension) of prepared pictures (n, height, width, 3)."""

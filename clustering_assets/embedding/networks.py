@@ -1,6 +1,9 @@
 """The networks themselves, as torch modules from raw pixels to pooled features, with their weights loaded."""
 
 import copy
+import difflib
+import importlib
+import pickle
 import re
 import warnings
 from collections.abc import Mapping
@@ -62,10 +65,10 @@ def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
         WeightsError: The file is no PyTorch weights file, or belongs to another network.
     """
     trunk = _build(backbone)
-    state = read_state(weights)
-    head = _head_name(trunk)
-    _load(trunk, state, head, backbone, weights)
-    _detach(trunk, head)
+    head = _head_name(trunk, backbone)
+    _load(trunk, read_state(weights), head, backbone, weights)
+    if backbone.library != "timm":
+        _detach(trunk, head)
     return FeatureNetwork(trunk, backbone.preprocessing).eval().requires_grad_(False)
 
 
@@ -92,10 +95,10 @@ def lower_precision(trunk: nn.Module, kind: torch.dtype) -> None:
 def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Matrix (classes, dimension) and offsets (classes,) of the classification layer, if it is linear."""
     with torch.device("meta"):
-        head = _head_name(_build(backbone))
+        head = _head_name(_build(backbone), backbone)
     state = _renamed(read_state(weights))
     matrix = state.get(f"{head}.weight")
-    if matrix is None or matrix.ndim != 2 or len(matrix) != CLASSES:
+    if matrix is None or matrix.shape != (CLASSES, backbone.dimension):
         return None
     return matrix.float(), state.get(f"{head}.bias", torch.zeros(CLASSES)).float()
 
@@ -122,8 +125,50 @@ def describe_torchvision(architecture: str) -> tuple[int, Preprocessing, Weights
 
 
 def describe_timm(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
-    """Dimension, preprocessing and weights file of a timm model."""
-    raise BackboneError(f"backbone = 'timm:{architecture}' is not supported yet")
+    """Dimension, preprocessing and weights file of a timm model.
+
+    Raises:
+        BackboneError: timm has no such model, no weights for it, or it prepares pictures in a way of its own.
+    """
+    timm = _optional("timm")
+    if not timm.is_model(architecture):
+        close = ", ".join(difflib.get_close_matches(architecture, timm.list_models(), n=3))
+        raise BackboneError(
+            f"backbone = 'timm:{architecture}': timm has no such model" + (f"; near: {close}" * bool(close))
+        )
+    with torch.device("meta"):
+        network = timm.create_model(architecture, pretrained=False, num_classes=0).eval()
+        wanted = _optional("timm.data").resolve_data_config({}, model=network)
+        features = network(torch.zeros(1, *wanted["input_size"]))
+    _, height, width = wanted["input_size"]
+    if height != width or wanted["crop_mode"] != "center":
+        raise BackboneError(
+            f"backbone = 'timm:{architecture}' does not take a square from the centre of pictures"
+        )
+    return (
+        features.shape[1],
+        Preprocessing(
+            resize=int(height / wanted["crop_pct"]),
+            crop=height,
+            interpolation=wanted["interpolation"],
+            mean=tuple(wanted["mean"]),
+            std=tuple(wanted["std"]),
+        ),
+        _timm_weights(architecture, timm.get_pretrained_cfg(architecture)),
+    )
+
+
+def _timm_weights(architecture: str, published: Any) -> WeightsFile:
+    """Where timm's weights are: in a release whose file names carry hashes, or else on the Hugging Face hub."""
+    hashed = re.search(r"-([0-9a-f]{8,64})\.\w+$", published.url or "")
+    if hashed:
+        return WeightsFile(published.url.rsplit("/", 1)[-1], hashed[1], published.url)
+    if published.hf_hub_id:
+        url = f"https://huggingface.co/{published.hf_hub_id}/resolve/main/model.safetensors"
+        return WeightsFile(published.hf_hub_id.replace("/", "-") + ".safetensors", "", url)
+    raise BackboneError(
+        f"backbone = 'timm:{architecture}' has no published weights; give your own with weights"
+    )
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -132,10 +177,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         WeightsError: It is damaged or no weights file.
     """
-    import pickle
-
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
         raise WeightsError(f"weights {path}: no PyTorch weights file, or a damaged one ({reason})") from error
@@ -152,8 +195,29 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module."): value for name, value in tensors.items()}
 
 
+def _read_pickle(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return _optional("safetensors.torch").load_file(path)
+    except _optional("safetensors").SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _optional(name: str) -> Any:
+    """A package of the extra `timm`."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise BackboneError(f"{name} is not installed: pip install 'clustering-assets[timm]'") from error
+
+
 def _build(backbone: Backbone) -> nn.Module:
-    """The bare network, with its classification layer."""
+    """The bare network, with its classification layer; timm's come without."""
+    if backbone.library == "timm":
+        return _optional("timm").create_model(backbone.architecture, pretrained=False, num_classes=0)
     if backbone.library == "efficientnet_lite":
         from efficientnet_lite_pytorch import EfficientNet
 
@@ -183,11 +247,18 @@ def _dimension(build: Any) -> int:
             network = build()
     except NotImplementedError:
         network = build()
-    layer = network.get_submodule(_head_name(network))
+    layer = network.get_submodule(_last_layer(network))
     return layer.in_channels if isinstance(layer, nn.Conv2d) else layer.in_features
 
 
-def _head_name(network: nn.Module) -> str:
+def _head_name(network: nn.Module, backbone: Backbone) -> str:
+    """Name of the classification layer, also where timm has left it out."""
+    if backbone.library == "timm":
+        return str(network.pretrained_cfg["classifier"])  # pyright: ignore
+    return _last_layer(network)
+
+
+def _last_layer(network: nn.Module) -> str:
     """Name of the classification layer: the last linear layer, or convolution, with one output per class."""
     for kind, outputs in ((nn.Linear, "out_features"), (nn.Conv2d, "out_channels")):
         names = [

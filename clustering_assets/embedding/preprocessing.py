@@ -14,6 +14,7 @@ _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
 }
 
 
@@ -24,7 +25,7 @@ class Preprocessing:
     Attributes:
         resize: Length of the shorter side after resizing, in pixels.
         crop: Side of the square cut from the centre, in pixels; the network's input size.
-        interpolation: `nearest`, `bilinear` or `bicubic`, with antialiasing.
+        interpolation: `nearest`, `bilinear`, `bicubic` or `lanczos`, with antialiasing.
         mean: Mean of each channel (red, green, blue) on the scale 0 to 1, subtracted from the pixels.
         std: Spread of each channel on the scale 0 to 1, by which they are divided.
     """

@@ -64,6 +64,8 @@ class Runtime(Protocol):
 
     plan: Plan
     device_name: str
+    batch_size: int
+    """Pictures that it wants in one call: enough to keep the device busy."""
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (n, dimension) of prepared pictures (n, height, width, 3).
@@ -126,7 +128,7 @@ def start_runtime(
         return OpenVinoRuntime(plan, openvino_model(backbone, weights, models), batch_size, models, threads)
     from clustering_assets.embedding import networks
 
-    return TorchRuntime(plan, networks.feature_network(backbone, weights()), threads)
+    return TorchRuntime(plan, networks.feature_network(backbone, weights()), batch_size, threads)
 
 
 def available_cores() -> int:
@@ -144,9 +146,9 @@ class OpenVinoRuntime:
         ov = openvino()
         core = ov.Core()
         self.device_name = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
-        self._streams = min(threads, max(1, batch_size))
-        self._piece = max(1, min(PIECE, batch_size // self._streams))
-        model.reshape([self._piece, *model.input(0).partial_shape[1:]])
+        self._streams = threads
+        self.batch_size = max(batch_size, PIECE * threads)
+        model.reshape([PIECE, *model.input(0).partial_shape[1:]])
         options = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": self._streams,
@@ -162,13 +164,11 @@ class OpenVinoRuntime:
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (n, dimension) of prepared pictures (n, height, width, 3)."""
         features = np.empty((len(pixels), self._dimension), np.float32)
-        for start in range(0, len(pixels), self._piece):
-            piece = pixels[start : start + self._piece]
-            if len(piece) < self._piece:
-                piece = np.concatenate(
-                    [piece, np.zeros((self._piece - len(piece), *piece.shape[1:]), np.uint8)]
-                )
-            self._requests.start_async({0: piece}, features[start : start + self._piece])
+        for start in range(0, len(pixels), PIECE):
+            piece = pixels[start : start + PIECE]
+            if len(piece) < PIECE:
+                piece = np.concatenate([piece, np.zeros((PIECE - len(piece), *piece.shape[1:]), np.uint8)])
+            self._requests.start_async({0: piece}, features[start : start + PIECE])
         self._requests.wait_all()
         return features
 
@@ -181,12 +181,13 @@ def _keep_output(request: Any, rows: NDArray[np.float32]) -> None:
 class TorchRuntime:
     """A network run by torch: in half precision and channels-last on a GPU, in its own threads on the CPU."""
 
-    def __init__(self, plan: Plan, network: "FeatureNetwork", threads: int) -> None:
+    def __init__(self, plan: Plan, network: "FeatureNetwork", batch_size: int, threads: int) -> None:
         import torch
 
         from clustering_assets.embedding import networks
 
         self.plan = plan
+        self.batch_size = batch_size
         self._torch = torch
         self._device = torch.device(plan.device)
         if plan.device == "cpu":
@@ -237,18 +238,23 @@ def openvino() -> Any:
 
 def openvino_model(backbone: Backbone, weights: Callable[[], Path], models: Path | None) -> Any:
     """The network as an OpenVINO model, from `models` if it was converted before and is unchanged there."""
-    ov = openvino()
-    if models is None:
-        return _convert(backbone, weights())
-    kept = models / f"{backbone.architecture}-{backbone.fingerprint}.xml"
-    if _is_sealed(kept):
-        return ov.Core().read_model(kept)
+    core = openvino().Core()
+    kept = None if models is None else models / f"{backbone.architecture}-{backbone.fingerprint}.xml"
+    if kept is not None and _is_sealed(kept):
+        return core.read_model(kept)
     model = _convert(backbone, weights())
-    try:
-        _keep_model(model, kept)
-    except OSError as error:
-        log.info("the converted network is not kept: %s", error)
-    return model
+    if kept is not None:
+        try:
+            _keep_model(model, kept)
+            return core.read_model(kept)
+        except OSError as error:
+            log.info("the converted network is not kept: %s", error)
+    # always read back: only then does OpenVINO heed which layers stay exact, and every run gets the same vectors
+    core.set_property({"ENABLE_MMAP": False})
+    with tempfile.TemporaryDirectory(prefix="network-") as folder:
+        written = Path(folder) / "network.xml"
+        openvino().save_model(model, written, compress_to_fp16=False)
+        return core.read_model(written)
 
 
 def _convert(backbone: Backbone, weights: Path) -> Any:

@@ -37,7 +37,7 @@ class WeightsFile:
 
     Attributes:
         name: File name, for example `resnet50-11ad3fa6.pth`.
-        digest: Beginning of the file's SHA-256, in hexadecimal; the identity of the weights.
+        digest: Beginning of the file's SHA-256, in hexadecimal; empty where the publisher tells none.
         url: Where they are published, or empty.
         path: Where they are on this machine, if they are not in torch's hub cache.
     """
@@ -46,6 +46,11 @@ class WeightsFile:
     digest: str
     url: str = ""
     path: Path | None = None
+
+    @property
+    def identity(self) -> str:
+        """What tells these weights from others: the hash, or the published name where there is none."""
+        return self.digest or self.name
 
 
 def hub_folder() -> Path:

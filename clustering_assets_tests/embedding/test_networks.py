@@ -16,7 +16,7 @@ from torchvision import models
 from torchvision.transforms import functional as tv
 
 from clustering_assets.embedding import networks
-from clustering_assets.embedding.backbones import Backbone, resolve_backbone
+from clustering_assets.embedding.backbones import Backbone, BackboneError, resolve_backbone
 from clustering_assets.embedding.engine import embed
 from clustering_assets.embedding.heads import class_scores
 from clustering_assets.embedding.weights import WeightsError, WeightsFile
@@ -55,7 +55,7 @@ def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_pa
     original = random_weights(architecture, tmp_path / "net.pth")
     backbone = resolve_backbone(architecture)
     seen = []
-    head = networks._head_name(original)
+    head = networks._last_layer(original)
     original.get_submodule(head).register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         ready = tv.normalize(pixels.permute(0, 3, 1, 2) / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
@@ -144,7 +144,14 @@ def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
     for seed in (0, 1):
         random_weights("resnet18", tmp_path / f"{seed}.pth", seed)
     runs = [
-        embed(images, folder, "resnet18", weights=tmp_path / f"{seed}.pth", cache_dir=tmp_path / "cache")
+        embed(
+            images,
+            folder,
+            "resnet18",
+            weights=tmp_path / f"{seed}.pth",
+            runtime="torch",
+            cache_dir=tmp_path / "cache",
+        )
         for seed in (0, 1)
     ]
     assert [run.embedded for run in runs] == [2, 2]
@@ -172,6 +179,28 @@ def test_the_classification_layer_is_kept_for_the_next_call(tmp_path, monkeypatc
     assert again is not None
     np.testing.assert_array_equal(first[0], again[0])
     assert first[1] == again[1]
+
+
+@pytest.mark.slow
+def test_timm_models_are_taken_with_weights_of_ones_own(pictures, tmp_path):
+    timm = pytest.importorskip("timm", reason="timm, an extra, is not installed")
+    network = timm.create_model("vit_tiny_patch16_224", pretrained=False)
+    torch.save(network.state_dict(), tmp_path / "mine.pth")
+    images, folder = pictures(2)
+    embedded = embed(images, folder, "timm:vit_tiny_patch16_224", weights=tmp_path / "mine.pth")
+    assert embedded.vectors.shape == (2, 192)
+    features = np.ones((1, 192), np.float32)
+    scored = class_scores(features, "timm:vit_tiny_patch16_224", tmp_path / "mine.pth")
+    assert scored is not None
+    with torch.inference_mode():
+        expected = network.head(torch.from_numpy(features)).numpy()
+    np.testing.assert_allclose(scored[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_timm_model_that_does_not_exist_is_refused():
+    pytest.importorskip("timm", reason="timm, an extra, is not installed")
+    with pytest.raises(BackboneError, match="timm has no such model; near: resnet18"):
+        resolve_backbone("timm:resnet188")
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -54,7 +54,9 @@ def views():
 @pytest.fixture(scope="module")
 def reference(views):
     """What torch computes in float32."""
-    return TorchRuntime(Plan("torch", "cpu", "float32"), networks.feature_network(LITE, weights()), 2)(views)
+    return TorchRuntime(Plan("torch", "cpu", "float32"), networks.feature_network(LITE, weights()), 32, 2)(
+        views
+    )
 
 
 def cosines(a, b):
@@ -100,6 +102,7 @@ def test_a_kept_network_needs_neither_torch_nor_weights(views, networks_folder):
     np.testing.assert_array_equal(first(views), again(views))
 
 
+@pytest.mark.slow
 def test_a_damaged_kept_network_is_converted_anew(views, tmp_path):
     plan = plan_runtime("openvino")
     first = start_runtime(plan, LITE, weights, batch_size=32, models=tmp_path)
@@ -127,7 +130,7 @@ class _SmallDevice(torch.nn.Module):
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(views, reference):
     network = _SmallDevice(networks.feature_network(LITE, weights()), most=5)
-    halving = _Halving(TorchRuntime(Plan("torch", "cpu", "float32"), network, 2), batch_size=16)
+    halving = _Halving(TorchRuntime(Plan("torch", "cpu", "float32"), network, 16, 2))
     np.testing.assert_allclose(halving(views), reference, atol=1e-4)
     assert network.tried == [16, 8, 4, 4, 4, 4]
     halving(views[:4])
@@ -136,7 +139,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(views, reference):
 
 def test_a_device_without_room_for_one_picture_says_so(views):
     network = _SmallDevice(networks.feature_network(LITE, weights()), most=0)
-    halving = _Halving(TorchRuntime(Plan("torch", "cpu", "float32"), network, 2), batch_size=2)
+    halving = _Halving(TorchRuntime(Plan("torch", "cpu", "float32"), network, 2, 2))
     with pytest.raises(EmbeddingError, match=r"not enough memory for even one picture.*efficientnet_lite0"):
         halving(views[:2])
 
@@ -151,7 +154,7 @@ def test_other_errors_of_torch_are_not_taken_for_a_lack_of_memory():
             raise RuntimeError("expected scalar type Half")
 
     with pytest.raises(RuntimeError, match="scalar type"):
-        TorchRuntime(Plan("torch", "cpu", "float32"), Broken(), 2)(np.zeros((1, 8, 8, 3), np.uint8))  # type: ignore
+        TorchRuntime(Plan("torch", "cpu", "float32"), Broken(), 1, 2)(np.zeros((1, 8, 8, 3), np.uint8))  # type: ignore
 
 
 def test_vectors_that_overflow_are_failures_not_numbers(pictures, tmp_path):
@@ -176,6 +179,7 @@ def test_a_gpu_is_chosen_and_used(pictures):
     assert embedded.device == torch.cuda.get_device_name()
 
 
+@pytest.mark.slow
 def test_openvino_reports_to_nobody(tmp_path):
     script = (
         "import sys\n"
