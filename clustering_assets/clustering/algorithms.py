@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,12 @@ ALGORITHMS = ("kmeans", "hierarchical", "dbscan", "hdbscan", "auto")
 FEWEST = 4
 """With fewer pictures there is nothing to choose: `auto` and the density methods make one cluster."""
 
-FULL_ROWS = 5_000
+FULL_ROWS = 2_000
 """Up to this many pictures every one takes part in the clustering; beyond, an even sample of this many is
-clustered and every other picture follows its nearest neighbours in the sample."""
+clustered and every other picture follows its nearest neighbour in the sample. So time and memory grow with n."""
+
+SWIFT_ROWS = 10_000
+"""From this many pictures k-means goes without the neighbour embeddings."""
 
 
 class AlgorithmError(ClusteringError):
@@ -54,6 +58,15 @@ class Clustering:
     quality: Quality
     algorithm: str
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Labels as an algorithm numbered them, the algorithm, and its stability."""
+
+    labels: NDArray[np.int64]
+    algorithm: str
+    stability: float = float("nan")
 
 
 def cluster(
@@ -89,11 +102,18 @@ def cluster(
     space = FeatureSpace.fit(vectors, seed)
     points = space.transform(vectors)
     notes: list[str] = []
-    labels, used = _label(points, algorithm, clusters, eps, seed, distinct, notes)
-    labels = by_size(labels)
+    labelled = _label(points, algorithm, clusters, eps, seed, distinct, notes)
+    labels = by_size(labelled.labels)
     fit = measure_fit(points, labels, seed)
-    quality = measure_quality(points, labels, fit.silhouette, explained=space.explained, seed=seed)
-    return Clustering(labels, space, points, _plane(points), fit, quality, used, notes)
+    quality = measure_quality(
+        points,
+        labels,
+        fit.silhouette,
+        stability=labelled.stability,
+        explained=space.explained,
+        seed=seed,
+    )
+    return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
 
 
 def check_request(algorithm: str, clusters: int, eps: float) -> None:
@@ -118,80 +138,43 @@ def _label(
     seed: int,
     distinct: int,
     notes: list[str],
-) -> tuple[NDArray[np.int64], str]:
-    """Labels of all points, by way of a sample where there are many, and the algorithm used."""
+) -> _Labelled:
+    """Labels of all points, by way of a sample where there are many."""
     n = len(points)
-    if clusters == 1 and algorithm in ("kmeans", "hierarchical"):
-        return np.zeros(n, dtype=np.int64), algorithm
-    if distinct < FEWEST and not (clusters and algorithm in ("kmeans", "hierarchical")):
+    fixed = clusters and algorithm in ("kmeans", "hierarchical")
+    if fixed and clusters in (1, n):
+        return _Labelled(np.arange(n) % clusters if clusters == n else np.zeros(n, dtype=np.int64), algorithm)
+    if distinct < FEWEST and not fixed:
         notes.append(f"only {distinct} distinct images: nothing to tell apart, so they are one cluster")
-        return np.zeros(n, dtype=np.int64), algorithm
-    rows = even_sample(n, FULL_ROWS, seed)
-    sample = points[rows]
-    labels, used = _run(sample, algorithm, clusters, eps, seed, notes)
+        return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+    from clustering_assets.clustering.graph import follow
+
+    rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
+    model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
+    labels = model.fit(points[rows]).labels_
+    notes += model.notes_
     if len(rows) < n:
         notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")
-        everyone = follow(points, sample, labels)
+        everyone = follow(points, points[rows], labels, neighbours=1)
         everyone[rows] = labels
         labels = everyone
-    return labels.astype(np.int64), used
+    used = getattr(model, "method_", algorithm)
+    return _Labelled(labels.astype(np.int64), used, model.stability_)
 
 
-def _run(
-    points: NDArray[np.float32], algorithm: str, clusters: int, eps: float, seed: int, notes: list[str]
-) -> tuple[NDArray[np.integer], str]:
-    """Labels of a set that is small enough for the full methods."""
-    from clustering_assets.clustering.choice import choose_clusters
-    from clustering_assets.clustering.methods import (
-        KneeDBSCAN,
-        LayoutHDBSCAN,
-        SpectralKMeans,
-        SpectralLinkage,
-    )
+def _model(algorithm: str, clusters: int, eps: float, seed: int, swift: bool) -> Any:
+    """The estimator of an algorithm."""
+    from clustering_assets.clustering import methods
 
-    if algorithm == "dbscan":
-        model = KneeDBSCAN(eps).fit(points)
-        notes.append(f"eps = {model.eps_:.3f}" + ("" if eps else ", the knee of the k-distance curve"))
-        return model.labels_, algorithm
-    if algorithm in ("hdbscan", "auto"):
-        labels = LayoutHDBSCAN(random_state=seed).fit(points).labels_
-        if algorithm == "auto":
-            labels = settle(points, labels)
-        return labels, "hdbscan"
-    if not clusters:
-        choice = choose_clusters(points, algorithm, seed)
-        notes += choice.notes
-        return choice.labels, algorithm
     if algorithm == "kmeans":
-        return SpectralKMeans(clusters, random_state=seed).fit(points).labels_, algorithm
-    return SpectralLinkage(clusters).fit(points).labels_, algorithm
-
-
-def settle(points: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """The labels with every unclustered picture given to the cluster of its nearest clustered neighbours."""
-    lost = labels < 0
-    if lost.all():
-        return np.zeros_like(labels)
-    if not lost.any():
-        return labels
-    result = labels.copy()
-    result[lost] = follow(points[lost], points[~lost], labels[~lost])
-    return result
-
-
-def follow(
-    points: NDArray[np.floating],
-    known: NDArray[np.floating],
-    labels: NDArray[np.integer],
-    neighbours: int = 5,
-) -> NDArray[np.integer]:
-    """The label that most of each point's nearest known points have; of equals, the nearest one's."""
-    from clustering_assets.clustering.graph import nearest
-
-    index, _ = nearest(points, neighbours, among=known)
-    votes = labels[index]
-    agreement = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
-    return votes[np.arange(len(votes)), agreement.argmax(axis=1)]
+        return methods.SpectralKMeans(clusters, swift=swift, random_state=seed)
+    if algorithm == "hierarchical":
+        return methods.ConsensusLinkage(clusters, random_state=seed)
+    if algorithm == "dbscan":
+        return methods.KneeDBSCAN(eps, random_state=seed)
+    if algorithm == "hdbscan":
+        return methods.LayoutHDBSCAN(random_state=seed)
+    return methods.AutoClustering(random_state=seed)
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:

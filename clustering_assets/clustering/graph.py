@@ -36,11 +36,12 @@ def nearest(
         square = np.einsum("ij,ij->i", rows, rows)[:, None] + squares[None, :] - 2 * rows @ others.T
         if among is None:
             square[np.arange(len(rows)), np.arange(start, start + len(rows))] = np.inf
-        part = (
-            np.argpartition(square, k - 1, axis=1)[:, :k]
-            if k < len(others)
-            else np.tile(np.arange(len(others)), (len(rows), 1))
-        )
+        if k == 1:
+            part = square.argmin(axis=1)[:, None]
+        elif k < len(others):
+            part = np.argpartition(square, k - 1, axis=1)[:, :k]
+        else:
+            part = np.tile(np.arange(len(others)), (len(rows), 1))
         # ties are broken by row number, so that equal pictures come in the same order everywhere
         values = np.take_along_axis(square, part, axis=1)
         order = np.lexsort((part, values), axis=1)
@@ -141,3 +142,28 @@ def eigenmap(graph: Sparse, count: int) -> tuple[NDArray[np.float64], NDArray[np
     values, vectors = 1 - values[order], vectors[:, order]
     sign = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(count)])
     return np.maximum(values, 0), vectors * np.where(sign == 0, 1, sign)
+
+
+def follow(
+    points: NDArray[np.floating],
+    known: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    neighbours: int = 5,
+) -> NDArray[np.integer]:
+    """The label that most of each point's nearest known points have; of equals, the nearest one's."""
+    index, _ = nearest(points, neighbours, among=known)
+    votes = labels[index]
+    agreement = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
+    return votes[np.arange(len(votes)), agreement.argmax(axis=1)]
+
+
+def modularity(graph: Sparse, labels: NDArray[np.integer]) -> float:
+    """How much more of a graph's weight lies inside clusters than chance would put there (up to 1).
+
+    Newman and Girvan, 2004, doi 10.1103/PhysRevE.69.026113.
+    """
+    member = sparse.csr_matrix((np.ones(len(labels)), (np.arange(len(labels)), labels)))
+    within = np.asarray((member.T @ graph @ member).diagonal())
+    degree = np.asarray(member.T @ np.asarray(graph.sum(axis=1))).ravel()
+    total = degree.sum()
+    return float((within / total - (degree / total) ** 2).sum())

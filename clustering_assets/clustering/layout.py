@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from clustering_assets.clustering.graph import connect, eigenmap, fuzzy_graph
-from clustering_assets.progress import track
 
 NEIGHBOURS = 15
 """Neighbours that attract each picture."""
@@ -13,11 +12,11 @@ NEIGHBOURS = 15
 DIMENSIONS = 10
 """Dimensions of the layout: enough that clusters need not be squeezed past each other."""
 
-EPOCHS = 300
+EPOCHS = 200
 REPULSION = 10.0
 """Strength of repulsion: pushes per pull, UMAP's negative sample rate."""
 
-PUSHERS = 512
+PUSHERS = 256
 """Pictures that push all others away in each epoch; up to this many pictures the repulsion is exact."""
 
 
@@ -52,15 +51,15 @@ def lay_out(
     dimensions = max(1, min(dimensions, n - 2))
     _, vectors = eigenmap(connect(graph, points), dimensions + 1)
     place = vectors[:, 1:] * (10 / max(np.abs(vectors[:, 1:]).max(), 1e-9))
-    place = place + random.normal(0, 1e-3, place.shape)
+    place = (place + random.normal(0, 1e-3, place.shape)).astype(np.float32)
 
     a, b = _curve()
-    pull = graph.tocsr().copy()
+    pull = graph.tocsr().astype(np.float32)
     weight = pull.data.copy()
     rows = np.repeat(np.arange(n), np.diff(pull.indptr))
-    degree = np.asarray(graph.sum(axis=1)).ravel()
+    degree = np.asarray(graph.sum(axis=1), dtype=np.float32).ravel()
     pushers = min(PUSHERS, n)
-    for epoch in track(range(epochs), "Laying out neighbours", unit="rounds"):
+    for epoch in range(epochs):
         apart = place[rows] - place[pull.indices]
         square = np.maximum(np.einsum("ij,ij->i", apart, apart), 1e-9)
         pull.data = weight * (4 * a * b) * square ** (b - 1) / (1 + a * square**b)
@@ -73,8 +72,8 @@ def lay_out(
         push[chosen, np.arange(pushers)] = 0
         gradient += push.sum(axis=1, keepdims=True) * place - push @ place[chosen]
 
-        place = place + (1 - epoch / epochs) * np.clip(gradient, -4, 4)
-    return place
+        place = place + np.float32(1 - epoch / epochs) * np.clip(gradient, -4, 4)
+    return place.astype(np.float64)
 
 
 def _curve() -> tuple[float, float]:
@@ -84,7 +83,7 @@ def _curve() -> tuple[float, float]:
     return float(a), float(b)
 
 
-def _squares(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _squares(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:
     """Squared distances between the rows of two tables."""
     squares = (left * left).sum(axis=1)[:, None] + (right * right).sum(axis=1) - 2 * left @ right.T
     return np.maximum(squares, 0)

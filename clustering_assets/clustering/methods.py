@@ -1,112 +1,151 @@
-"""The algorithms, each a scikit-learn estimator that labels points of the feature space."""
+"""The algorithms: scikit-learn estimators with one interface, which label points of the feature space.
+
+Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stability_` (mean adjusted Rand index with
+the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
+"""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering, KMeans
-from sklearn.preprocessing import normalize
+from sklearn.cluster import DBSCAN, HDBSCAN
+from sklearn.metrics import adjusted_rand_score
 
-from clustering_assets.clustering.graph import NEIGHBOURS, eigenmap, nearest, similarity_graph
+from clustering_assets.clustering.choice import (
+    STRUCTURE,
+    Candidate,
+    Partitions,
+    best,
+    best_of_all,
+    explain,
+    kmeans_or_joint,
+)
+from clustering_assets.clustering.consensus import FEWEST, gather
+from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.layout import lay_out
 
 SMALLEST_SHARE = 0.02
-"""Least share of the pictures that the density methods call a cluster."""
+"""Least share of the points that HDBSCAN calls a cluster."""
 
 SMALLEST = 8
-"""Least number of pictures that the density methods call a cluster."""
+"""Least number of points that HDBSCAN calls a cluster."""
 
 
-def smallest_cluster(n: int) -> int:
-    """The fewest pictures, of n, that the density methods call a cluster."""
-    return max(2, min(SMALLEST, n // 4), round(SMALLEST_SHARE * n))
+class _Method(ClusterMixin, BaseEstimator):
+    """What the algorithms share."""
+
+    labels_: NDArray[np.integer]
+    stability_: float
+    notes_: list[str]
+
+    def _keep(self, labels: NDArray[np.integer], stability: float = float("nan")) -> None:
+        self.labels_, self.stability_ = labels, stability
+        self.notes_ = getattr(self, "notes_", [])
+
+    def _adopt(self, chosen: Candidate, partitions: Partitions) -> Self:
+        """Take a candidate, measure how stable it is, and say so when it is not."""
+        if partitions.consensus is not None:
+            stability = partitions.consensus.stability(chosen.labels)
+        else:
+            stability = resampled_stability(partitions, chosen)
+        self._keep(chosen.labels, stability)
+        if stability < STRUCTURE:
+            self.notes_.append(
+                f"no clear cluster structure: subsamples agree with these clusters to {max(stability, 0):.0%} only "
+                f"(adjusted Rand index; {STRUCTURE:.0%} and more is clear)"
+            )
+        return self
 
 
-class SpectralKMeans(ClusterMixin, BaseEstimator):
-    """K-means on the eigenmap of the neighbour graph (Ng, Jordan and Weiss, 2002).
-
-    The eigenmap has as many dimensions as there are clusters, and its rows unit length. Plain k-means
-    takes every cluster for a ball of one size, which folders of photos are not.
+class SpectralKMeans(_Method):
+    """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
     Args:
-        n_clusters: Number of clusters, at most n.
-        n_neighbors: Neighbours of each point in the graph.
+        n_clusters: Number of clusters, at most n; 0 chooses it.
+        swift: Skip the neighbour embeddings, which take seconds.
         random_state: Seed.
-
-    Attributes:
-        labels_: (n,) labels 0..k-1.
     """
 
-    def __init__(self, n_clusters: int = 5, n_neighbors: int = NEIGHBOURS, random_state: int = 0) -> None:
+    def __init__(self, n_clusters: int = 5, swift: bool = False, random_state: int = 0) -> None:
         self.n_clusters = n_clusters
-        self.n_neighbors = n_neighbors
+        self.swift = swift
         self.random_state = random_state
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
-        table = spectral_table(X, self.n_clusters, self.n_neighbors)
-        model = KMeans(self.n_clusters, n_init=10, random_state=self.random_state)  # pyright: ignore[reportArgumentType]
-        self.labels_ = model.fit_predict(table)
-        return self
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state, self.swift)
+        if self.n_clusters:
+            return self._adopt(kmeans_or_joint(partitions, self.n_clusters), partitions)
+        found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
+        chosen = best(found)
+        self.notes_.append(explain(chosen, found, X))
+        return self._adopt(chosen, partitions)
 
 
-class SpectralLinkage(ClusterMixin, BaseEstimator):
-    """Average-linkage hierarchical clustering on the eigenmap of the neighbour graph.
+class ConsensusLinkage(_Method):
+    """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
 
     Args:
-        n_clusters: Number of clusters, at most n.
-        n_neighbors: Neighbours of each point in the graph.
-
-    Attributes:
-        labels_: (n,) labels 0..k-1.
+        n_clusters: Number of clusters, at most n; 0 chooses it.
+        random_state: Seed.
     """
 
-    def __init__(self, n_clusters: int = 5, n_neighbors: int = NEIGHBOURS) -> None:
+    def __init__(self, n_clusters: int = 5, random_state: int = 0) -> None:
         self.n_clusters = n_clusters
-        self.n_neighbors = n_neighbors
+        self.random_state = random_state
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
-        table = spectral_table(X, self.n_clusters, self.n_neighbors)
-        self.labels_ = AgglomerativeClustering(self.n_clusters, linkage="average").fit_predict(table)
-        return self
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state)
+        if self.n_clusters:
+            labels = partitions.linkage(self.n_clusters)
+            if labels is None:
+                labels = partitions.plain_linkage(self.n_clusters)
+            return self._adopt(partitions.judge("linkage", labels), partitions)
+        found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
+        chosen = best(found)
+        self.notes_.append(explain(chosen, found, X))
+        return self._adopt(chosen, partitions)
 
 
-class KneeDBSCAN(ClusterMixin, BaseEstimator):
-    """DBSCAN (Ester et al., 1996) whose radius is the knee of the k-distance curve unless it is given.
+class KneeDBSCAN(_Method):
+    """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
+
+    In the feature space itself distances differ too little for one radius to part anything.
 
     Args:
-        eps: Radius of a neighbourhood in the feature space (0 to 2); 0 takes the knee.
+        eps: Radius of a neighbourhood in the layout, where direct neighbours are less than 1 apart; 0 takes the knee.
         min_samples: Points within the radius that make a point a core of its cluster.
-
-    Attributes:
-        labels_: (n,) labels, -1 for noise.
-        eps_: The radius used.
-    """
-
-    def __init__(self, eps: float = 0, min_samples: int = 5) -> None:
-        self.eps = eps
-        self.min_samples = min_samples
-
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        samples = max(1, min(self.min_samples, len(X) - 1))
-        self.eps_ = float(self.eps) if self.eps else knee(nearest(X, samples)[1][:, -1])
-        self.labels_ = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(X)
-        return self
-
-
-class LayoutHDBSCAN(ClusterMixin, BaseEstimator):
-    """HDBSCAN (Campello et al., 2013) on a neighbour embedding of the points.
-
-    Args:
-        min_cluster_size: Fewest points of a cluster; 0 takes `smallest_cluster`.
         random_state: Seed.
 
     Attributes:
-        labels_: (n,) labels, -1 for noise.
-        layout_: (n, p) the neighbour embedding.
+        eps_: The radius used.
+    """
+
+    def __init__(self, eps: float = 0, min_samples: int = 10, random_state: int = 0) -> None:
+        self.eps = eps
+        self.min_samples = min_samples
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        place = lay_out(X, seed=self.random_state)
+        samples = max(1, min(self.min_samples, len(X) // 4))
+        self.eps_ = float(self.eps) if self.eps else knee(nearest(place, samples)[1][:, -1])
+        self._keep(DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place))
+        self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
+        return self
+
+
+class LayoutHDBSCAN(_Method):
+    """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
+
+    Args:
+        min_cluster_size: Fewest points of a cluster; 0 takes 2 % of all and at least 8.
+        random_state: Seed.
     """
 
     def __init__(self, min_cluster_size: int = 0, random_state: int = 0) -> None:
@@ -115,17 +154,56 @@ class LayoutHDBSCAN(ClusterMixin, BaseEstimator):
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.layout_ = lay_out(X, seed=self.random_state)
-        size = self.min_cluster_size or smallest_cluster(len(X))
+        place = lay_out(X, seed=self.random_state)
+        size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
         model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
-        self.labels_ = model.fit_predict(self.layout_)
+        self._keep(model.fit_predict(place))
         return self
 
 
-def spectral_table(points: NDArray[np.floating], dimensions: int, neighbours: int) -> NDArray[np.float64]:
-    """The (n, dimensions) eigenmap of the points' similarity graph, rows of unit length."""
-    _, vectors = eigenmap(similarity_graph(points, min(neighbours, len(points) - 1)), dimensions)
-    return np.asarray(normalize(vectors))
+class AutoClustering(_Method):
+    """Chooses both the method and the number of clusters by the evidence.
+
+    Args:
+        random_state: Seed.
+
+    Attributes:
+        method_: kmeans or hierarchical, whichever was chosen.
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state)
+        found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
+        chosen = best_of_all(found)
+        self.method_ = "hierarchical" if chosen.method == "linkage" else "kmeans"
+        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
+        return self._adopt(chosen, partitions)
+
+
+def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:
+    consensus = None if swift or len(points) < FEWEST else gather(points, seed)
+    return Partitions(points, consensus, seed)
+
+
+def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int = 3) -> float:
+    """Mean adjusted Rand index between k-means labels and those of k-means on 80 % subsamples; nan if too few."""
+    n = len(chosen.labels)
+    if n < FEWEST or chosen.clusters < 2:
+        return float("nan")
+    agreement = []
+    for number in range(samples):
+        rows = np.sort(
+            np.random.default_rng((partitions.seed, number)).choice(n, round(0.8 * n), replace=False)
+        )
+        if len(rows) > chosen.clusters:
+            again = Partitions(partitions.points[rows], None, partitions.seed).kmeans(chosen.clusters, 3)
+            agreement.append(adjusted_rand_score(chosen.labels[rows], again))
+    return float(np.mean(agreement)) if agreement else float("nan")
 
 
 def knee(distances: NDArray[np.floating]) -> float:

@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.space import even_sample
 
-SILHOUETTE_ROWS = 5_000
-"""Pictures that silhouettes are measured against; beyond, an even sample of this size stands for all."""
+EXACT_ROWS = 5_000
+"""Up to this many pictures silhouettes are measured against all others."""
+
+SAMPLE_ROWS = 1_000
+"""Beyond, against an even sample of this size."""
 
 MEDOID_ROWS = 2_000
 """Largest cluster whose medoid is found exactly; beyond, the picture nearest to the centre stands in."""
@@ -119,8 +122,8 @@ def silhouettes(
     """The (n,) silhouette of each picture (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7).
 
     (b - a) / max(a, b), where a is the mean distance to the picture's own cluster and b that to the nearest
-    other one; 0 in a cluster of one. Means are taken over at most `SILHOUETTE_ROWS` pictures, so that the
-    work grows with n and not with its square; up to that number they are exact.
+    other one; 0 in a cluster of one. Up to `EXACT_ROWS` pictures the means are exact; beyond, they are taken
+    over `SAMPLE_ROWS` pictures, so that the work grows with n and not with its square.
     """
     result = np.full(len(points), np.nan)
     clustered = np.flatnonzero(labels >= 0)
@@ -155,12 +158,30 @@ def silhouettes(
     return result
 
 
+def mean_silhouette(distances: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """The mean silhouette (-1 to 1) of labels given all distances (n, n); 0 for a single cluster."""
+    groups, own = np.unique(labels, return_inverse=True)
+    if len(groups) < 2:
+        return 0.0
+    here = np.arange(len(own))
+    member = np.zeros((len(own), len(groups)), dtype=distances.dtype)
+    member[here, own] = 1
+    count = member.sum(axis=0)
+    total = distances @ member
+    inside = total[here, own] / np.maximum(count[own] - 1, 1)
+    total /= count
+    total[here, own] = np.inf
+    outside = total.min(axis=1)
+    value = (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-12)
+    return float(np.where(count[own] > 1, value, 0).mean())
+
+
 def _sample_per_cluster(rows: NDArray[np.intp], own: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
-    """At most `SILHOUETTE_ROWS` rows, shared out so that every cluster keeps some, in ascending order."""
-    if len(rows) <= SILHOUETTE_ROWS:
+    """About `SAMPLE_ROWS` rows if there are many, shared out so that every cluster keeps some, in ascending order."""
+    if len(rows) <= EXACT_ROWS:
         return rows
     groups = own.max() + 1
-    share = np.maximum(np.bincount(own) * SILHOUETTE_ROWS // len(rows), min(20, SILHOUETTE_ROWS // groups))
+    share = np.maximum(np.bincount(own) * SAMPLE_ROWS // len(rows), min(20, SAMPLE_ROWS // groups))
     chosen = []
     for group in range(groups):
         members = rows[own == group]

@@ -10,7 +10,7 @@ from clustering_assets.errors import ClusteringError
 DIMENSIONS = 50
 """Principal components kept. More bring back noise: distances between pictures then say less."""
 
-FIT_ROWS = 20_000
+FIT_ROWS = 5_000
 """Most rows that the space is fitted on; beyond, an even sample of this size stands for all."""
 
 CHUNK_ROWS = 8_192

@@ -1,0 +1,147 @@
+"""What several neighbour embeddings agree on: which pictures belong together, and how well labels fit.
+
+One neighbour embedding says as much about its chance as about the pictures. Several, over different
+neighbourhoods and different subsamples, vote (evidence accumulation: Fred and Jain, 2005,
+doi 10.1109/TPAMI.2005.113).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist, squareform
+from sklearn.cluster import HDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from clustering_assets.clustering.graph import follow
+from clustering_assets.clustering.layout import lay_out
+from clustering_assets.clustering.quality import mean_silhouette
+from clustering_assets.progress import track
+
+NEIGHBOURHOODS = (10, 15, 20, 30, 15, 20)
+"""Neighbours of each layout: from fine to coarse, because no one scale suits small and large clusters."""
+
+SHARE = 0.85
+"""Share of the pictures in each layout but the first, which has all."""
+
+DENSITIES = ((5, 0.015, 5), (10, 0.02, 8))
+"""HDBSCAN's settings on each layout: points that make a core; smallest cluster as a share and as a number."""
+
+FEWEST = 12
+"""Fewest pictures that can vote."""
+
+TIE = 0.05
+"""Weight of the distance in the feature space where the votes are equal."""
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Layouts of n pictures and the votes drawn from them.
+
+    Attributes:
+        layouts: For each layout its rows, ascending, and their coordinates.
+        votes: For each clustering of a layout its rows and their labels.
+        agreement: (n, n) share of votes (0 to 1) that put two pictures together.
+    """
+
+    layouts: list[tuple[NDArray[np.intp], NDArray[np.float64]]]
+    votes: list[tuple[NDArray[np.intp], NDArray[np.integer]]]
+    agreement: NDArray[np.float64]
+
+    def silhouette(self, labels: NDArray[np.integer]) -> float:
+        """Mean silhouette (-1 to 1) of labels in the layouts, whose clusters may have any shape."""
+        return float(np.mean([mean_silhouette(apart, labels[rows]) for rows, apart in self._distances]))
+
+    @cached_property
+    def _distances(self) -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        """All distances within the layouts of different neighbourhoods."""
+        return [
+            (rows, squareform(pdist(place)).astype(np.float32))
+            for rows, place in self.layouts[: len(set(NEIGHBOURHOODS))]
+        ]
+
+    def stability(self, labels: NDArray[np.integer]) -> float:
+        """Mean adjusted Rand index (up to 1) between labels and the votes of the subsamples."""
+        return float(np.mean([adjusted_rand_score(vote, labels[rows]) for rows, vote in self.votes]))
+
+    def tree(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The average-linkage tree of disagreement; pictures that all votes join follow their distance.
+
+        Args:
+            points: (n, m) unit vectors of the feature space.
+
+        Returns:
+            (n - 1, 4) linkage as scipy has it.
+        """
+        disagreement = squareform(1 - self.agreement, checks=False)
+        return linkage(disagreement + TIE / 2 * pdist(points), "average")
+
+
+def gather(points: NDArray[np.floating], seed: int = 0) -> Consensus:
+    """Lay the pictures out several times, cluster each layout by density, and count the votes.
+
+    Args:
+        points: (n, m) unit vectors, n at least `FEWEST`. Memory and time grow with n squared.
+        seed: Seed of subsamples and layouts.
+    """
+    n = len(points)
+    together, met = np.zeros((n, n)), np.zeros((n, n))
+    layouts, votes = [], []
+    for number, neighbours in enumerate(track(NEIGHBOURHOODS, "Finding neighbourhoods", unit="layouts")):
+        random = np.random.default_rng((seed, number))
+        rows = np.sort(random.choice(n, round(SHARE * n), replace=False)) if number else np.arange(n)
+        place = lay_out(points[rows], neighbours=neighbours, seed=seed + number)
+        layouts.append((rows, place))
+        for samples, share, least in DENSITIES:
+            labels = dense_groups(place, samples, max(least, round(share * len(rows))))
+            votes.append((rows, labels))
+            together[np.ix_(rows, rows)] += labels[:, None] == labels[None]
+            met[np.ix_(rows, rows)] += 1
+    agreement = together / np.maximum(met, 1)
+    np.fill_diagonal(agreement, 1)
+    return Consensus(layouts, votes, agreement)
+
+
+def dense_groups(place: NDArray[np.float64], samples: int, smallest: int) -> NDArray[np.integer]:
+    """HDBSCAN's clusters of a layout, with the noise given to the nearest clusters; one if it finds none."""
+    smallest = max(2, min(smallest, len(place) // 2))
+    model = HDBSCAN(min_cluster_size=smallest, min_samples=min(samples, smallest), copy=True)  # pyright: ignore[reportArgumentType]
+    labels = model.fit_predict(place)
+    return settle(place, labels)
+
+
+def settle(points: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The labels with every unclustered picture given to the cluster of its nearest clustered neighbours."""
+    lost = labels < 0
+    if lost.all():
+        return np.zeros_like(labels)
+    if not lost.any():
+        return labels
+    result = labels.copy()
+    result[lost] = follow(points[lost], points[~lost], labels[~lost])
+    return result
+
+
+def cut(
+    tree: NDArray[np.float64], clusters: int, smallest: int, points: NDArray[np.floating]
+) -> NDArray[np.integer] | None:
+    """The labels of a tree cut so that it has this many clusters worth the name.
+
+    Cutting at exactly k spends clusters on single odd pictures. Here the tree is cut lower until k
+    clusters have at least `smallest` members; the odd ones then join their nearest neighbours.
+
+    Returns:
+        (n,) labels 0..k-1, or None when no cut gives so many clusters.
+    """
+    for parts in range(clusters, min(len(points), 6 * clusters + 30) + 1):
+        labels = fcluster(tree, parts, "maxclust") - 1
+        large = np.flatnonzero(np.bincount(labels) >= smallest)
+        if len(large) == clusters:
+            number = np.full(labels.max() + 1, -1)
+            number[large] = np.arange(clusters)
+            return settle(points, number[labels])
+        if len(large) > clusters:
+            return None
+    return None
