@@ -17,14 +17,14 @@ from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
 SLOWEST, FASTEST = 48.0, 190.0
 """Range of tempi that are looked for, in beats per minute."""
 
-USUAL_TEMPI = (85.0, 122.0)
+USUAL_TEMPI = (85.0, 118.0)
 """Centres of the log-normal preference between a tempo, its half and its double, in beats per minute: music
 without drums (`DRUMLESS_FLUX` and less) is felt at a slower pulse than music with them (`DRUMMED_FLUX` and more)."""
 
 DRUMLESS_FLUX, DRUMMED_FLUX = 0.3, 0.7
 """Values of `Rhythm.flux`, in dB, between which the usual tempo moves."""
 
-USUAL_SPREAD = 0.75
+USUAL_SPREAD = 0.6
 """Spread of that preference, in octaves."""
 
 CLEAR_BEAT = 0.25

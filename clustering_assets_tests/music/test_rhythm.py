@@ -74,7 +74,7 @@ def test_beats_of_drums_are_found_at_a_metrical_level(tempo):
     assert found.tempo == pytest.approx(tempo * factor, rel=0.01)
 
 
-@pytest.mark.parametrize("tempo", [80, 100, 120])
+@pytest.mark.parametrize("tempo", [80, 100, 120, 140])
 def test_usual_tempi_are_taken_as_they_are(tempo):
     sound, _ = drums(tempo, 16.0)
     assert rhythm(sound).tempo == pytest.approx(tempo, rel=0.01)
