@@ -1,10 +1,36 @@
 """Everything that Dagster knows of this project."""
 
+from typing import Any
+
 import dagster as dg
 
 from clustering_assets import checks, imports, jobs, sensors
 from clustering_assets.assets import clusters, dataset, embeddings, music, reports, videos
-from clustering_assets.resources import environment_settings, project_resources
+from clustering_assets.io_managers.array import ArrayIO
+from clustering_assets.io_managers.figure import FigureIO
+from clustering_assets.io_managers.table import TableIO
+from clustering_assets.io_managers.text import TextIO
+from clustering_assets.io_managers.video import VideoIO
+from clustering_assets.resources import environment_settings, settings_type
+from clustering_assets.settings import Settings
+
+
+def project_resources(settings: Settings) -> dict[str, Any]:
+    """Every resource of the project by key, for `Definitions` and for tests.
+
+    Args:
+        settings: The values that hold where the run config says nothing.
+    """
+    shared = settings_type(settings).configure_at_launch()
+    return {
+        "settings": shared,
+        "table_io": TableIO(settings=shared),
+        "array_io": ArrayIO(settings=shared),
+        "figure_io": FigureIO(settings=shared),
+        "text_io": TextIO(settings=shared),
+        "video_io": VideoIO(settings=shared),
+    }
+
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(

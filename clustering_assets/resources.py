@@ -1,4 +1,4 @@
-"""The resources that assets, checks and sensors share: the settings and the IO managers."""
+"""The settings as a Dagster resource."""
 
 from functools import cache
 from typing import Any
@@ -46,25 +46,6 @@ def settings_type(defaults: Settings) -> type[SettingsResource]:
         for name, field in Settings.model_fields.items()
     }
     return pydantic.create_model("ClusteringSettings", __base__=SettingsResource, **fields)
-
-
-def project_resources(settings: Settings) -> dict[str, Any]:
-    """Every resource of the project by key, for `Definitions` and for tests.
-
-    Args:
-        settings: The values that hold where the run config says nothing.
-    """
-    from clustering_assets.io_managers import array, figure, table, text, video
-
-    shared = settings_type(settings).configure_at_launch()
-    return {
-        "settings": shared,
-        "table_io": table.TableIO(settings=shared),
-        "array_io": array.ArrayIO(settings=shared),
-        "figure_io": figure.FigureIO(settings=shared),
-        "text_io": text.TextIO(settings=shared),
-        "video_io": video.VideoIO(settings=shared),
-    }
 
 
 @cache

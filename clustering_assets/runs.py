@@ -10,14 +10,13 @@ from typing import Any
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from clustering_assets.assets.reports import latest_video
 from clustering_assets.errors import ClusteringError
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
 from clustering_assets.partitions import UNFINISHED, PartitionChanges, sync_partitions
 from clustering_assets.recipes import Recipe, out_of_date, recipes
 from clustering_assets.settings import Settings
-from clustering_assets.versions import DATA_VERSION_TAG, expected_version, recorded_version
+from clustering_assets.versions import expected_version, latest_video, recorded_digest, recorded_version
 
 PROCESS_TAG = "clustering_assets/process"
 """Tag of runs that live and die with a process of ours: `host:pid`."""
@@ -171,16 +170,9 @@ class _Runner:
         """Keys of the videos that are missing or out of date."""
         return out_of_date(
             {key: recipe.digest for key, recipe in wanted.items()},
-            made={key: recorded_digest(self._instance, key) for key in wanted},
+            made={key: recorded_digest(latest_video(self._instance, key)) for key in wanted},
             present=[key for key in wanted if self._outputs.existing_video(key)],
         )
-
-
-def recorded_digest(instance: dg.DagsterInstance, key: str) -> str | None:
-    """Digest of what the latest video of a cluster was made of; None if there is none."""
-    event = latest_video(instance, key)
-    materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
 
 
 def run_config(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import dagster as dg
 
-from clustering_assets.assets.reports import latest_video
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.partitions import (
@@ -23,7 +22,7 @@ from clustering_assets.partitions import (
 from clustering_assets.recipes import out_of_date, recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG, close_abandoned_runs
-from clustering_assets.versions import DATA_VERSION_TAG
+from clustering_assets.versions import latest_video, recorded_digest
 
 ATTEMPTS = 3
 """How often the sensor tries to render the same video before it leaves it to a person."""
@@ -155,7 +154,7 @@ def cluster_videos_sensor(
     latest = {key: latest_video(instance, key) for key in wanted}
     due = out_of_date(
         digests,
-        made={key: _data_version(event) for key, event in latest.items()},
+        made={key: recorded_digest(event) for key, event in latest.items()},
         present=[key for key in wanted if outputs.existing_video(key)],
     )
     in_flight = keys_in_flight(instance)
@@ -191,11 +190,6 @@ def _update_under_way(instance: dg.DagsterInstance) -> str | None:
     """The unfinished run of `cluster_images`, if there is one."""
     runs = instance.get_runs(dg.RunsFilter(job_name=cluster_images.name, statuses=UNFINISHED), limit=1)
     return runs[0].run_id if runs else None
-
-
-def _data_version(event: dg.EventLogEntry | None) -> str | None:
-    materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
 
 
 def _failures(instance: dg.DagsterInstance, digest: str) -> int:

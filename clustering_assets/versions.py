@@ -21,6 +21,7 @@ USES = "settings"
 
 DATA_VERSION_TAG = "dagster/data_version"
 PINS = "pins.csv"
+VIDEOS = dg.AssetKey("cluster_videos")
 
 
 def names_file(settings: Settings) -> Path:
@@ -59,7 +60,19 @@ def recipe(spec: dg.AssetSpec, settings: Settings, upstream: Mapping[dg.AssetKey
 
 def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     """The data version of the latest materialization; None if there is none."""
-    event = instance.get_latest_materialization_event(key)
+    return recorded_digest(instance.get_latest_materialization_event(key))
+
+
+def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
+    """The latest materialization of the video of one cluster; None if there is none."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key]), limit=1
+    ).records
+    return found[0].event_log_entry if found else None
+
+
+def recorded_digest(event: dg.EventLogEntry | None) -> str | None:
+    """The data version that a materialization recorded; None if there is none."""
     materialization = event.asset_materialization if event else None
     return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
 

@@ -12,7 +12,7 @@ from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.resources import SettingsResource
 from clustering_assets.summary import StageRecord, VideoRecord, summarise
-from clustering_assets.versions import data_version
+from clustering_assets.versions import data_version, latest_video
 
 STAGES = (
     "image_manifest",
@@ -99,14 +99,6 @@ def video_record(instance: dg.DagsterInstance, outputs: Outputs, key: str, start
         render_seconds=_seconds(instance, event) if event else 0.0,
         noted=noted,
     )
-
-
-def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
-    """The latest materialization of the video of one cluster."""
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=cluster_videos.key, asset_partitions=[key]), limit=1
-    ).records
-    return found[0].event_log_entry if found else None
 
 
 def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:

@@ -11,24 +11,10 @@ import pytest
 import yaml
 
 from clustering_assets.definitions import defs
+from clustering_assets_tests.orchestration.snapshot import SNAPSHOT, described
 
 ROOT = Path(__file__).parents[2]
-SNAPSHOT = Path(__file__).with_name("definitions_snapshot.json")
 HEAVY = ("torch", "torchvision", "openvino", "av", "moviepy", "cv2", "sklearn", "scipy", "matplotlib")
-
-
-def described(spec: dg.AssetSpec) -> dict[str, object]:
-    return {
-        "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
-        "group": spec.group_name,
-        "kinds": sorted(spec.kinds),
-        "owners": list(spec.owners),
-        "code_version": spec.code_version,
-        "partitioned": spec.partitions_def is not None,
-        "output": spec.metadata.get("output"),
-        "settings": list(spec.metadata.get("settings", [])),
-        "description": (spec.description or "").splitlines()[0],
-    }
 
 
 def test_the_graph_is_the_one_that_was_reviewed():

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from upath import UPath
 
+from clustering_assets.definitions import project_resources
 from clustering_assets.io_managers.base import OUTPUT
-from clustering_assets.resources import project_resources
 from clustering_assets.settings import load_settings
 
 KEYS = dg.DynamicPartitionsDefinition(name="keys")
@@ -76,8 +76,9 @@ def test_embeddings_come_back_as_a_pair(output):
 
 
 def test_a_report_is_stored_as_text_as_json_and_as_a_picture(output):
-    from clustering_assets.images.analysis import DatasetAnalysis
     from matplotlib.figure import Figure
+
+    from clustering_assets.images.analysis import DatasetAnalysis
 
     figure = Figure(figsize=(2, 1), dpi=50)
 
