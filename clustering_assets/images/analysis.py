@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clustering_assets.images.manifest import DUPLICATE, REJECTED, USED, common_reasons, failure_rate
+from clustering_assets.images.chart import EXTREMES, draw
+from clustering_assets.images.manifest import DUPLICATE, OTHER, REJECTED, USED, common_reasons, failure_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EXTREMES = (
-    ("brightest", "brightness", False),
-    ("darkest", "brightness", True),
-    ("most colourful", "colourfulness", False),
-    ("sharpest", "sharpness", False),
-    ("blurriest", "sharpness", True),
-)
-"""What the contact sheet shows: title, column, and whether small values come first."""
-
-PER_EXTREME = 8
+PER_EXTREME = 9
+_ALIKE_BITS = 10
 _MEASURES = ("brightness", "colourfulness", "contrast", "saturation", "chroma", "warmth", "sharpness")
 _LISTED = 200
 
@@ -48,8 +41,6 @@ def analyse(manifest: pd.DataFrame, folder: Path) -> DatasetAnalysis:
         manifest: A manifest as `scan` returns it.
         folder: Where the pictures are; only those on the contact sheet are opened.
     """
-    from clustering_assets.images.chart import draw
-
     data = summarise(manifest)
     return DatasetAnalysis(as_text(data, folder), data, draw(manifest, data, folder))
 
@@ -80,7 +71,7 @@ def summarise(manifest: pd.DataFrame) -> dict[str, Any]:
         "extremes": {title: _extreme(sound, column, small) for title, column, small in EXTREMES},
         "copies": _copies(manifest),
         "reasons": [dict(reason) for reason in common_reasons(manifest)],
-        "rejected_files": rejected[["path", "stage", "reason"]].head(_LISTED).to_dict("records"),
+        "rejected_files": _rejected_files(rejected),
     }
 
 
@@ -228,9 +219,24 @@ def _colours(dominant: pd.Series) -> list[str]:
 
 
 def _extreme(sound: pd.DataFrame, column: str, small: bool) -> list[str]:
-    """Paths of the pictures with the smallest or largest values; each picture once."""
-    used = sound[sound["outcome"] == USED]
-    return used.sort_values([column, "path"], ascending=[small, True])["path"].head(PER_EXTREME).tolist()
+    """Paths of the pictures with the smallest or largest values, without those that look like one already there."""
+    used = sound[sound["outcome"] == USED].sort_values([column, "path"], ascending=[small, True])
+    chosen: list[str] = []
+    codes: list[int] = []
+    for path, phash in zip(used["path"], used["phash"], strict=True):
+        code = int(phash, 16)
+        if all((code ^ other).bit_count() > _ALIKE_BITS for other in codes):
+            chosen.append(path)
+            codes.append(code)
+        if len(chosen) == PER_EXTREME:
+            break
+    return chosen
+
+
+def _rejected_files(rejected: pd.DataFrame) -> list[dict[str, str]]:
+    """Path, stage and reason of each, those that claim to be pictures first."""
+    order = rejected.assign(other=rejected["stage"] == OTHER).sort_values(["other", "path"], kind="stable")
+    return order[["path", "stage", "reason"]].head(_LISTED).to_dict("records")  # type: ignore[return-value]
 
 
 def _copies(manifest: pd.DataFrame) -> dict[str, list[str]]:

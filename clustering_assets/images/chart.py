@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from clustering_assets.images.features import fit
 from clustering_assets.images.load import ImageError, load_image
 from clustering_assets.images.manifest import REJECTED
+from clustering_assets.progress import track
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+EXTREMES = (
+    ("brightest", "brightness", False),
+    ("darkest", "brightness", True),
+    ("most colourful", "colourfulness", False),
+    ("sharpest", "sharpness", False),
+    ("blurriest", "sharpness", True),
+)
+"""What the contact sheet shows: title, column, and whether small values come first."""
+
 
 _INK, _SOFT, _LINE, _ACCENT, _WARNING = "#1f2933", "#6b7785", "#d9dfe5", "#3d6b9e", "#b5483a"
 _TILE, _GAP = 150, 6
@@ -46,7 +57,7 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
     top = 1.2
     if len(sound):
         _charts(figure, sound, data, height, top)
-        _contact_sheet(figure, data["extremes"], folder, height, top + charts)
+        _contact_sheet(figure, sound, data["extremes"], folder, height, top + charts)
     if reasons:
         _rejected(figure, data, height, top + charts + strips)
     return figure
@@ -87,7 +98,7 @@ def _bare(axes: "Axes", title: str) -> None:
     axes.set_title(title, loc="left", size=11, color=_INK, pad=6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(_LINE)
-    axes.tick_params(colors=_SOFT, labelsize=9, length=0)
+    axes.tick_params(which="both", colors=_SOFT, labelsize=9, length=0)
     axes.grid(axis="y", color=_LINE, linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -144,18 +155,10 @@ def _aspects(axes: "Axes", sound: pd.DataFrame) -> None:
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
     _bare(axes, "Width : height")
-    aspect = (sound["width"] / sound["height"]).clip(1 / 4, 4)
-    axes.hist(aspect, np.geomspace(1 / 4, 4, 33).tolist(), color=_ACCENT, edgecolor="white", linewidth=0.6)
+    aspect = (sound["width"] / sound["height"]).clip(1 / 3, 3)
+    axes.hist(aspect, np.geomspace(1 / 3, 3, 32).tolist(), color=_ACCENT, edgecolor="white", linewidth=0.6)
     axes.set_xscale("log")
-    names = {
-        9 / 21: "9:21",
-        9 / 16: "9:16",
-        3 / 4: "3:4",
-        1: "1:1",
-        4 / 3: "4:3",
-        16 / 9: "16:9",
-        21 / 9: "21:9",
-    }
+    names = {9 / 16: "9:16", 3 / 4: "3:4", 1: "1:1", 4 / 3: "4:3", 16 / 9: "16:9", 3: "3:1"}
     axes.xaxis.set_major_locator(FixedLocator(list(names)))
     axes.xaxis.set_major_formatter(FixedFormatter(list(names.values())))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -196,19 +199,32 @@ def _dates(axes: "Axes", dates: dict[str, Any], sound: pd.DataFrame) -> None:
 
 
 def _contact_sheet(
-    figure: "Figure", extremes: dict[str, list[str]], folder: Path, height: float, top: float
+    figure: "Figure",
+    sound: pd.DataFrame,
+    extremes: dict[str, list[str]],
+    folder: Path,
+    height: float,
+    top: float,
 ) -> None:
-    """One strip of small pictures for each extreme."""
+    """One strip of small pictures for each extreme, with the values of its first and last."""
+    rows = sound.set_index("path")
+    columns = {title: column for title, column, _ in EXTREMES}
     paths = list(dict.fromkeys(path for strip in extremes.values() for path in strip))
     with ThreadPoolExecutor(4) as pool:
-        tiles = dict(zip(paths, pool.map(lambda path: _tile(folder / path), paths), strict=True))
+        drawn = track(
+            pool.map(lambda path: _tile(folder / path), paths), "Contact sheet", len(paths), "pictures"
+        )
+        tiles = dict(zip(paths, drawn, strict=True))
     for row, (title, strip) in enumerate(extremes.items()):
         above = top + 0.1 + 1.3 * row
-        axes = figure.add_axes((0.14, 1 - (above + 1.2) / height, 0.83, 1.2 / height))
+        axes = figure.add_axes((0.155, 1 - (above + 1.2) / height, 0.83, 1.2 / height))
         axes.imshow(_side_by_side([tiles[path] for path in strip]), interpolation="none", aspect="equal")
         axes.set_anchor("W")
         axes.axis("off")
-        figure.text(0.04, 1 - (above + 0.6) / height, title.capitalize(), size=11, color=_INK, va="center")
+        values = rows.loc[[strip[0], strip[-1]], columns[title]]
+        words = f"{columns[title]} {' to '.join(f'{value:,.0f}' for value in values)}"
+        figure.text(0.04, 1 - (above + 0.52) / height, title.capitalize(), size=11, color=_INK, va="center")
+        figure.text(0.04, 1 - (above + 0.74) / height, words, size=8.5, color=_SOFT, va="center")
 
 
 def _tile(path: Path) -> NDArray[np.uint8] | None:

@@ -20,7 +20,7 @@ from PIL import (
     Image,
     JpegImagePlugin,  # noqa: F401
     MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
+    PngImagePlugin,
     TiffImagePlugin,  # noqa: F401
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
@@ -46,6 +46,10 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # Pillow's own guard warns at 89 megapixels and refuses at 178. `Limits` decides before anything is decoded,
 # so the guard moves up to the largest cap that can be set: Pillow refuses twice this number, 1,000 megapixels.
 Image.MAX_IMAGE_PIXELS = 500_000_000
+
+# Editors and generators of pictures put texts of megabytes into PNG files. Pillow's limit for one text is 1 MiB; its
+# limit for all of them, 64 MiB, is guard enough.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 
 class ImageError(ClusteringError):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from clustering_assets.images.load import (
     ImageError,
@@ -492,3 +492,9 @@ def test_threads_wait_for_memory_and_one_huge_picture_still_gets_its_turn():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, [30, 60, 500, 10, 90, 40] * 6))
     assert most <= 100 and held == 0
+
+
+def test_a_long_text_in_a_png_does_not_cost_the_picture(quadrants, encoded):
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("workflow", "nodes and wires " * 200_000, zip=True)
+    np.testing.assert_array_equal(decode_image(encoded(quadrants, "PNG", pnginfo=notes), "a.png"), quadrants)
