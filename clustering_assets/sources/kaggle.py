@@ -81,7 +81,8 @@ def _client_library() -> ModuleType:
         import kagglehub.clients
         import kagglehub.config
         import kagglehub.handle
-        import kagglesdk  # noqa: F401
+        from kagglehub.clients import build_kaggle_client  # noqa: F401
+        from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest  # noqa: F401
     except ImportError as error:
         missing = (error.name or "").split(".")[0]
         if missing == "kagglehub" and error.name == "kagglehub":

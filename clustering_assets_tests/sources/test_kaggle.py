@@ -119,6 +119,12 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch, tmp_path)
         import_kaggle("ada/cats", tmp_path / "images")
 
 
+def test_a_client_that_is_too_old_says_so(monkeypatch, tmp_path):
+    monkeypatch.delattr(kagglehub.clients, "build_kaggle_client")
+    with pytest.raises(SourceError, match="pip install -U kagglehub"):
+        import_kaggle("ada/cats", tmp_path / "images")
+
+
 @pytest.mark.parametrize(
     "name", ["cats", "ada/cats/more", "https://www.kaggle.com/ada/cats", "ada/..", "../x", "ada/"]
 )

@@ -215,5 +215,5 @@ def _birds(rng: np.random.Generator, picture: Picture, horizon: int, dark: Value
         x, y = cx + rng.normal(0, w * 0.06), cy + rng.normal(0, h * 0.03)
         span, lift = w * rng.uniform(0.006, 0.014), rng.uniform(0.25, 0.6)
         t = np.linspace(-1, 1, 13)
-        lines.append(np.c_[x + t * span, y - span * lift * (np.sin(np.abs(t) * np.pi) - 0.3 * np.abs(t))])
+        lines.append(np.c_[x + t * span, y - span * lift * (1.6 * np.abs(t) ** 0.6 - 1.5 * t**2)])
     lay(picture, dark, strokes(h, w, lines, max(1.0, w / 900)))
