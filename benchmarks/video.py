@@ -54,16 +54,16 @@ def main() -> None:
         return
     folder = Path(options.images)
     settings = _settings(options)
-    paths = _pictures(folder, options.slides, settings)
-    show = _slideshow(folder, paths, settings)
+    table = _table(folder, _pictures(folder, options.slides, settings))
+    show = _slideshow(folder, table, settings)
     print(
-        f"{len(paths)} pictures, {show.frame_count} frames, {settings.width}x{settings.height} at {settings.fps} fps"
+        f"{len(table)} pictures, {show.frame_count} frames, {settings.width}x{settings.height} at {settings.fps} fps"
     )
     with tempfile.TemporaryDirectory() as scratch:
-        result = _compare(folder, paths, settings, Path(scratch), options)
+        result = _compare(folder, table, settings, Path(scratch), options)
     result["memory_mb"] = _memory(options)
     result["dot"] = dot_acceleration()
-    result["shimmer"] = shimmer(load_image(folder / paths[0]))
+    result["shimmer"] = shimmer(load_image(folder / str(table["path"].iloc[0])))
     _report(result)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=2))
@@ -108,15 +108,20 @@ def _pictures(folder: Path, count: int, settings: VideoSettings) -> list[str]:
     )
 
 
-def _slideshow(folder: Path, paths: list[str], settings: VideoSettings) -> Slideshow:
+def _table(folder: Path, paths: list[str]) -> pd.DataFrame:
+    """What the manifest would know of the pictures."""
     rows = []
     for path in paths:
         facts = (folder / path).stat()
         height, width = load_image(folder / path).shape[:2]
         rows.append((path, "", "", width, height, facts.st_size, facts.st_mtime_ns))
     names = ["path", "content_hash", "duplicate_of", "width", "height", "bytes", "mtime_ns"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _slideshow(folder: Path, table: pd.DataFrame, settings: VideoSettings) -> Slideshow:
     return make_slideshow(
-        pd.DataFrame(rows, columns=names),
+        table,
         folder,
         vectors=None,
         track=None,
@@ -128,17 +133,18 @@ def _slideshow(folder: Path, paths: list[str], settings: VideoSettings) -> Slide
 
 
 def _compare(
-    folder: Path, paths: list[str], settings: VideoSettings, scratch: Path, options: argparse.Namespace
+    folder: Path, table: pd.DataFrame, settings: VideoSettings, scratch: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     """CPU and wall seconds of each way, medians over the rounds."""
-    show = _slideshow(folder, paths, settings)
+    show = _slideshow(folder, table, settings)
+    paths = [folder / str(slide.path) for slide in show.timeline.slides]
     seconds = show.timeline.seconds
     planes = [show.planes(index) for index in range(show.frame_count)]
     ways: dict[str, Callable[[], object]] = {
-        "project": lambda: write_video(_slideshow(folder, paths, settings), scratch / "project.mp4"),
+        "project": lambda: write_video(_slideshow(folder, table, settings), scratch / "project.mp4"),
         "floor": lambda: _encode_only(planes, show, scratch / "floor.mp4"),
-        "moviepy": lambda: _moviepy([folder / path for path in paths], show, scratch / "moviepy.mp4"),
-        "ffmpeg": lambda: _ffmpeg([folder / path for path in paths], show, scratch / "ffmpeg.mp4"),
+        "moviepy": lambda: _moviepy(paths, show, scratch / "moviepy.mp4"),
+        "ffmpeg": lambda: _ffmpeg(paths, show, scratch / "ffmpeg.mp4"),
     }
     ways = {name: way for name, way in ways.items() if name not in options.without}
     cpu: dict[str, list[float]] = {name: [] for name in ways}
@@ -276,7 +282,8 @@ def _render_for_memory(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for number, path in enumerate(repeated):
             (Path(scratch) / f"{number:04d}").symlink_to(folder.resolve() / path)
-        show = _slideshow(Path(scratch), [f"{number:04d}" for number in range(len(repeated))], settings)
+        table = _table(Path(scratch), [f"{number:04d}" for number in range(len(repeated))])
+        show = _slideshow(Path(scratch), table, settings)
         write_video(show, Path(scratch) / "video.mp4", quality="preview")
     print(_peak_megabytes())
 
