@@ -10,7 +10,7 @@ from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.clustering.identity import cluster_of
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
-from clustering_assets.io_managers.table import TABLE
+from clustering_assets.io_managers.table import TABLE, markdown_table
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
 from clustering_assets.partitions import CLUSTERS
 from clustering_assets.resources import SettingsResource
@@ -127,7 +127,7 @@ def _describe(assignment: "Assignment", values: Settings) -> dict[str, Any]:
     clusters = assignment.clusters
     ids = [cluster_of(key) for key in clusters["key"]]
     return {
-        "clusters": dg.MetadataValue.md(_markdown(clusters)),
+        "clusters": dg.MetadataValue.md(markdown_table(clusters)),
         "number_of_clusters": sum(number >= 0 for number in ids),
         "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
         "output": values.output,
@@ -135,16 +135,6 @@ def _describe(assignment: "Assignment", values: Settings) -> dict[str, Any]:
         "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
         "notes": "\n".join(assignment.notes),
     }
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    """A small table as Markdown."""
-    columns = [str(column) for column in table.columns]
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    for row in table.itertuples(index=False):
-        cells = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
 
 
 def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:

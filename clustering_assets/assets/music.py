@@ -7,7 +7,7 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.io_managers.base import OUTPUT
-from clustering_assets.io_managers.table import TABLE
+from clustering_assets.io_managers.table import TABLE, markdown_table
 from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.recipes import expected_seconds
 from clustering_assets.resources import SettingsResource
@@ -87,21 +87,27 @@ def music_choice(
     the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
     sentence.
     """
-    from clustering_assets.music.match import choose_music, cluster_features
+    from clustering_assets.music.match import choose_music, cluster_features, sensitivity
     from clustering_assets.music.pins import read_pins
 
     values = settings.value
     clusters = cluster_features(cluster_assignments, image_manifest)
+    seconds = expected_seconds(cluster_assignments, values)
     choice = choose_music(
         clusters,
         music_tracks,
-        pins=read_pins(pins_file(values)),
-        seconds=expected_seconds(cluster_assignments, values),
+        pins=read_pins(pins_file(values), required=bool(values.pins_file)),
+        seconds=seconds,
         seed=values.seed,
+        previous=settings.outputs.read_previous(MUSIC_CHOICE),
     )
+    by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
     reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
         value=choice,
         data_version=data_version(context, values),
-        metadata={"reasons": dg.MetadataValue.md("\n".join(reasons))},
+        metadata={
+            "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
+        },
     )

@@ -19,6 +19,16 @@ TABLE = dg.DagsterType(
 """Type of assets that are tables. An asset with checks must name its type: `MaterializeResult` alone means none."""
 
 
+def markdown_table(table: pd.DataFrame) -> str:
+    """A small table as Markdown, for `MetadataValue.md`."""
+    columns = [str(column) for column in table.columns]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    for row in table.itertuples(index=False):
+        cells = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 class TableIOManager(OutputIOManager):
     """Stores a DataFrame as Parquet or CSV, after the ending of the asset's name."""
 
