@@ -125,7 +125,10 @@ def start_runtime(
     """
     threads = threads or available_cores()
     if plan.runtime == "openvino":
-        return OpenVinoRuntime(plan, openvino_model(backbone, weights, models), batch_size, models, threads)
+        compiled = (
+            None if models is None else models / f"{backbone.architecture}-{backbone.fingerprint}-compiled"
+        )
+        return OpenVinoRuntime(plan, openvino_model(backbone, weights, models), batch_size, compiled, threads)
     from clustering_assets.embedding import networks
 
     return TorchRuntime(plan, networks.feature_network(backbone, weights()), batch_size, threads)
@@ -156,10 +159,13 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": "bf16" if plan.precision == "bfloat16" else "f32",
         }
         if compiled is not None:
+            _drop_unsealed(compiled)
             options["CACHE_DIR"] = str(compiled)
         self._dimension = int(model.output(0).partial_shape[1].get_length())
         self._requests = ov.AsyncInferQueue(core.compile_model(model, "CPU", options), self._streams)
         self._requests.set_callback(_keep_output)
+        if compiled is not None:
+            _seal_compiled(compiled)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (n, dimension) of prepared pictures (n, height, width, 3)."""
@@ -313,6 +319,31 @@ def _is_sealed(kept: Path) -> bool:
         return all(_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _drop_unsealed(folder: Path) -> None:
+    """Remove compiled networks that are not as they were written: OpenVINO would run a damaged one."""
+    seal = folder / "seal.json"
+    try:
+        sealed = json.loads(seal.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        sealed = {}
+    for blob in folder.glob("*.blob"):
+        try:
+            if sealed.get(blob.name) != _digest(blob):
+                blob.unlink()
+        except OSError as error:
+            log.info("%s cannot be checked: %s", blob, error)
+
+
+def _seal_compiled(folder: Path) -> None:
+    """Note the hashes of the compiled networks in a folder."""
+    try:
+        write_text(
+            folder / "seal.json", json.dumps({blob.name: _digest(blob) for blob in folder.glob("*.blob")})
+        )
+    except OSError as error:
+        log.info("the compiled network is not kept: %s", error)
 
 
 def _digest(path: Path) -> str:
