@@ -158,6 +158,8 @@ class OpenVinoRuntime:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "bf16" if plan.precision == "bfloat16" else "f32",
         }
+        if compiled is not None and not _is_writable(compiled):
+            compiled = None  # OpenVINO would fail
         if compiled is not None:
             _drop_unsealed(compiled)
             options["CACHE_DIR"] = str(compiled)
@@ -318,6 +320,17 @@ def _is_sealed(kept: Path) -> bool:
         seal = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
         return all(_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
     except (OSError, ValueError, KeyError):
+        return False
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which is made if it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        log.info("compiled networks are not kept: %s", error)
         return False
 
 
