@@ -9,13 +9,16 @@ import pandas as pd
 
 from clustering_assets.clustering.identity import partition_key
 from clustering_assets.embedding.pair import EmbeddingPair
-from clustering_assets.settings import Settings
+from clustering_assets.errors import ClusteringError
+from clustering_assets.images.load import Limits
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS, Outputs
+from clustering_assets.settings import Settings, load_settings
 from clustering_assets.video.plan import VideoSettings, recipe_digest
 
 if TYPE_CHECKING:
     from clustering_assets.video.slideshow import Slideshow
 
-IMAGE_FACTS = ["path", "width", "height", "taken_at", "sharpness"]
+IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
 """Columns of the manifest that a video depends on beside those of the cluster assignments."""
 
 
@@ -58,6 +61,11 @@ def video_settings(settings: Settings) -> VideoSettings:
         encoder=settings.encoder,
         seed=settings.seed,
     )
+
+
+def image_limits(settings: Settings) -> Limits:
+    """The part of the settings that says which pictures are too large."""
+    return Limits(max_megapixels=settings.max_megapixels, max_file_megabytes=settings.max_file_megabytes)
 
 
 def recipes(
@@ -117,7 +125,30 @@ def make_clip(
         title=recipe.title,
         cluster=recipe.cluster,
         settings=video_settings(settings),
+        limits=image_limits(settings),
     )
+
+
+def open_slideshow(key: str, **settings: Any) -> "Slideshow":
+    """The slideshow of a cluster as a lazy MoviePy clip, to be cut, captioned and written by hand.
+
+    Args:
+        key: Partition key of the cluster, such as "cluster_0".
+        settings: Settings that differ from those of the environment, such as `output="other"`.
+
+    Raises:
+        FileNotFoundError: The output has no clusters yet.
+        ClusteringError: There is no such cluster, or not one of its pictures can be read.
+    """
+    from clustering_assets.embedding.stored import load_embeddings
+
+    values = load_settings(**settings)
+    read = Outputs(values.output).read_table
+    wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), values)
+    if key not in wanted:
+        raise ClusteringError(f"{key!r} is no cluster of {values.output}; there are {', '.join(wanted)}")
+    pair = EmbeddingPair(*load_embeddings(values.output, mmap=True))
+    return make_clip(wanted[key], values, pair, read(MUSIC_TRACKS))
 
 
 def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:

@@ -9,6 +9,7 @@ import pandas as pd
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
+from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
 from clustering_assets.settings import Settings
 from clustering_assets.versions import USES, data_version
@@ -62,7 +63,6 @@ def image_manifest(
     size and format, when and with what it was taken, and what it looks like: sharpness, brightness, colourfulness,
     contrast, dominant colours. A file that has not changed since the last run is not opened again.
     """
-    from clustering_assets.images.load import Limits
     from clustering_assets.images.manifest import DatasetError, content_digest, scan
 
     values = settings.value
@@ -70,7 +70,7 @@ def image_manifest(
         manifest = scan(
             Path(values.images),
             previous=settings.outputs.read_previous(IMAGE_MANIFEST),
-            limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
+            limits=image_limits(values),
         )
     except DatasetError as error:
         yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))

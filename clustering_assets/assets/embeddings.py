@@ -9,6 +9,7 @@ from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import EMBEDDINGS
+from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
 from clustering_assets.versions import USES, data_version
 
@@ -31,7 +32,6 @@ def embeddings(
     network, so a picture is embedded once, whatever it is called and wherever it moves.
     """
     from clustering_assets.embedding.engine import embed
-    from clustering_assets.images.load import Limits
     from clustering_assets.images.manifest import usable
 
     values = settings.value
@@ -43,7 +43,7 @@ def embeddings(
         runtime=values.runtime,
         batch_size=values.batch_size,
         cache_dir=settings.outputs.local_cache() if values.cache else None,
-        limits=Limits(max_megapixels=values.max_megapixels, max_file_megabytes=values.max_file_megabytes),
+        limits=image_limits(values),
     )
     if embedded.warning:
         context.log.warning(embedded.warning)

@@ -15,8 +15,10 @@ from PIL import Image
 
 from clustering_assets.definitions import defs
 from clustering_assets.embedding.stored import load_embeddings
+from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.runs import PROCESS_TAG, RunFailed, close_abandoned_runs, this_process
+from clustering_assets_tests.orchestration.conftest import SMALL
 
 
 def counts(project):
@@ -250,3 +252,17 @@ def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs
         ]
         assert [evaluation.check_name for evaluation in failed] == ["enough_usable_images"]
     assert (project.root / "output" / IMAGE_MANIFEST).stat().st_mtime_ns == before, "the old manifest stays"
+
+
+def test_a_stored_cluster_opens_as_a_clip_that_moviepy_can_cut_and_write(project):
+    from moviepy import vfx
+
+    from clustering_assets.recipes import open_slideshow
+
+    show = open_slideshow("cluster_0", **SMALL)
+    show.subclipped(0, 1).with_effects([vfx.FadeOut(0.3)]).write_videofile("short.mp4", logger=None)
+    with av.open("short.mp4") as video:
+        assert float(video.duration) / av.time_base == pytest.approx(1, abs=0.15)
+        assert video.streams.audio
+    with pytest.raises(ClusteringError, match="cluster_9.*cluster_0, cluster_1, cluster_2"):
+        open_slideshow("cluster_9", **SMALL)
