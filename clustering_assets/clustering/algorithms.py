@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.quality import Fit, Quality, measure_fit, measure_quality
 from clustering_assets.clustering.space import (
+    DIMENSIONS,
     FeatureSpace,
     check_vectors,
     count_distinct,
@@ -99,6 +101,7 @@ def cluster(
             f"clusters = {clusters}: there are only {distinct} distinct images; "
             f"choose from 1 to {distinct}, or auto"
         )
+    check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
     space = FeatureSpace.fit(vectors, seed)
     points = space.transform(vectors)
     notes: list[str] = []
@@ -114,6 +117,45 @@ def cluster(
         seed=seed,
     )
     return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
+
+
+def needed_bytes(n: int, sample: int) -> int:
+    """Memory that clustering n pictures by way of a sample takes at most, in bytes, without the embeddings themselves.
+
+    For each picture its point of the feature space, twice, and a dozen numbers; for the sample about ten tables
+    of all its pairs.
+    """
+    return n * (DIMENSIONS * 4 * 2 + 12 * 8) + sample * sample * 8 * 10 + 300_000_000
+
+
+def check_memory(n: int, sample: int) -> None:
+    """Refuse, before any work, what the machine's free memory cannot hold.
+
+    Raises:
+        AlgorithmError: The message gives both numbers and the way out.
+    """
+    needed, free = needed_bytes(n, sample), free_bytes()
+    if free is not None and needed > free:
+        raise AlgorithmError(
+            f"clustering {n:,} images by way of {sample:,} needs up to {needed / 1e9:.1f} GB of memory and "
+            f"{free / 1e9:.1f} GB are free; choose fewer clusters (at most {FULL_ROWS // 20} need the least), "
+            "close other programs, or use a machine with more memory"
+        )
+
+
+def free_bytes() -> int | None:
+    """Memory that is free to use, in bytes, within the limit of the container if there is one; None if unknown."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
+        return min(free, max(int(limit) - int(used), 0)) if limit != "max" else free
+    except (OSError, ValueError):
+        return free
 
 
 def check_request(algorithm: str, clusters: int, eps: float) -> None:

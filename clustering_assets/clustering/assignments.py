@@ -86,7 +86,7 @@ def assign(
         previous: The previous run's table; None for a first run. One that cannot be used is set aside with a note.
         previous_ids: Every id ever used before.
         names: Names that the user set, by cluster id.
-        class_scores: Class scores of mean features, for naming.
+        class_scores: Class scores of features, for naming.
         duplicate_of: For each picture the path of the sharpest of its near-duplicates, or ''.
 
     Raises:

@@ -33,7 +33,8 @@ def nearest(
     block = max(1, 4_000_000 // max(len(others), 1))
     for start in range(0, len(points), block):
         rows = points[start : start + block]
-        square = np.einsum("ij,ij->i", rows, rows)[:, None] + squares[None, :] - 2 * rows @ others.T
+        square = rows @ (-2 * others.T)
+        square += squares
         if among is None:
             square[np.arange(len(rows)), np.arange(start, start + len(rows))] = np.inf
         if k == 1:
@@ -46,7 +47,8 @@ def nearest(
         values = np.take_along_axis(square, part, axis=1)
         order = np.lexsort((part, values), axis=1)
         index[start : start + block] = np.take_along_axis(part, order, axis=1)
-        distance[start : start + block] = np.sqrt(np.maximum(np.take_along_axis(values, order, axis=1), 0))
+        values = np.take_along_axis(values, order, axis=1) + np.einsum("ij,ij->i", rows, rows)[:, None]
+        distance[start : start + block] = np.sqrt(np.maximum(values, 0))
     return index, distance
 
 

@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of
+from clustering_assets.clustering.kinds import CLASSES, membership
+from clustering_assets.clustering.space import even_sample
 from clustering_assets.errors import ClusteringError
 
 ClassScores = Callable[[NDArray[np.floating]], tuple[NDArray[np.floating], list[str]] | None]
-"""Mean features (k, d) -> ((k, classes) scores, class words), or None where the network has no head."""
+"""Features (m, d) -> ((m, classes) scores, class words), or None where the network has no head."""
 
 WORDS = 2
-"""Class words in a name."""
+"""Words in a name."""
+
+ASKED = 64
+"""Pictures of each cluster that the network's head is asked about. Their class shares are averaged, not their
+features: what is the mean of a lake and a dog looks like neither."""
+
+OF_A_KIND = 0.35
+"""Share of a cluster's class scores in one kind of thing at which the cluster is named for that kind."""
 
 
 class NamesError(ClusteringError):
@@ -73,14 +82,15 @@ def name_clusters(
 ) -> dict[int, str]:
     """A short name for every cluster, all different.
 
-    The user's name wins. Otherwise the name is a hint: the class words that the network finds more in this
-    cluster than in the others, then its dominant colour. Without a network head, the colour alone.
+    The user's name wins. Otherwise the name is a hint: the kind of thing that most class scores speak for and
+    the class word that the network finds more in this cluster than in the others (two words where no kind
+    stands out), then the dominant colour. Without a network head, the colour alone.
 
     Args:
         labels: (n,) cluster ids; -1 for none.
         vectors: (n, d) embeddings; may be a memmap.
         images: n rows; `dominant_colours` is used where it is there.
-        class_scores: Class scores of mean features, for the words.
+        class_scores: Class scores of features, for the words.
         given: Names that the user set, by cluster id.
 
     Returns:
@@ -111,18 +121,38 @@ def _words(
     none: dict[int, list[str]] = {c: [] for c in clusters}
     if class_scores is None or not clusters:
         return none
-    means = np.stack([vectors[np.flatnonzero(labels == c)].mean(axis=0) for c in clusters])
-    scored = class_scores(means)
+    chosen = [even_sample(int((labels == c).sum()), ASKED, c) for c in clusters]
+    rows = [np.flatnonzero(labels == c)[picked] for c, picked in zip(clusters, chosen, strict=True)]
+    scored = class_scores(np.asarray(vectors[np.concatenate(rows)], dtype=np.float32))
     if scored is None:
         return none
-    scores, words = np.asarray(scored[0], dtype=np.float64), scored[1]
+    each = _shares(np.asarray(scored[0], dtype=np.float64))
+    ends = np.cumsum([len(r) for r in rows])[:-1]
+    share = np.stack([part.mean(axis=0) for part in np.split(each, ends)])
+    kinds, member = membership() if share.shape[1] == CLASSES else ((), np.zeros((share.shape[1], 0)))
+    by_kind = share @ member
+    contrast = _contrast(share)
+    found = {}
+    for row, c in enumerate(clusters):
+        words = [
+            scored[1][j].split(",")[0].strip() for j in np.argsort(-contrast[row], kind="stable")[:WORDS]
+        ]
+        kind = int(by_kind[row].argmax()) if kinds else -1
+        found[c] = [kinds[kind], words[0]] if kinds and by_kind[row, kind] >= OF_A_KIND else words
+    return found
+
+
+def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax of each row."""
     share = np.exp(scores - scores.max(axis=1, keepdims=True))
-    share /= share.sum(axis=1, keepdims=True)
-    contrast = share * np.log((share + 1e-6) / (share.mean(axis=0) + 1e-6)) if len(clusters) > 1 else share
-    return {
-        c: [words[j].split(",")[0].strip() for j in np.argsort(-contrast[i], kind="stable")[:WORDS]]
-        for i, c in enumerate(clusters)
-    }
+    return share / share.sum(axis=1, keepdims=True)
+
+
+def _contrast(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each row has more of than the rows together: its terms of the Kullback-Leibler divergence."""
+    if len(share) < 2:
+        return share
+    return share * np.log((share + 1e-6) / (share.mean(axis=0) + 1e-6))
 
 
 def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[int]) -> dict[int, str]:

@@ -1,0 +1,70 @@
+"""Everyday kinds of thing that the 1000 classes of ImageNet-1k belong to, for names a person would use."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+_KINDS = {
+    "fish": "0-6 389-397",
+    "birds": "7-24 80-100 127-146",
+    "frogs and salamanders": "25-32",
+    "reptiles": "33-68",
+    "spiders and scorpions": "69-79",
+    "sea life": "107-126 147-150 327-329",
+    "dogs": "151-268",
+    "wolves and foxes": "269-280",
+    "cats": "281-285",
+    "big cats": "286-293",
+    "bears": "294-297 387-388",
+    "insects": "300-326",
+    "small animals": "298-299 330-338 356-364",
+    "horses and cattle": "339-355 385-386",
+    "monkeys and apes": "365-384",
+    "cars": "407 436 468 479 511 581 609 627 656 661 717 751 817",
+    "lorries and buses": "555 569 654 675 734 779 803 864 867 874",
+    "motorbikes and bicycles": "444 518 665 670 671 870 880",
+    "trains and trams": "466 547 565 705 820 829",
+    "aircraft": "404 405 417 726 812 895 908",
+    "boats and ships": "403 472 484 510 554 576 625 628 724 780 814 833 871 913 914",
+    "buildings": "410 425 449 483 497 498 500 538 580 624 634 663 668 698 727 743 762 821 832 839 853 858 873 884 888",
+    "furniture and rooms": (
+        "423 453 493 516 520 526 532 548 553 559 564 703 765 831 846 857 894 827 760 495 703 736 789 799"
+    ),
+    "musical instruments": (
+        "401 402 420 432 486 494 513 541 546 558 566 577 579 593 594 641 642 683 684 687 699 776 822 875 881 889"
+    ),
+    "electronics": (
+        "481 482 485 487 508 527 528 530 590 592 605 613 620 632 650 651 662 664 673 707 732 742 754 759 761 782 848 "
+        "851 878"
+    ),
+    "clothes": (
+        "399 400 411 433 445 452 457 459 474 501 514 515 568 578 601 608 610 614 638 639 652 655 658 689 697 735 "
+        "775 793 806 808 824 834 841 842 869 887 906"
+    ),
+    "sports": "416 422 429 430 522 543 574 602 702 722 746 747 752 768 795 805 852 890 981",
+    "dishes and cups": (
+        "438 440 441 504 505 567 572 618 647 659 725 737 809 849 868 898 899 901 907 909 910 923 968 969"
+    ),
+    "food": "924-935 959-967",
+    "vegetables": "936-947 987",
+    "fruit": "948-957",
+    "flowers and plants": "984-986 988-990",
+    "mushrooms": "991-997",
+    "landscapes": "970 972 974-980 460",
+    "coral and reefs": "973 983",
+}
+
+CLASSES = 1000
+"""Number of classes of a head that these kinds belong to."""
+
+
+@cache
+def membership() -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The kinds and a (classes, kinds) table with 1 where a class is of a kind."""
+    table = np.zeros((CLASSES, len(_KINDS)))
+    for column, ranges in enumerate(_KINDS.values()):
+        for part in ranges.split():
+            first, _, last = part.partition("-")
+            table[int(first) : int(last or first) + 1, column] = 1
+    return tuple(_KINDS), table
