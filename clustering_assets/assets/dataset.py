@@ -50,7 +50,7 @@ source_images = dg.AssetSpec(
         dg.AssetCheckSpec(
             "every_file_is_usable",
             asset="image_manifest",
-            description="No file was rejected; a warning names those that were.",
+            description="No picture was rejected; a warning names those that were.",
         ),
     ],
 )
@@ -93,10 +93,10 @@ def image_manifest(
 
 def _check_manifest(manifest: pd.DataFrame, values: Settings) -> list[dg.AssetCheckResult]:
     """Whether a run can go on with these files, and which ones it goes on without."""
-    from clustering_assets.images.manifest import common_reasons
+    from clustering_assets.images.manifest import OTHER, common_reasons
 
     problem = _why_not(manifest, values)
-    rejected = manifest[manifest["outcome"] == "rejected"]
+    rejected = manifest[(manifest["outcome"] == "rejected") & (manifest["stage"] != OTHER)]
     return [
         dg.AssetCheckResult(
             check_name="enough_usable_images", passed=not problem, description=problem or None

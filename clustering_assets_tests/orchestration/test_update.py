@@ -264,5 +264,5 @@ def test_a_stored_cluster_opens_as_a_clip_that_moviepy_can_cut_and_write(project
     with av.open("short.mp4") as video:
         assert float(video.duration) / av.time_base == pytest.approx(1, abs=0.15)
         assert video.streams.audio
-    with pytest.raises(ClusteringError, match="cluster_9.*cluster_0, cluster_1, cluster_2"):
+    with pytest.raises(ClusteringError, match=r"cluster_9.*cluster_0, cluster_1, cluster_2"):
         open_slideshow("cluster_9", **SMALL)
