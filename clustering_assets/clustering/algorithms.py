@@ -189,11 +189,14 @@ def _label(
     if distinct < FEWEST and not fixed:
         notes.append(f"only {distinct} distinct images: nothing to tell apart, so they are one cluster")
         return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+    from threadpoolctl import threadpool_limits
+
     from clustering_assets.clustering.graph import follow
 
     rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
     model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
-    labels = model.fit(points[rows]).labels_
+    with threadpool_limits(1):  # the matrices are small: more threads only wait for one another
+        labels = model.fit(points[rows]).labels_
     notes += model.notes_
     if len(rows) < n:
         notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")

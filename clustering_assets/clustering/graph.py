@@ -137,6 +137,8 @@ def eigenmap(graph: Sparse, count: int) -> tuple[NDArray[np.float64], NDArray[np
     affinity = sparse.diags(root) @ graph @ sparse.diags(root)
     if n <= DENSE_ROWS or count >= n - 1:
         values, vectors = linalg.eigh(affinity.toarray(), subset_by_index=[n - count, n - 1])
+        if len(values) < count:  # LAPACK's fast driver loses vectors where many eigenvalues are equal
+            values, vectors = (part[..., -count:] for part in linalg.eigh(affinity.toarray(), driver="evd"))
     else:
         start = np.random.default_rng(0).uniform(0.5, 1.5, n)
         values, vectors = sparse.linalg.eigsh(affinity, k=count, which="LA", v0=start, tol=1e-6)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from upath import UPath
 
-from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of
+from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of, partition_key
 from clustering_assets.clustering.kinds import CLASSES, membership
 from clustering_assets.clustering.space import even_sample
 from clustering_assets.errors import ClusteringError
@@ -25,8 +25,8 @@ ASKED = 64
 """Pictures of each cluster that the network's head is asked about. Their class shares are averaged, not their
 features: what is the mean of a lake and a dog looks like neither."""
 
-OF_A_KIND = 0.35
-"""Share of a cluster's class scores in one kind of thing at which the cluster is named for that kind."""
+OF_A_KIND = 0.15
+"""Share of a cluster's class scores in one kind of thing at which the cluster may be named for that kind."""
 
 
 class NamesError(ClusteringError):
@@ -67,7 +67,7 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
 
 def _cluster(text: str, where: str) -> int:
     try:
-        return int(text) if text.lstrip("-").isdigit() else cluster_of(text)
+        return cluster_of(partition_key(int(text)) if text.lstrip("-").isdigit() else text)
     except IdentityError as error:
         raise NamesError(f"{where}: {error}") from error
 
@@ -131,14 +131,14 @@ def _words(
     share = np.stack([part.mean(axis=0) for part in np.split(each, ends)])
     kinds, member = membership() if share.shape[1] == CLASSES else ((), np.zeros((share.shape[1], 0)))
     by_kind = share @ member
-    contrast = _contrast(share)
+    contrast, kind_contrast = _contrast(share), _contrast(by_kind)
     found = {}
     for row, c in enumerate(clusters):
-        words = [
-            scored[1][j].split(",")[0].strip() for j in np.argsort(-contrast[row], kind="stable")[:WORDS]
-        ]
-        kind = int(by_kind[row].argmax()) if kinds else -1
-        found[c] = [kinds[kind], words[0]] if kinds and by_kind[row, kind] >= OF_A_KIND else words
+        kind = int(np.where(by_kind[row] >= OF_A_KIND, kind_contrast[row], -np.inf).argmax()) if kinds else 0
+        known = bool(kinds) and by_kind[row, kind] >= OF_A_KIND
+        weight = np.where(member[:, kind] > 0, contrast[row], -np.inf) if known else contrast[row]
+        best = [scored[1][j].split(",")[0].strip() for j in np.argsort(-weight, kind="stable")[:WORDS]]
+        found[c] = [kinds[kind], best[0]] if known else best
     return found
 
 

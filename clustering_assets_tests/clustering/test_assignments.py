@@ -1,0 +1,133 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from clustering_assets.clustering.assignments import COLUMNS, assign
+from clustering_assets.clustering.space import VectorsError
+
+
+@pytest.fixture(scope="module")
+def first(blobs, frame):
+    vectors, groups = blobs((60, 50, 40))
+    images = frame(150)
+    return vectors, groups, images, assign(vectors, images, clusters=3)
+
+
+def test_every_picture_has_a_row_in_the_order_given(first):
+    _, groups, images, result = first
+    assert tuple(result.table.columns) == COLUMNS
+    assert result.table["path"].tolist() == images["path"].tolist()
+    assert adjusted_rand_score(groups, result.table["cluster"]) > 0.95
+
+
+def test_each_cluster_has_one_representative(first):
+    table = first[3].table
+    assert table.groupby("cluster")["is_representative"].sum().tolist() == [1, 1, 1]
+
+
+def test_typicality_falls_with_the_distance_to_the_centre(first):
+    for _, members in first[3].table.groupby("cluster"):
+        ordered = members.sort_values("distance_to_center")
+        assert ordered["typicality"].is_monotonic_decreasing
+        assert ordered["typicality"].iloc[0] == 1
+        assert ordered["typicality"].iloc[-1] == 0
+
+
+def test_the_summary_has_a_row_for_each_cluster(first):
+    clusters = first[3].clusters
+    assert clusters["key"].tolist() == ["cluster_0", "cluster_1", "cluster_2"]
+    assert clusters["size"].tolist() == [60, 50, 40]
+    assert set(clusters["neighbour"]) <= set(clusters["key"])
+    assert all(path in set(first[2]["path"]) for path in clusters["representative"])
+
+
+def test_a_second_run_over_the_same_pictures_changes_nothing(first):
+    vectors, _, images, before = first
+    again = assign(vectors, images, clusters=3, previous=before.table, previous_ids=before.ids_ever_used)
+    assert again.table["cluster"].tolist() == before.table["cluster"].tolist()
+    assert again.changes.moved == 0
+    assert again.changes.births == ()
+
+
+def test_pictures_in_another_order_keep_their_clusters(first):
+    vectors, _, images, before = first
+    order = np.random.default_rng(5).permutation(len(images))
+    again = assign(vectors[order], images.iloc[order], clusters=3, previous=before.table)
+    assert again.changes.moved < 0.02
+
+
+def test_a_tenth_more_pictures_moves_few_of_the_old(blobs, frame):
+    vectors, _ = blobs((100, 80, 60, 40), spread=0.8)
+    images = frame(280)
+    before = assign(vectors[:254], images[:254], clusters=4)
+    after = assign(vectors, images, clusters=4, previous=before.table, previous_ids=before.ids_ever_used)
+    assert after.changes.added == 26
+    assert after.changes.moved < 0.02
+    assert set(after.table["cluster"]) == {0, 1, 2, 3}
+
+
+def test_ids_of_clusters_long_gone_stay_free(first):
+    vectors, _, images, _ = first
+    result = assign(vectors, images, clusters=3, previous_ids=[0, 1, 7])
+    assert sorted(result.table["cluster"].unique()) == [8, 9, 10]
+    assert result.ids_ever_used == (0, 1, 7, 8, 9, 10)
+
+
+def test_the_users_names_survive_clustering_again(first):
+    vectors, _, images, before = first
+    result = assign(vectors, images, clusters=3, previous=before.table, names={1: "Holidays"})
+    assert set(result.table.loc[result.table["cluster"] == 1, "cluster_name"]) == {"Holidays"}
+
+
+def test_outliers_have_their_own_key_and_no_silhouette(blobs, frame):
+    vectors, _ = blobs((60, 60), spread=0.2)
+    odd = np.random.default_rng(3).gamma(1, 1, (3, 64)).astype(np.float32)
+    result = assign(np.vstack([vectors, odd]), frame(123), algorithm="dbscan", eps=0.6)
+    outliers = result.table[result.table["cluster"] == -1]
+    assert result.clusters["key"].iloc[-1] == "unclustered"
+    assert len(outliers) >= 1
+    assert outliers[["silhouette", "distance_to_center"]].isna().all(axis=None)
+    assert not outliers["is_representative"].any()
+
+
+def test_near_duplicates_are_passed_on(first):
+    vectors, _, images, _ = first
+    marks = ["folder/0001.jpg"] + [""] * 149
+    assert assign(vectors, images, clusters=3, duplicate_of=marks).table["duplicate_of"].tolist() == marks
+
+
+def test_vectors_of_other_pictures_are_refused(first):
+    vectors, _, images, _ = first
+    with pytest.raises(VectorsError, match="150 embeddings for 149 images"):
+        assign(vectors, images[:149])
+
+
+@pytest.mark.parametrize(
+    ("previous", "note"),
+    [
+        (pd.DataFrame({"path": ["a"], "cluster": [0]}), "lack content_hash or cluster"),
+        (pd.DataFrame({"content_hash": ["other"], "cluster": [4]}), "share no image with this folder"),
+        (pd.DataFrame({"content_hash": ["hash00001", "hash00002"], "cluster": ["x", "0"]}), "1 damaged rows"),
+        (pd.DataFrame({"content_hash": ["hash00001", None], "cluster": [0, 0]}), "1 damaged rows"),
+    ],
+)
+def test_a_previous_table_of_no_use_is_set_aside_with_a_note(first, previous, note):
+    vectors, _, images, _ = first
+    result = assign(vectors, images, clusters=3, previous=previous)
+    assert any(note in text for text in result.notes)
+    assert len(result.clusters) == 3
+
+
+def test_a_foreign_previous_table_still_keeps_its_numbers_free(first):
+    vectors, _, images, _ = first
+    foreign = pd.DataFrame({"content_hash": ["other"], "cluster": [4]})
+    assert assign(vectors, images, clusters=3, previous=foreign).table["cluster"].min() == 5
+
+
+def test_what_changed_can_be_stored_as_json(first):
+    import json
+
+    changes, quality = first[3].changes.as_dict(), first[3].quality.as_dict()
+    assert json.loads(json.dumps(changes))["births"] == [0, 1, 2]
+    assert json.loads(json.dumps(quality))["clusters"] == 3

@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from clustering_assets.clustering.kinds import CLASSES, membership
+from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names
+
+LABELS = np.array([0, 0, 1, 1, -1])
+VECTORS = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=np.float32)
+
+
+def head(features):
+    """A head of three classes: the first axis speaks for a boat, the second for a lake, both for water."""
+    weights = np.array([[8, 0, 4], [0, 8, 4]])
+    return features @ weights, ["boat, vessel", "lake", "water"]
+
+
+def images(*colours):
+    return pd.DataFrame({"dominant_colours": colours})
+
+
+def test_words_set_clusters_apart():
+    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=head)
+    assert names[0].startswith("boat")
+    assert names[1].startswith("lake")
+
+
+def test_a_cluster_of_one_kind_is_named_for_it():
+    words = [f"class {i}" for i in range(CLASSES)]
+
+    def imagenet(features):
+        scores = np.zeros((len(features), CLASSES))
+        scores[features[:, 0] > 0, 200] = 12
+        scores[features[:, 1] > 0, 950] = 12
+        return scores, words
+
+    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=imagenet)
+    assert names[0] == "dogs, class 200"
+    assert names[1] == "fruit, class 950"
+
+
+def test_each_class_is_of_one_kind_at_most():
+    kinds, member = membership()
+    assert member.shape == (CLASSES, len(kinds))
+    assert member.sum(axis=1).max() == 1
+
+
+def test_colours_follow_the_words():
+    rows = images("#1030d0 #ffffff", "#1133cc", "#20a020", "#22aa22", "#ffffff")
+    names = name_clusters(LABELS, VECTORS, rows, class_scores=head)
+    assert names[0].endswith("(blue)")
+    assert names[1].endswith("(green)")
+
+
+def test_without_a_head_the_colour_is_the_name():
+    rows = images("#1030d0", "#1133cc", "#20a020", "#22aa22", "")
+    names = name_clusters(LABELS, VECTORS, rows)
+    assert names == {-1: "unclustered", 0: "blue", 1: "green"}
+
+
+def test_a_network_that_knows_no_words_leaves_the_colour():
+    rows = images("#1030d0", "#1133cc", "#20a020", "#22aa22", "")
+    assert name_clusters(LABELS, VECTORS, rows, class_scores=lambda features: None)[1] == "green"
+
+
+def test_with_nothing_known_the_number_is_the_name():
+    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)))
+    assert names[1] == "cluster 1"
+
+
+def test_equal_hints_are_told_apart_by_number():
+    rows = images("#1030d0", "#1133cc", "#1030d0", "#1133cc", "")
+    assert name_clusters(LABELS, VECTORS, rows)[1] == "blue #1"
+
+
+def test_the_users_name_wins():
+    names = name_clusters(
+        LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=head, given={0: "Sailing"}
+    )
+    assert names[0] == "Sailing"
+
+
+@pytest.mark.parametrize(
+    ("colour", "word"),
+    [
+        ("#000000", "black"),
+        ("#ffffff", "white"),
+        ("#808080", "grey"),
+        ("#ff0000", "red"),
+        ("#f08010", "orange"),
+        ("#f0e010", "yellow"),
+        ("#20a030", "green"),
+        ("#2040e0", "blue"),
+        ("#704010", "brown"),
+        ("#f0e0c0", "beige"),
+        ("#e060a0", "pink"),
+    ],
+)
+def test_a_colour_has_a_plain_word(colour, word):
+    assert colour_word(colour) == word
+
+
+def test_a_file_of_names_is_read(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_text(
+        'cluster,name\n# mine\n0,Holidays\n\ncluster_3, "Sea, sand"\nunclustered,Rest\n', encoding="utf-8"
+    )
+    assert read_names(file) == {0: "Holidays", 3: "Sea, sand", -1: "Rest"}
+
+
+def test_a_spreadsheets_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_bytes(b"\xef\xbb\xbf0,Holidays\r\n1,Caf\xc3\xa9\r\n")
+    assert read_names(file) == {0: "Holidays", 1: "Café"}
+
+
+@pytest.mark.parametrize("path", [None, ""])
+def test_no_file_is_no_names(path):
+    assert read_names(path) == {}
+
+
+def test_a_file_that_is_not_there_is_no_names(tmp_path):
+    assert read_names(tmp_path / "names.csv") == {}
+
+
+@pytest.mark.parametrize("line", ["0", "0,", "zero,Holidays", "-7,Holidays", "0,Holidays,more"])
+def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
+    file = tmp_path / "names.csv"
+    file.write_text(f"1,Good\n{line}\n")
+    with pytest.raises(NamesError, match=r"names\.csv, line 2"):
+        read_names(file)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_bytes(b"0,\xff\xfe\x00")
+    with pytest.raises(NamesError, match="cannot be read as text"):
+        read_names(file)
