@@ -3,6 +3,7 @@
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0
     python benchmarks/embedding.py --images DIR --backbone resnet50 --random-weights --json result.json
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --reuse
+    python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --agreement
 
 (a) is the usual way: Pillow decodes in full, torchvision's transforms, eager torch in float32, batches of 32.
 (b) is this project, from files to array. (c) is the network in the runtime that (b) chose, on data that is in
@@ -34,10 +35,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         weights = _random_weights(arguments.backbone, work) if arguments.random_weights else None
-        measure = _reuse if arguments.reuse else _throughput
+        measure = _reuse if arguments.reuse else _agreement if arguments.agreement else _throughput
         result = measure(files, arguments, weights, work)
     result = {"backbone": arguments.backbone, "images": len(files), **_machine(), **result}
-    print(json.dumps(result, indent=1) if arguments.reuse else _table(result))
+    print(_table(result) if "ways" in result else json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1))
 
@@ -56,6 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--reuse", action="store_true", help="measure re-runs with nothing new and with 1 %% new"
+    )
+    parser.add_argument(
+        "--agreement", action="store_true", help="measure how far runtimes and roundings turn the vectors"
     )
     parser.add_argument("--json", type=Path, help="write the result there")
     return parser.parse_args()
@@ -165,7 +169,7 @@ def network_alone(
     facts = resolve_backbone(backbone, weights, memory=work / "cache")
     wanted = facts.preprocessing
     views = np.stack(
-        [wanted.prepare(read_picture(path, min_side=wanted.resize).image) for path in files[:64]]
+        [wanted.prepare(read_picture(path, min_side=wanted.min_side).image) for path in files[:64]]
     )
     ready = start_runtime(
         plan_runtime(runtime),
@@ -198,7 +202,7 @@ def decoding_alone(
     wanted = resolve_backbone(backbone, weights, memory=work / "cache").preprocessing
 
     def prepare(number: int) -> tuple[Any, list[Any]]:
-        return wanted.prepare(read_picture(files[number], min_side=wanted.resize).image), []
+        return wanted.prepare(read_picture(files[number], min_side=wanted.min_side).image), []
 
     return _timed(lambda: [None for _ in prepared_batches(prepare, np.arange(len(files)), 32)], len(files))
 
@@ -214,6 +218,52 @@ def _reuse(
     return {
         "steps": steps,
         "one_percent_new_ratio": steps["one_percent_new"]["seconds"] / steps["first"]["seconds"],
+    }
+
+
+def _agreement(
+    files: list[Path], arguments: argparse.Namespace, weights: Path | None, work: Path
+) -> dict[str, Any]:
+    """Cosines, mean and least, with what torch computes in float32 from pictures decoded in full."""
+    return {"cosine": _apart(_cosines, files, arguments.backbone, weights, work)}
+
+
+def _cosines(
+    files: list[Path], backbone: str, weights: Path | None, work: Path
+) -> dict[str, dict[str, float]]:
+    import numpy as np
+
+    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.runtimes import Plan, plan_runtime, start_runtime
+    from clustering_assets.embedding.weights import hub_folder, obtain
+    from clustering_assets.images.load import read_picture
+
+    facts = resolve_backbone(backbone, weights)
+    wanted = facts.preprocessing
+    full = np.stack([wanted.prepare(read_picture(path).image) for path in files])
+    scaled = np.stack([wanted.prepare(read_picture(path, min_side=wanted.min_side).image) for path in files])
+
+    def vectors(plan: Plan, views: Any) -> Any:
+        ready = start_runtime(
+            plan, facts, lambda: obtain(facts.weights, hub_folder()), batch_size=32, models=work
+        )
+        return np.concatenate(
+            [ready(views[start : start + 32]) for start in range(0, len(views), 32)]
+        ).astype(float)
+
+    def compare(a: Any, b: Any) -> dict[str, float]:
+        cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        return {"mean": cosine.mean(), "least": cosine.min()}
+
+    exact = vectors(Plan("torch", "cpu", "float32"), full)
+    plans = {Plan("openvino", "cpu", "float32"), plan_runtime("openvino"), plan_runtime("torch")}
+    return {
+        **{
+            f"{plan.runtime} {plan.device} {plan.precision}": compare(vectors(plan, full), exact)
+            for plan in plans
+        },
+        "pictures decoded to scale": compare(vectors(Plan("torch", "cpu", "float32"), scaled), exact),
+        "vectors kept in float16": compare(exact.astype(np.float16).astype(float), exact),
     }
 
 

@@ -265,7 +265,7 @@ class Pictures:
             ImageError: It cannot be used, or is not the file that was scanned.
         """
         file = self._folder / path
-        picture = read_picture(file, min_side=self._preprocessing.resize, limits=self._limits)
+        picture = read_picture(file, min_side=self._preprocessing.min_side, limits=self._limits)
         if self._noted is not None:
             try:
                 facts = file.stat()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from clustering_assets.embedding.backbones import Backbone, BackboneError
 from clustering_assets.embedding.preprocessing import Preprocessing
@@ -68,8 +69,72 @@ def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
     head = _head_name(trunk, backbone)
     _load(trunk, read_state(weights), head, backbone, weights)
     if backbone.library != "timm":
-        _detach(trunk, head)
+        _replace(trunk, trunk.get_submodule(head), nn.Identity())
     return FeatureNetwork(trunk, backbone.preprocessing).eval().requires_grad_(False)
+
+
+def fold_batch_norms(network: FeatureNetwork, side: int) -> FeatureNetwork:
+    """The same network with batch normalisations folded into the convolutions before them, where that is exact.
+
+    It is faster, and in bfloat16 closer to float32, because a convolution's result is rounded once.
+
+    Args:
+        network: On the CPU, in float32.
+        side: Side of its input, in pixels.
+
+    Returns:
+        A copy; `network` itself if folding would change what it computes.
+    """
+    folded = copy.deepcopy(network)
+    example = torch.randint(0, 256, (1, side, side, 3), generator=torch.Generator().manual_seed(0)).byte()
+    with torch.inference_mode():
+        for convolution, norm in _adjacent(folded, example):
+            if norm.running_mean is None or norm.running_var is None:
+                continue
+            weight, bias = fuse_conv_bn_weights(
+                convolution.weight,
+                convolution.bias,
+                norm.running_mean,
+                norm.running_var,
+                norm.eps,
+                norm.weight,
+                norm.bias,
+            )
+            convolution.weight, convolution.bias = weight, bias
+            _replace(folded, norm, nn.Identity())
+        same = torch.allclose(folded(example), network(example), rtol=1e-2, atol=1e-3)
+    return folded if same else network
+
+
+def _adjacent(network: nn.Module, example: torch.Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions, and the batch normalisations that their results go into."""
+    results: dict[int, tuple[nn.Conv2d, torch.Tensor]] = {}
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+
+    def leaves(layer: Any, inputs: Any, result: torch.Tensor) -> None:
+        results[id(result)] = layer, result  # the tensor is kept, so that no other gets its id
+
+    def enters(layer: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        if id(inputs[0]) in results:
+            pairs.append((results[id(inputs[0])][0], layer))
+
+    hooks = []
+    for layer in network.modules():
+        if type(layer) is nn.BatchNorm2d:
+            hooks.append(layer.register_forward_pre_hook(enters))
+        elif isinstance(layer, nn.Conv2d):
+            hooks.append(layer.register_forward_hook(leaves))
+    network(example)
+    for hook in hooks:
+        hook.remove()
+    return pairs
+
+
+def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put a layer in the place of another."""
+    name = next(name for name, layer in network.named_modules() if layer is old)
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, new)
 
 
 def lower_precision(trunk: nn.Module, kind: torch.dtype) -> None:
@@ -88,8 +153,7 @@ def lower_precision(trunk: nn.Module, kind: torch.dtype) -> None:
         return
     exact = copy.deepcopy(trunk.get_submodule(depthwise[0]))
     trunk.to(kind)
-    parent, _, child = depthwise[0].rpartition(".")
-    setattr(trunk.get_submodule(parent), child, _InFloat32(exact))
+    _replace(trunk, trunk.get_submodule(depthwise[0]), _InFloat32(exact))
 
 
 def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
@@ -269,12 +333,6 @@ def _last_layer(network: nn.Module) -> str:
         if names:
             return names[-1]
     raise BackboneError(f"{type(network).__name__} has no layer with {CLASSES} outputs to take off")
-
-
-def _detach(network: nn.Module, head: str) -> None:
-    """Take the classification layer off, so that its input comes out."""
-    parent, _, child = head.rpartition(".")
-    setattr(network.get_submodule(parent), child, nn.Identity())
 
 
 def _load(

@@ -36,6 +36,15 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    @property
+    def min_side(self) -> int:
+        """How far a picture may be scaled down while it is decoded: the shorter side, in pixels.
+
+        Twice what is needed: at once what is needed, vectors of large pictures turn by more than bfloat16
+        turns them (cosine 0.993 instead of 0.999, `benchmarks/embedding.py --agreement`).
+        """
+        return 2 * self.resize
+
     def prepare(self, picture: Image.Image) -> NDArray[np.uint8]:
         """The network's view of a picture, before normalisation.
 

@@ -131,7 +131,9 @@ def start_runtime(
         return OpenVinoRuntime(plan, openvino_model(backbone, weights, models), batch_size, compiled, threads)
     from clustering_assets.embedding import networks
 
-    return TorchRuntime(plan, networks.feature_network(backbone, weights()), batch_size, threads)
+    network = networks.feature_network(backbone, weights())
+    network = networks.fold_batch_norms(network, backbone.preprocessing.crop)
+    return TorchRuntime(plan, network, batch_size, threads)
 
 
 def available_cores() -> int:

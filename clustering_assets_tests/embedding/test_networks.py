@@ -66,6 +66,19 @@ def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_pa
     torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("architecture", ["resnet18", "mobilenet_v3_small", "densenet121"])
+def test_folding_batch_norms_changes_nothing(architecture, tmp_path, pixels):
+    random_weights(architecture, tmp_path / "net.pth")
+    network = networks.feature_network(resolve_backbone(architecture), tmp_path / "net.pth")
+    folded = networks.fold_batch_norms(network, 224)
+    count = [
+        sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in net.modules()) for net in (network, folded)
+    ]
+    assert count[1] < count[0]
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(pixels), network(pixels), rtol=1e-3, atol=1e-3)
+
+
 def test_names_of_old_densenet_files_are_understood(tmp_path):
     random_weights("densenet121", tmp_path / "net.pth")
     state = torch.load(tmp_path / "net.pth", weights_only=True)
