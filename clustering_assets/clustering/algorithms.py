@@ -86,7 +86,8 @@ def cluster(
         algorithm: kmeans, hierarchical, dbscan, hdbscan or auto.
         clusters: Number of clusters for kmeans and hierarchical; 0 chooses it. The other algorithms find
             their own number.
-        eps: DBSCAN's radius in the feature space (0 to 2); 0 takes the knee of the k-distance curve.
+        eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
+            knee of the k-distance curve.
         seed: Seed of everything random.
 
     Raises:

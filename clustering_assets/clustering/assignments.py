@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Clustering, cluster
+from clustering_assets.clustering.continuity import describe_request, hold
 from clustering_assets.clustering.identity import UNCLUSTERED, Changes, keep_ids, partition_key
 from clustering_assets.clustering.names import ClassScores, name_clusters
 from clustering_assets.clustering.quality import Quality
@@ -49,6 +50,7 @@ class Assignment:
         notes: What a person should know.
         algorithm: The algorithm that made the clusters (for `auto`, the one it chose).
         ids_ever_used: Every cluster id ever used, for the next run's `previous_ids`.
+        request: What was asked for, for the next run's `previous_request`.
     """
 
     table: pd.DataFrame
@@ -58,6 +60,7 @@ class Assignment:
     notes: list[str]
     algorithm: str
     ids_ever_used: tuple[int, ...]
+    request: str
 
 
 def assign(
@@ -70,6 +73,7 @@ def assign(
     seed: int = 0,
     previous: pd.DataFrame | None = None,
     previous_ids: Iterable[int] = (),
+    previous_request: str | None = None,
     names: dict[int, str] | None = None,
     class_scores: ClassScores | None = None,
     duplicate_of: Sequence[str] | NDArray[np.str_] | None = None,
@@ -85,6 +89,8 @@ def assign(
         seed: Seed of everything random.
         previous: The previous run's table; None for a first run. One that cannot be used is set aside with a note.
         previous_ids: Every id ever used before.
+        previous_request: The previous run's `Assignment.request`. When it is the same as now, the previous clusters
+            are kept unless fresh ones are clearly better, so that new pictures do not reshuffle old ones.
         names: Names that the user set, by cluster id.
         class_scores: Class scores of features, for naming.
         duplicate_of: For each picture the path of the sharpest of its near-duplicates, or ''.
@@ -101,6 +107,11 @@ def assign(
     notes = list(found.notes)
     hashes = [str(value) for value in images["content_hash"]]
     before = _read_previous(previous, hashes, notes)
+    request = describe_request(algorithm, clusters, eps, seed)
+    if before and previous_request == request and algorithm in ("kmeans", "hierarchical", "auto"):
+        held = hold(found, hashes, before, fixed=clusters > 0 and algorithm != "auto", seed=seed)
+        if held is not None:
+            found, notes = held, [*notes, *held.notes[len(found.notes) :]]
     ids, changes = keep_ids(found.labels, hashes, before, previous_ids)
     named = name_clusters(ids, vectors, images, class_scores=class_scores, given=names)
     table = _table(images, found, ids, named, duplicate_of)
@@ -113,6 +124,7 @@ def assign(
         notes=notes,
         algorithm=found.algorithm,
         ids_ever_used=tuple(sorted(i for i in used if i >= 0)),
+        request=request,
     )
 
 

@@ -17,6 +17,7 @@ from clustering_assets.images.load import ImageError, load_image
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
 
 log = logging.getLogger("clustering_assets.clustering")
 
@@ -179,7 +180,8 @@ def _draw_thumbnails(
             image = OffsetImage(picture, zoom=zoom, interpolation="lanczos", resample=True)
             frame = {"edgecolor": group.colour, "linewidth": 3, "boxstyle": "square,pad=0"}
             axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=frame, zorder=5))
-        corner = place + np.array([-side / 2, side / 2]) / extent * span
+        shape = (1.0, 1.0) if picture is None else np.array(picture.shape[:2]) / max(picture.shape[:2])
+        corner = place + np.array([-shape[1], shape[0]]) * side / 2 / extent * span
         axes.text(
             float(corner[0]),
             float(corner[1]),
@@ -236,73 +238,56 @@ def spread_apart(
     return spots
 
 
-def _draw_silhouettes(figure: "Figure", cell: object, table: pd.DataFrame, groups: Sequence[_Group]) -> None:
-    """A row for each cluster: its legend entry and the sorted silhouettes of its images."""
-    axes = figure.add_subplot(cell)  # type: ignore[arg-type]
-    axes.set_facecolor(PAPER)
+def _draw_silhouettes(
+    figure: "Figure", cell: "SubplotSpec", table: pd.DataFrame, groups: Sequence[_Group]
+) -> None:
+    """A row for each cluster: its legend entry, and the sorted silhouettes of its images beside it."""
     shown = groups[:ROWS]
+    grid = cell.subgridspec(1, 2, width_ratios=(1.5, 1), wspace=0)
+    legend = figure.add_subplot(grid[0])
+    axes = figure.add_subplot(grid[1], sharey=legend)
     values = table["silhouette"].to_numpy(dtype=float)
-    known = values[np.isfinite(values)]
-    low = min(-0.1, float(np.floor(known.min() * 10) / 10)) if len(known) else -0.1
-    high = max(0.3, float(np.ceil(known.max() * 10) / 10)) if len(known) else 1.0
     for row, group in enumerate(shown):
         own = np.sort(values[group.rows])[::-1]
         own = own[np.isfinite(own)]
-        base = -row
+        _draw_entry(legend, row, group, own, len(shown))
         if len(own):
-            x = np.linspace(base - 0.02, base - 0.52, max(len(own), 2))
             line = own if len(own) > 1 else np.repeat(own, 2)
-            axes.fill_betweenx(x, 0, line, color=group.colour, alpha=0.85, linewidth=0)
-        mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
-        count = f"{len(group.rows):,} image{'s' if len(group.rows) != 1 else ''}{mean}"
-        axes.plot(
-            0.035,
-            base + 0.19,
-            marker=group.marker,
-            color=group.colour,
-            markersize=11,
-            clip_on=False,
-            transform=axes.get_yaxis_transform(),
-            markeredgewidth=2 if group.marker == "x" else 0,
-        )
-        axes.text(
-            0.07,
-            base + 0.28,
-            f"{_number(group)}  {_shorten(group.name)}",
-            fontsize=11.5,
-            color=INK,
-            weight="bold",
-            transform=axes.get_yaxis_transform(),
-            va="center",
-        )
-        axes.text(
-            0.07,
-            base + 0.1,
-            count,
-            fontsize=9.5,
-            color=FAINT,
-            transform=axes.get_yaxis_transform(),
-            va="center",
-        )
+            height = np.linspace(0.36, -0.36, len(line)) - row
+            axes.fill_betweenx(height, 0, line, color=group.colour, alpha=0.9, linewidth=0)
     axes.axvline(0, color="#c3c8d1", linewidth=0.8, zorder=0)
-    axes.set_xlim(low, high)
+    known = values[np.isfinite(values)]
+    if len(known):
+        axes.set_xlim(min(-0.1, known.min() - 0.02), max(0.3, known.max() + 0.05))
     axes.set_ylim(-len(shown) + 0.4, 0.6)
-    axes.set_yticks([])
-    axes.tick_params(colors=FAINT, labelsize=9)
-    for side in axes.spines.values():
-        side.set_color("#d5d9e0")
-    axes.set_xlabel(
-        "silhouette: how much nearer an image is to its own cluster than to the next", color=FAINT, fontsize=9
-    )
+    axes.tick_params(axis="x", colors=FAINT, labelsize=9)
+    axes.tick_params(axis="y", left=False, labelleft=False)
+    axes.set_xlabel("silhouette of each image", color=FAINT, fontsize=9)
+    legend.set_xlim(0, 1)
+    legend.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+    for part, hidden in ((legend, "right"), (axes, "left")):
+        part.set_facecolor(PAPER)
+        for name, side in part.spines.items():
+            side.set_color("#d5d9e0")
+            side.set_visible(name != hidden)
     if len(groups) > len(shown):
         rest = groups[len(shown) :]
-        axes.set_title(
-            f"and {len(rest)} smaller clusters with {sum(len(g.rows) for g in rest):,} images",
-            loc="left",
-            fontsize=9.5,
-            color=FAINT,
-        )
+        text = f"and {len(rest)} smaller clusters with {sum(len(group.rows) for group in rest):,} images"
+        legend.set_title(text, loc="left", fontsize=9.5, color=FAINT)
 
 
-def _shorten(name: str, most: int = 42) -> str:
+def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64], rows: int) -> None:
+    """The legend entry of a cluster: marker, number, name, count and mean silhouette."""
+    large = rows <= 12
+    mark = {"marker": group.marker, "color": group.colour, "markersize": 11 if large else 9}
+    axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
+    mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
+    count = f"{len(group.rows):,} image{'s' if len(group.rows) != 1 else ''}{mean}"
+    name = f"{_number(group)}  {_shorten(group.name, 34 if large else 38)}"
+    gap = 0.13 if large else 0.2
+    axes.text(0.11, gap - row, name, fontsize=10 if large else 8.8, color=INK, weight="bold", va="center")
+    axes.text(0.11, -gap - row, count, fontsize=9 if large else 8, color=FAINT, va="center")
+
+
+def _shorten(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1].rstrip() + "…"

@@ -1,0 +1,86 @@
+"""Keeping the clusters of the previous run where new pictures give no reason to change them."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.algorithms import FULL_ROWS, Clustering, by_size
+from clustering_assets.clustering.graph import follow, modularity, similarity_graph
+from clustering_assets.clustering.identity import UNCLUSTERED
+from clustering_assets.clustering.quality import measure_fit, measure_quality
+from clustering_assets.clustering.space import even_sample
+
+REASON = 0.08
+"""Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""
+
+COMMON = 0.7
+"""Least share of pictures that both runs must know, of each, for the previous clusters to stand."""
+
+
+def describe_request(algorithm: str, clusters: int, eps: float, seed: int) -> str:
+    """What was asked for, as text: only an answer to the same request can be kept."""
+    return f"{algorithm} clusters={clusters} eps={eps:g} seed={seed}"
+
+
+def hold(
+    found: Clustering, hashes: list[str], previous: dict[str, int], *, fixed: bool, seed: int = 0
+) -> Clustering | None:
+    """The previous clusters with the new pictures added, or None where the fresh ones are clearly better.
+
+    Pictures that the previous run knew keep their cluster; the others follow their nearest neighbours.
+    Both partitions are then scored alike, by modularity in the neighbour graph and by silhouette in the feature
+    space, each as a share of the better one's.
+
+    Args:
+        found: The fresh clustering.
+        hashes: Content hash of each picture.
+        previous: Content hash -> id in the previous run.
+        fixed: The number of clusters was asked for, so that another number is no answer.
+        seed: Seed of the samples.
+    """
+    before = np.array([previous.get(h, UNCLUSTERED - 1) for h in hashes])
+    known = before > UNCLUSTERED - 1
+    if (
+        known.sum() < COMMON * max(len(hashes), len(previous))
+        or (before[known] < 0).any()
+        or (found.labels < 0).any()
+    ):
+        return None
+    labels = before.copy()
+    if not known.all():
+        labels[~known] = follow(found.points[~known], found.points[known], before[known])
+    labels = by_size(labels)
+    number = int(labels.max()) + 1
+    if number < 2 or found.quality.clusters < 2 or (fixed and number != found.quality.clusters):
+        return None
+    held = _measured(found, labels, seed)
+    rows = even_sample(len(labels), FULL_ROWS, seed)
+    graph = similarity_graph(found.points[rows])
+    evidence = np.array(
+        [[modularity(graph, _dense(c.labels[rows])), c.quality.silhouette] for c in (found, held)]
+    )
+    score = (evidence / np.maximum(evidence.max(axis=0), 1e-9)).sum(axis=1)
+    if score[0] - score[1] >= REASON:
+        return None
+    note = "the clusters of the previous run were kept, new images added: clustering afresh would be no clear gain"
+    return replace(held, notes=[*found.notes, note])
+
+
+def _dense(labels: NDArray[np.integer]) -> NDArray[np.intp]:
+    """The labels renumbered without gaps."""
+    return np.unique(labels, return_inverse=True)[1]
+
+
+def _measured(found: Clustering, labels: NDArray[np.int64], seed: int) -> Clustering:
+    """The clustering with other labels, everything measured anew but its stability."""
+    fit = measure_fit(found.points, labels, seed)
+    quality = measure_quality(
+        found.points,
+        labels,
+        fit.silhouette,
+        stability=found.quality.stability,
+        explained=found.quality.explained,
+        seed=seed,
+    )
+    return replace(found, labels=labels, fit=fit, quality=quality)

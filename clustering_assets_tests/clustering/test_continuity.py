@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from clustering_assets.clustering.assignments import assign
+
+
+@pytest.fixture(scope="module")
+def grown(blobs, frame):
+    """A folder before and after a tenth more pictures, hard enough that fresh clusters would differ."""
+    vectors, groups = blobs((90, 70, 60), spread=1.3)
+    images = frame(220)
+    before = assign(vectors[:200], images[:200], clusters=2)
+    return vectors, groups, images, before
+
+
+def again(grown, **settings):
+    vectors, _, images, before = grown
+    given = {"clusters": 2, "previous": before.table, "previous_request": before.request}
+    return assign(vectors, images, **(given | settings))
+
+
+def test_new_pictures_do_not_move_the_old(grown):
+    after = again(grown)
+    assert after.changes.moved == 0
+    assert after.changes.added == 20
+    assert any("previous run were kept" in note for note in after.notes)
+
+
+def test_kept_clusters_are_measured_with_the_new_pictures(grown):
+    after = again(grown)
+    assert after.clusters["size"].sum() == 220
+    assert after.table.groupby("cluster")["is_representative"].sum().tolist() == [1, 1]
+    assert after.table[["silhouette", "distance_to_center"]].notna().all(axis=None)
+
+
+def test_another_number_of_clusters_is_clustered_afresh(grown):
+    after = again(grown, clusters=3)
+    assert len(after.clusters) == 3
+    assert not any("were kept" in note for note in after.notes)
+
+
+def test_without_the_same_request_nothing_is_kept(grown):
+    after = again(grown, previous_request=None)
+    assert not any("were kept" in note for note in after.notes)
+
+
+def test_a_new_group_of_pictures_gets_its_own_cluster(blobs, frame):
+    vectors, groups = blobs((80, 70, 60, 40))
+    old = groups < 3
+    order = np.concatenate([np.flatnonzero(old), np.flatnonzero(~old)])
+    vectors, images = vectors[order], frame(250)
+    before = assign(vectors[:210], images[:210], algorithm="auto", clusters=0)
+    after = assign(
+        vectors, images, algorithm="auto", clusters=0, previous=before.table, previous_request=before.request
+    )
+    assert len(before.clusters) == 3
+    assert len(after.clusters) == 4
+    assert after.changes.births == (3,)
+    assert after.changes.moved == 0
+
+
+def test_a_folder_that_is_mostly_new_is_clustered_afresh(grown, frame):
+    vectors, _, _, before = grown
+    after = assign(
+        vectors, frame(220, start=120), clusters=2, previous=before.table, previous_request=before.request
+    )
+    assert not any("were kept" in note for note in after.notes)
