@@ -40,8 +40,8 @@ class Preprocessing:
     def min_side(self) -> int:
         """How far a picture may be scaled down while it is decoded: the shorter side, in pixels.
 
-        Twice what is needed: at once what is needed, vectors of large pictures turn by more than bfloat16
-        turns them (cosine 0.993 instead of 0.999, `benchmarks/embedding.py --agreement`).
+        Twice what is needed: with just what is needed, vectors of large pictures turned by more than bfloat16
+        turns them (cosine 0.993 on average, instead of 0.999).
         """
         return 2 * self.resize
 
