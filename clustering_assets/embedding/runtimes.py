@@ -291,8 +291,8 @@ def _convert(backbone: Backbone, weights: Path) -> Any:
 def _keep_exact(model: Any) -> None:
     """Let the first depthwise convolution stay in float32 when the network runs in bfloat16.
 
-    Its few weights are most of what bfloat16 costs (see `networks.lower_precision`). The mark is the one that OpenVINO's own
-    conversions leave on layers that must not be compressed ("precise").
+    Its few weights are most of what bfloat16 costs (see `networks.lower_precision`). The mark is the one that
+    OpenVINO's own conversions leave on layers that must not be compressed ("precise").
     """
     for layer in model.get_ordered_ops():
         if layer.get_type_name() == "GroupConvolution":
