@@ -26,7 +26,7 @@ SMALL_CLUSTER = 3
 DOMINATING_SHARE = 0.8
 """One cluster with more than this share of all pictures draws a warning: the clustering found little."""
 
-STABLE = 0.6
+STABLE = 0.5
 """Mean adjusted Rand index between subsamples' clusterings below which a warning says that they differ."""
 
 
@@ -86,6 +86,7 @@ def cluster_assignments(
         seed=values.seed,
         previous=previous,
         previous_ids=_ids_ever_used(context, previous, values),
+        previous_request=_previous_request(context, values, str(backbone)),
         names=read_names(names_file(values)),
         class_scores=lambda features: class_scores(
             features, str(backbone), Path(values.weights) if values.weights else None
@@ -98,7 +99,7 @@ def cluster_assignments(
         value=assignment.table,
         data_version=data_version(context, values),
         check_results=_check_clusters(assignment),
-        metadata=_describe(assignment, values),
+        metadata=_describe(assignment, values, str(backbone)),
     )
 
 
@@ -122,15 +123,24 @@ def _ids_ever_used(
     return {*retired, *(int(number) for number in previous["cluster"].unique())}
 
 
-def _describe(assignment: "Assignment", values: Settings) -> dict[str, Any]:
+def _previous_request(context: dg.AssetExecutionContext, values: Settings, backbone: str) -> str | None:
+    """What the output's last clustering was asked for, of the same network; None if that is not known."""
+    if _recorded(context, "cluster_assignments", "output") != values.output:
+        return None
+    request, _, network = str(_recorded(context, "cluster_assignments", "request") or "").rpartition(" of ")
+    return request if request and network == backbone else None
+
+
+def _describe(assignment: "Assignment", values: Settings, backbone: str) -> dict[str, Any]:
     """What the UI shows of the clusters."""
-    clusters = assignment.clusters
+    clusters = assignment.clusters.drop(columns=["typical", "untypical"])
     ids = [cluster_of(key) for key in clusters["key"]]
     return {
         "clusters": dg.MetadataValue.md(markdown_table(clusters)),
         "number_of_clusters": sum(number >= 0 for number in ids),
         "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
         "output": values.output,
+        "request": f"{assignment.request} of {backbone}",
         "quality": dg.MetadataValue.json(assignment.quality.as_dict()),
         "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
         "notes": "\n".join(assignment.notes),
