@@ -77,7 +77,7 @@ class Embedded:
         backbone: Name of the network; never `auto`.
         dimension: Length of a vector.
         runtime: `openvino` or `torch`; `cache` if nothing had to be computed.
-        device: What computed, for example the processor's name.
+        device: What computed, for example the processor's name; `disk` if nothing had to be computed.
         precision: Type of the arithmetic inside the network.
         weights_id: Beginning of the SHA-256 of the weights file.
         embedded: Pictures that went through the network.
@@ -152,7 +152,7 @@ def embed(
     plan, store = _open_store(pictures.contents, backbone, cache_dir, runtime)
     with store:
         missing = np.flatnonzero(~store.at_hand)
-        device, rate = "", 0.0
+        device, rate = "disk", 0.0
         if len(missing):
             engine = start_runtime(
                 plan,
