@@ -86,7 +86,9 @@ class Settings(BaseSettings):
         default=5, ge=0, le=1000, description="Number of clusters; 0 (or `auto`) chooses it from the data."
     )
     eps: float = Field(
-        default=0, ge=0, description="DBSCAN's radius, usually 0.5 to 1.2; 0: the knee of the k-distance curve."
+        default=0,
+        ge=0,
+        description="DBSCAN's radius, usually 0.5 to 1.2; 0: the knee of the k-distance curve.",
     )
     names_file: str = Field(
         default="",

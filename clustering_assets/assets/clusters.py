@@ -89,7 +89,10 @@ def cluster_assignments(
         previous_request=_previous_request(context, values, str(backbone)),
         names=read_names(names_file(values)),
         class_scores=lambda features: class_scores(
-            features, str(backbone), Path(values.weights) if values.weights else None
+            features,
+            str(backbone),
+            Path(values.weights) if values.weights else None,
+            cache_dir=settings.outputs.local_cache() if values.cache else None,
         ),
         duplicate_of=near_duplicates(images, embeddings.vectors),
     )

@@ -307,7 +307,7 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
     context.options = {**options, "forced-idr": "1"} if codec in ("libx264", "h264_nvenc") else dict(options)
     if codec == "libx264":
         context.options = {**context.options, "x264-params": "chromaloc=1"}
-        context.thread_count = _cores()
+        context.thread_count = _cores() * 3 // 2
     return stream
 
 
