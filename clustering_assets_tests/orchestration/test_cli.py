@@ -37,6 +37,7 @@ def flags(**changed):
         (["run", "--backbone", "resnet5000"], ["backbone", "resnet5000", "efficientnet_lite0"]),
         (["run", "--algorithm", "magic"], ["algorithm", "magic", "kmeans"]),
         (["run", "--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
+        (["run", "--weights", __file__], ["weights", "backbone", "auto"]),
         (["run", "--no-such-flag"], ["--no-such-flag"]),
         (["fly"], ["fly"]),
     ],
