@@ -263,7 +263,9 @@ def _check_at_once(settings: Settings) -> None:
     if settings.weights and not Path(settings.weights).is_file():
         raise SettingsError(f"weights = {settings.weights!r}: there is no such file")
     if settings.weights and settings.backbone == "auto":
-        raise SettingsError(f"weights = {settings.weights!r}: name the backbone that they belong to, not auto")
+        raise SettingsError(
+            f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
+        )
     check_folder(Path(settings.images), settings.min_images)
     _check_number_of_clusters(settings)
 
