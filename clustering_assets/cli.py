@@ -87,9 +87,10 @@ def run(**flags: Any) -> None:
 
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
     """
+    begun = time.monotonic()
     settings = load_settings(**flags)
     with show_progress() as say:
-        _update(settings, say)
+        _update(settings, say, begun)
 
 
 @cli.command()
@@ -104,6 +105,7 @@ def run(**flags: Any) -> None:
 @settings_options
 def demo(count: int, **flags: Any) -> None:
     """Generate sample pictures and music into data/demo and run everything on them."""
+    begun = time.monotonic()
     given = {name: value for name, value in flags.items() if value is not None}
     settings = load_settings(**{**DEMO_SETTINGS, "min_images": min(count, 200), **given})
     with show_progress() as say:
@@ -113,7 +115,7 @@ def demo(count: int, **flags: Any) -> None:
         say("Making sample pictures and music")
         make_pictures(Path(settings.images), count=count, seed=settings.seed)
         make_music(Path(settings.music), seed=settings.seed)
-        _update(settings, say)
+        _update(settings, say, begun)
 
 
 @cli.group("import")
@@ -230,9 +232,8 @@ def _cache_folder(output: str | None) -> Path:
     return folder
 
 
-def _update(settings: Settings, say: Callable[[str], None]) -> None:
+def _update(settings: Settings, say: Callable[[str], None], begun: float) -> None:
     """Check what can be checked at once, then run everything and say where it is."""
-    begun = time.monotonic()
     _check_at_once(settings)
     say("Starting Dagster")
     from clustering_assets.definitions import defs
