@@ -90,7 +90,8 @@ def run(**flags: Any) -> None:
     begun = time.monotonic()
     settings = load_settings(**flags)
     with show_progress() as say:
-        _update(settings, say, begun)
+        result = _update(settings, say)
+    _close(result, settings, begun)
 
 
 @cli.command()
@@ -115,7 +116,8 @@ def demo(count: int, **flags: Any) -> None:
         say("Making sample pictures and music")
         make_pictures(Path(settings.images), count=count, seed=settings.seed)
         make_music(Path(settings.music), seed=settings.seed)
-        _update(settings, say, begun)
+        result = _update(settings, say)
+    _close(result, settings, begun)
 
 
 @cli.group("import")
@@ -232,16 +234,21 @@ def _cache_folder(output: str | None) -> Path:
     return folder
 
 
-def _update(settings: Settings, say: Callable[[str], None], begun: float) -> None:
-    """Check what can be checked at once, then run everything and say where it is."""
+def _update(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
+    """Check what can be checked at once, then run everything."""
     _check_at_once(settings)
     say("Starting Dagster")
     from clustering_assets.definitions import defs
-    from clustering_assets.outputs import Outputs
     from clustering_assets.runs import open_instance, update
 
     with open_instance(Path.cwd()) as instance:
-        result = update(defs, instance, settings, announce=say)
+        return update(defs, instance, settings, announce=say)
+
+
+def _close(result: "UpdateResult", settings: Settings, begun: float) -> None:
+    """Say what was done and where it is; a video that failed fails the command."""
+    from clustering_assets.outputs import Outputs
+
     summary = _read_summary(Outputs(settings.output))
     click.echo(closing_words(result, summary, settings, time.monotonic() - begun))
     if result.failed:

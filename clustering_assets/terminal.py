@@ -50,6 +50,16 @@ class _BarTask:
         self._progress.refresh()
 
 
+class _NothingToDo:
+    """A task without items, which nobody needs to see."""
+
+    def advance(self, count: int = 1) -> None:
+        """There is nothing to advance."""
+
+    def finish(self) -> None:
+        """There is nothing to finish."""
+
+
 class BarReporter:
     """Shows every task as a bar with count, rate and time left."""
 
@@ -58,6 +68,8 @@ class BarReporter:
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a bar."""
+        if total == 0:
+            return _NothingToDo()
         return _BarTask(self._progress, self._progress.add_task(title, total=total, unit=unit))
 
 
@@ -92,6 +104,8 @@ class LineReporter:
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a task that prints lines."""
+        if total == 0:
+            return _NothingToDo()
         return _LineTask(title, total, unit)
 
 
