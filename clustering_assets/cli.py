@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.settings import Settings, SettingsError, load_settings
+from clustering_assets.settings import NUMBERED, Settings, SettingsError, load_settings
 from clustering_assets.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def _check_number_of_clusters(settings: Settings) -> None:
     from clustering_assets.images.find import find_files
 
     files = len(find_files(Path(settings.images)))
-    if settings.clusters > files and settings.algorithm in ("kmeans", "hierarchical"):
+    if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"
         )

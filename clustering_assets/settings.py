@@ -15,6 +15,9 @@ from clustering_assets.errors import ClusteringError
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 
+NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
+"""Algorithms that make the number of clusters that they are told to make."""
+
 
 class SettingsError(ClusteringError):
     """A setting that is out of range; the message gives its name, its value and the range."""

@@ -11,13 +11,10 @@ from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
 from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
-from clustering_assets.settings import Settings
+from clustering_assets.settings import NUMBERED, Settings
 from clustering_assets.versions import USES, data_version
 
 OWNERS = ["team:clustering-assets"]
-
-NUMBERED = ("kmeans", "hierarchical")
-"""Algorithms that make the number of clusters that they are told to make."""
 
 source_images = dg.AssetSpec(
     "source_images",
