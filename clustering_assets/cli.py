@@ -296,7 +296,9 @@ def _read_summary(outputs: "Outputs") -> dict[str, Any]:
 
 
 def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Settings, seconds: float) -> str:
-    """What the command says at the end: what was done, each cluster with its video, and what to open first."""
+    """What the command says at the end: what was done, each cluster with its music, and what to open first."""
+    from clustering_assets.outputs import GALLERY
+
     counts = summary["counts"]
     rows = [
         (
@@ -330,12 +332,9 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         f"Plot:     {settings.output}/clusters/cluster_visualization.png",
         f"Report:   {settings.output}/summary_report.txt",
         *([f"Rejected: see {settings.output}/dataset_analysis.txt"] if counts["rejected"] else []),
+        "",
+        f"Open first: {settings.output}/{GALLERY}",
     ]
-    videos = [cluster for cluster in summary["clusters"] if cluster["video"]]
-    if videos:
-        large = [video for video in videos if 2 * video["size"] >= max(other["size"] for other in videos)]
-        brightest = max(large, key=lambda cluster: cluster["valence"])
-        lines += ["", f"Open first: {brightest['video']}"]
     return "\n".join(lines)
 
 

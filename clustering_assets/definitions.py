@@ -8,6 +8,7 @@ from clustering_assets import checks, imports, jobs, sensors
 from clustering_assets.assets import clusters, dataset, embeddings, music, reports, videos
 from clustering_assets.io_managers.array import ArrayIO
 from clustering_assets.io_managers.figure import FigureIO
+from clustering_assets.io_managers.page import PageIO
 from clustering_assets.io_managers.table import TableIO
 from clustering_assets.io_managers.text import TextIO
 from clustering_assets.io_managers.video import VideoIO
@@ -28,6 +29,7 @@ def project_resources(settings: Settings) -> dict[str, Any]:
         "array_io": ArrayIO(settings=shared),
         "figure_io": FigureIO(settings=shared),
         "text_io": TextIO(settings=shared),
+        "page_io": PageIO(settings=shared),
         "video_io": VideoIO(settings=shared),
     }
 

@@ -29,6 +29,7 @@ MUSIC_TRACKS = "music/music_tracks.parquet"
 MUSIC_CHOICE = "music/music_choice.csv"
 VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
+GALLERY = "gallery/index.html"
 
 TEXT_COLUMNS = ("path", "content_hash", "cluster_name", "duplicate_of", "name", "track", "track_hash")
 """Columns of CSV files that stay text even where they look like numbers."""

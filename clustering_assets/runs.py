@@ -28,7 +28,9 @@ SCANS = ("image_manifest", "music_tracks")
 """Assets that look at the disk; they begin every update and cost little when nothing has changed."""
 
 STAGES = ("dataset_analysis", "embeddings", "cluster_assignments", "cluster_plot", "music_choice")
-"""The other unpartitioned assets, each after those that it depends on."""
+"""The assets between the scans and the videos, each after those that it depends on."""
+
+GALLERY = "gallery"
 
 
 class RunFailed(ClusteringError):
@@ -103,7 +105,7 @@ def update(
     result = UpdateResult()
     announce("Looking at the pictures and the music")
     runner.run(SCANS)
-    stale = runner.stale_stages()
+    stale = runner.stale(STAGES)
     if stale:
         announce(f"Updating {', '.join(stale)}")
         runner.run(stale)
@@ -116,7 +118,10 @@ def update(
             result.rendered.append(key)
         except RunFailed as error:
             result.failed[key] = str(error)
-    runner.run(["summary_report"])
+    if page := runner.stale([GALLERY]):
+        announce("Making the gallery")
+        result.made += page
+    runner.run([*page, "summary_report"])
     return result
 
 
@@ -146,10 +151,10 @@ class _Runner:
                 raise KeyboardInterrupt
             raise _failure(result)
 
-    def stale_stages(self) -> list[str]:
-        """The stages that have to be made anew, because something that they depend on has changed."""
+    def stale(self, names: Sequence[str]) -> list[str]:
+        """Those of the assets that have to be made anew, because something that they depend on has changed."""
         stale: list[str] = []
-        for name in STAGES:
+        for name in names:
             spec = self._specs[name]
             follows = any(dep.asset_key.to_user_string() in stale for dep in spec.deps)
             if follows or not self._is_current(spec):

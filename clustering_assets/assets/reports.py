@@ -1,6 +1,7 @@
-"""The summary of everything."""
+"""What a person opens first: the page with everything in it, and the summary."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -9,10 +10,11 @@ import pandas as pd
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.assets.videos import cluster_videos
 from clustering_assets.io_managers.base import OUTPUT
-from clustering_assets.outputs import SUMMARY_REPORT, Outputs
+from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
+from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
 from clustering_assets.summary import StageRecord, VideoRecord, summarise
-from clustering_assets.versions import data_version, latest_video
+from clustering_assets.versions import USES, data_version, latest_video
 
 STAGES = (
     "image_manifest",
@@ -22,6 +24,7 @@ STAGES = (
     "cluster_plot",
     "music_tracks",
     "music_choice",
+    "gallery",
 )
 
 
@@ -31,7 +34,7 @@ STAGES = (
     owners=OWNERS,
     code_version="1",
     io_manager_key="text_io",
-    deps=[cluster_videos],
+    deps=[cluster_videos, "gallery"],
     metadata={OUTPUT: SUMMARY_REPORT},
 )
 def summary_report(
@@ -66,6 +69,59 @@ def summary_report(
         data_version=data_version(context, settings.value),
         metadata={name: int(count) for name, count in summary.data["counts"].items()},
     )
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "html"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="page_io",
+    deps=[cluster_videos],
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution"]},
+)
+def gallery(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    cluster_assignments: pd.DataFrame,
+    music_choice: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """One page for the browser: a map of all pictures, and each cluster with its video, its music and why, and samples.
+
+    The page is self-contained: it fetches nothing but the videos beside it, so the output folder can be copied to where
+    others look at it.
+    """
+    from clustering_assets.gallery.page import make_gallery
+
+    values, outputs = settings.value, settings.outputs
+    found = {key: outputs.existing_video(key) for key in music_choice["key"]}
+    page = make_gallery(
+        image_manifest,
+        cluster_assignments,
+        music_choice,
+        videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
+        folder=Path(values.images),
+        video_size=values.size,
+        originals=_address_of_pictures(values.images, outputs),
+        limits=image_limits(values),
+    )
+    return dg.MaterializeResult(
+        value=page,
+        data_version=data_version(context, values),
+        metadata={
+            "videos": sum(path is not None for path in found.values()),
+            "failures": dg.MetadataValue.json([list(failure) for failure in page.failures]),
+        },
+    )
+
+
+def _address_of_pictures(images: str, outputs: Outputs) -> str | None:
+    """Address of the folder of pictures as seen from the page; None where one of the two is not on a local disk."""
+    from clustering_assets.gallery.page import relative_address
+
+    page = outputs.path(GALLERY)
+    return relative_address(Path(images), Path(page)) if isinstance(page, Path) else None
 
 
 def update_started(instance: dg.DagsterInstance) -> float:

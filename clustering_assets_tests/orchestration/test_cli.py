@@ -82,7 +82,7 @@ def test_a_run_with_nothing_new_says_so_and_where_everything_is(project):
     assert result.returncode == 0, result.stderr
     assert "Nothing new" in result.stdout
     assert "output/videos/" in result.stdout and "summary_report.txt" in result.stdout
-    assert "Open first: output/videos/cluster_" in result.stdout
+    assert "Open first: output/gallery/index.html" in result.stdout
     assert "DEBUG" not in result.stdout + result.stderr
 
 

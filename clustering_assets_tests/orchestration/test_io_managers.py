@@ -99,6 +99,25 @@ def test_a_report_is_stored_as_text_as_json_and_as_a_picture(output):
     assert (root / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_page_is_stored_as_html(output):
+    from clustering_assets.gallery.page import Gallery
+
+    @dg.asset(io_manager_key="page_io", metadata={OUTPUT: "gallery/index.html"})
+    def page():
+        return Gallery("<p>fünf</p>", pictures=5, failures=[])
+
+    seen = {}
+
+    @dg.asset(io_manager_key="io_manager")
+    def reader(page) -> None:
+        seen["page"] = page
+
+    result = dg.materialize([page, reader], resources=resources(output))
+    assert seen["page"] == "<p>fünf</p>"
+    (event,) = result.asset_materializations_for_node("page")
+    assert event.metadata["pictures"].value == 5
+
+
 @pytest.mark.parametrize("present", [[], ["k1"], ["k1", "k2"]])
 def test_a_fan_in_gets_a_dict_of_however_many_partitions_there_are(output, present):
     @dg.asset(io_manager_key="table_io", partitions_def=KEYS, metadata={OUTPUT: "parts/{partition}.csv"})

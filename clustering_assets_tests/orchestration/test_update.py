@@ -39,6 +39,7 @@ def test_every_promised_file_is_there(first):
         "clusters/cluster_visualization.png",
         "music/music_choice.csv",
         "music/music_tracks.parquet",
+        "gallery/index.html",
         "summary_report.txt",
         "summary_report.json",
     ):
@@ -161,10 +162,25 @@ def test_a_deleted_video_is_made_again(project):
     assert project.update().rendered == ["cluster_1"]
 
 
-def test_a_video_setting_renders_all_videos_and_nothing_else(project):
+def test_a_video_setting_renders_all_videos_and_leaves_the_stages_alone(project):
     result = project.update(fps=12)
-    assert result.made == []
+    assert result.made == ["gallery"]
     assert sorted(result.rendered) == ["cluster_0", "cluster_1", "cluster_2"]
+
+
+def test_a_deleted_gallery_is_made_again_and_nothing_else(project):
+    before = project.videos()
+    (project.root / "output/gallery/index.html").unlink()
+    result = project.update()
+    assert (result.made, result.rendered) == (["gallery"], [])
+    assert (project.root / "output/gallery/index.html").is_file() and project.videos() == before
+
+
+def test_the_gallery_shows_each_video_and_links_the_pictures(first):
+    page = (first[0].root / "output/gallery/index.html").read_text(encoding="utf-8")
+    for name in first[0].videos():
+        assert f'src="../videos/{name}"' in page
+    assert 'href="../../images/' in page
 
 
 def test_without_music_the_videos_are_silent_and_say_so_in_their_name(project):

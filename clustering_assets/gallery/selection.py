@@ -1,0 +1,41 @@
+"""Which pictures of each cluster the page shows."""
+
+import numpy as np
+import pandas as pd
+
+from clustering_assets.clustering.identity import UNCLUSTERED
+
+MOST, FEWEST = 36, 4
+"""Most and fewest pictures that one cluster shows, where it has them."""
+
+
+def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, list[str]]:
+    """Pictures that show what each cluster holds, from the one that represents it to the one that fits least.
+
+    They are spread evenly over the cluster's order of typicality, so that the page shows doubtful members too. Of
+    near-duplicates only the sharpest is shown.
+
+    Args:
+        assignments: The table `cluster_assignments`.
+        budget: About how many pictures in all; each cluster gets an equal part of it, within `FEWEST` and `MOST`.
+
+    Returns:
+        Paths by cluster id, in order of id with the unclustered last.
+    """
+    ids = sorted(assignments["cluster"].unique().tolist(), key=lambda number: (number == UNCLUSTERED, number))
+    each = int(np.clip(budget // max(len(ids), 1), FEWEST, MOST))
+    shown = assignments[assignments["duplicate_of"] == ""]
+    ranked = shown.sort_values(["is_representative", "typicality", "path"], ascending=[False, False, True])
+    chosen: dict[int, list[str]] = {}
+    for number in ids:
+        paths = ranked.loc[ranked["cluster"] == number, "path"].tolist()
+        places = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).round().astype(int))
+        chosen[int(number)] = [paths[place] for place in places]
+    return chosen
+
+
+def sample_points(assignments: pd.DataFrame, most: int = 20_000) -> pd.DataFrame:
+    """Rows for the map: all of them, or an even sample of at most `most`."""
+    if len(assignments) <= most:
+        return assignments
+    return assignments.iloc[np.linspace(0, len(assignments) - 1, most).round().astype(int)]
