@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from clustering_assets.images.chart import EXTREMES, draw
+from clustering_assets.images.find import printable
 from clustering_assets.images.manifest import DUPLICATE, OTHER, REJECTED, USED, common_reasons, failure_rate
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ PER_EXTREME = 9
 _ALIKE_BITS = 10
 _MEASURES = ("brightness", "colourfulness", "contrast", "saturation", "chroma", "warmth", "sharpness")
 _LISTED = 200
+_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,14 @@ def _about_looks(data: dict[str, Any]) -> list[str]:
 
 def _about_extremes(data: dict[str, Any]) -> list[str]:
     return [
-        f"{title.capitalize():15}{', '.join(_short(path) for path in paths[:3])}"
+        f"{title.capitalize():15}{', '.join(printable(path, _NAME) for path in paths[:3])}"
         for title, paths in data["extremes"].items()
     ]
 
 
 def _about_copies(copies: dict[str, list[str]]) -> list[str]:
     lines = [
-        f"  {_short(path, 50)}: {', '.join(_short(other) for other in others[:4])}"
+        f"  {printable(path, 50)}: {', '.join(printable(other, _NAME) for other in others[:4])}"
         + (f" and {len(others) - 4:,} more" if len(others) > 4 else "")
         for path, others in list(copies.items())[:10]
     ]
@@ -139,24 +141,17 @@ def _about_copies(copies: dict[str, list[str]]) -> list[str]:
 
 def _about_reasons(data: dict[str, Any]) -> list[str]:
     lines = [
-        f"  {reason['count']:>6,} x {reason['reason']} ({reason['stage']}), such as {_short(reason['example'])}"
+        f"  {reason['count']:>6,} x {reason['reason']} ({reason['stage']}), "
+        f"such as {printable(reason['example'], _NAME)}"
         for reason in data["reasons"]
     ]
-    named = [f"  {_short(file['path'], 60)}: {file['reason']}" for file in data["rejected_files"][:30]]
+    named = [f"  {printable(file['path'], 60)}: {file['reason']}" for file in data["rejected_files"][:30]]
     more = data["rejected"] - len(named)
     return [*lines, "", "Rejected files", *named, *([f"  and {more:,} more"] if more > 0 else [])]
 
 
 def _listing(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _short(path: str, most: int = 40) -> str:
-    """A path on one line, cut in the middle if it is long."""
-    printable = "".join(letter if letter.isprintable() else "?" for letter in path)
-    if len(printable) <= most:
-        return printable
-    return f"{printable[: most // 2 - 2]}...{printable[-(most - most // 2 - 1) :]}"
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

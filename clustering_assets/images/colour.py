@@ -5,6 +5,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from clustering_assets.images.coding import Coding, changes_nothing, convert
+
 Colour = tuple[int, int, int]
 
 _COLOUR_SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -16,7 +18,9 @@ class UnclearPixelsError(ValueError):
     """A file whose numbers do not say which of them is white."""
 
 
-def to_srgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Image:
+def to_srgb(
+    image: Image.Image, background: Colour = (255, 255, 255), coding: Coding | None = None
+) -> Image.Image:
     """`image` as 8-bit sRGB ("RGB"), transparent parts laid on `background`.
 
     An embedded ICC profile is followed; one that is broken or does not fit the pixels is passed over, as
@@ -25,11 +29,12 @@ def to_srgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.I
     Args:
         image: A decoded picture in any mode that Pillow has.
         background: The ground colour, sRGB, 0 to 255 each.
+        coding: What the numbers mean; None to follow the embedded profile, if there is one.
 
     Raises:
         UnclearPixelsError: 32-bit numbers without a defined white.
     """
-    profile = image.info.get("icc_profile")
+    profile = None if coding else image.info.get("icc_profile")
     image = _eight_bits(image)
     alpha = None
     if image.mode in _ALPHA or "transparency" in image.info:
@@ -38,6 +43,8 @@ def to_srgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.I
         alpha = image.getchannel("A")
         image = image.convert("L" if grey else "RGB")
     image = _without_profile(image, profile)
+    if coding and not changes_nothing(coding):
+        image = Image.fromarray(convert(np.asarray(image), coding), "RGB")
     if alpha is None or alpha.getextrema() == (255, 255):
         return image
     ground = Image.new("RGB", image.size, background)

@@ -12,6 +12,8 @@ log = logging.getLogger("clustering_assets.images")
 
 _ORIENTATION, _MAKE, _MODEL, _CHANGED = 274, 271, 272, 306
 _EXIF_FOLDER, _TAKEN, _DIGITIZED = 0x8769, 36867, 36868
+_COLOUR_SPACE, _INTEROPERABILITY, _INDEX = 0xA001, 0xA005, 1
+_UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
 _DAMAGED = (
     SyntaxError,
     ValueError,
@@ -44,11 +46,13 @@ class Facts:
         orientation: 1 to 8, as EXIF counts; 1 is upright.
         taken_at: When it was taken, in the camera's local time.
         camera: Make and model; empty if unknown.
+        adobe_rgb: The camera says that its numbers are Adobe RGB: an "optional file" of DCF 2.0 (CIPA DC-009).
     """
 
     orientation: int = 1
     taken_at: datetime | None = None
     camera: str = ""
+    adobe_rgb: bool = False
 
 
 def read_facts(image: Image.Image) -> Facts:
@@ -64,10 +68,18 @@ def read_facts(image: Image.Image) -> Facts:
             orientation if orientation in TURNS else 1,
             next((date for date in map(_date, dates) if date), None),
             _camera(_text(exif.get(_MAKE)), _text(exif.get(_MODEL))),
+            _is_adobe_rgb(exif, folder.get(_COLOUR_SPACE)),
         )
     except _DAMAGED as error:
         log.debug("Damaged EXIF passed over: %s", error)
         return Facts()
+
+
+def _is_adobe_rgb(exif: Image.Exif, colour_space: object) -> bool:
+    """Whether the notes say Adobe RGB: "uncalibrated" with the index R03, or the number that some cameras use."""
+    if colour_space == _UNCALIBRATED:
+        return _text(exif.get_ifd(_INTEROPERABILITY).get(_INDEX)).startswith("R03")
+    return colour_space == _ADOBE_RGB
 
 
 def _text(value: object) -> str:

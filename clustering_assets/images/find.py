@@ -95,6 +95,14 @@ def listing_fingerprint(files: Iterable[FoundFile], now_ns: int, settle_seconds:
     return Listing(digest.hexdigest(), settled, count)
 
 
+def printable(path: str, most: int | None = None) -> str:
+    """A path for people: on one line, without what moves a cursor or turns text around, cut in the middle if long."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in path)
+    if most is None or len(text) <= most:
+        return text
+    return f"{text[: most // 2 - 2]}...{text[-(most - most // 2 - 1) :]}"
+
+
 def _entries(at: str, root: Path, found: list[FoundFile]) -> Iterator[os.DirEntry[str]]:
     """The visible entries of one folder; a folder that cannot be read becomes a found problem."""
     try:

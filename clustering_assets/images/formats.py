@@ -9,7 +9,7 @@ PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for endings in (
         "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
-        "psd svg svgz jp2 j2k jxl ico icns tga exr hdr eps xcf",
+        "psd svg svgz jp2 j2k jpf jxl ico icns tga exr hdr eps xcf ppm pgm pbm pnm pam qoi pcx dds",
         "dng cr2 cr3 nef arw orf rw2 raf",
     )
     for ending in endings.split()
@@ -39,11 +39,12 @@ _OTHERS = (
     (b"v/1\x01", "an OpenEXR picture"),
     (b"#?RADIANCE", "a Radiance HDR picture"),
     (b"gimp xcf", "a GIMP document"),
+    (b"qoif", "a QOI picture"),
+    (b"DDS ", "a DirectDraw surface"),
     (b"FUJIFILM", "a camera raw file"),
     (b"IIRO", "a camera raw file"),
     (b"IIU\x00", "a camera raw file"),
     (b"<svg", "an SVG drawing"),
-    (b"<!DOCTYPE html", "a web page"),
     (b"<!doctype html", "a web page"),
     (b"<html", "a web page"),
     (b"<?xml", "an XML document"),
@@ -80,9 +81,12 @@ def describe(head: bytes) -> str:
     """What a file that `sniff` does not know seems to be, for a person: "a ZIP archive", "not a picture"."""
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, name in _OTHERS:
-        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(magic) or head.startswith(magic):
+        if head.startswith(magic) or (magic.startswith(b"<") and text.startswith(magic)):
             return name
+    if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
+        return "a PNM picture"
     if head[4:8] == b"ftyp":
         return "a camera raw file" if head[8:11] == b"crx" else "a video or sound file"
     if head.startswith(b"RIFF"):

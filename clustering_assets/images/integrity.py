@@ -1,16 +1,17 @@
-"""Damage that decoders pass over without a word: wrong checksums, missing ends, lower halves that are one colour."""
+"""Damage that decoders pass over without a word: holes of zeros, missing ends, scans of which the rest never came."""
 
-import zlib
+import re
 from collections.abc import Iterator
-from contextlib import suppress
-from io import BytesIO
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
+
+from clustering_assets.images.boxes import boxes, coded_pixels
 
 _FLAT_ROWS = 8
-_WITHHELD_ROWS = 48
-_HOLE = 1024
+_HOLE, _RUN = 256, 64
+_COEFFICIENTS = 64
+_HUFFMAN = (0xC0, 0xC1, 0xC2)
 
 
 class DamageError(ValueError):
@@ -25,105 +26,159 @@ def check_data(data: bytes, known: str) -> None:
         known: Its format, in Pillow's name.
 
     Raises:
-        DamageError: A PNG with a wrong checksum in its pixels; a WEBP, HEIC or AVIF
-            file whose pixels end in a hole.
+        DamageError: A WEBP, HEIC or AVIF file with a hole in its pixels.
     """
-    if known == "PNG":
-        _check_sums(data)
-    elif known in ("WEBP", "HEIF", "AVIF"):
-        _check_hole(data, known)
+    if known == "WEBP":
+        parts = [(begin, end) for kind, begin, end in _riff_chunks(data) if kind in (b"VP8 ", b"VP8L")]
+    elif known in ("HEIF", "AVIF"):
+        parts = coded_pixels(data)
+        if not parts:
+            parts = [
+                (len(data) - len(box), len(data)) for kind, box in boxes(memoryview(data)) if kind == b"mdat"
+            ]
+    else:
+        return
+    # Coders of these formats never write that many zeros; an interrupted copy or a bad disk leaves them.
+    if any(data.find(bytes(_HOLE), begin, end) >= 0 for begin, end in parts):
+        raise DamageError("a hole of zero bytes in its pixels")
 
 
-def check_end(data: bytes, image: Image.Image) -> None:
-    """Refuse a JPEG that was cut off and closed with an end marker.
+def check_jpeg(data: bytes, image: Image.Image) -> None:
+    """Refuse a JPEG that was cut off and closed with an end marker, or has a hole.
 
-    Decoders fill what is missing with the last colour. So only where the lowest rows are exactly one colour,
-    the file is decoded once more without its end marker, and the rows must come all the same. This cannot
-    tell for progressive files, which hold the whole picture coarsely before any detail.
+    Pillow's decoder fills what is missing and says nothing. What looks like that (lowest rows of exactly one colour,
+    a long run of the same byte among the pixels, a progressive file whose details never came) is decoded once more by
+    FFmpeg, which is strict.
 
     Args:
         data: The whole file.
-        image: What was decoded from it, at full size.
+        image: What was decoded from it.
 
     Raises:
-        DamageError: The pixels end above the lower edge.
+        DamageError: The pixels do not make up a whole picture.
     """
-    if image.height < 2 * _WITHHELD_ROWS or image.info.get("progressive"):
-        return
-    if not _ends_in_one_colour(image):
-        return
-    row = image.height - _WITHHELD_ROWS
-    box = (0, row, image.width, row + 1)
-    without_end = _decoded_so_far(data[: _end_of_pixels(data)])
-    if np.any(np.asarray(image.crop(box))) and not np.any(np.asarray(without_end.crop(box))):
-        raise DamageError("the lower part of the picture is missing")
+    begin = _begin_of_pixels(data)
+    end = data.find(b"\xff\xd9", begin)
+    end = end if end >= 0 else len(data)
+    hollow = any(data.find(byte * _RUN, begin, end) >= 0 for byte in (b"\0", b"\xff"))
+    cut = _ends_in_one_colour(image) or (bool(image.info.get("progressive")) and _lacks_scans(data, begin))
+    if (hollow or cut) and _is_refused(data[: end + 2]):
+        raise DamageError("parts of the picture are missing")
 
 
-def _decoded_so_far(data: bytes) -> ImageFile.ImageFile:
-    """What a JPEG without its end marker gives: rows that did not come are zero."""
-    image = Image.open(BytesIO(data), formats=("JPEG",))
-    with suppress(OSError):  # certain to come: the end is missing
-        image.load()
-    image.tile = []
-    return image
+def _is_refused(data: bytes) -> bool:
+    """Whether FFmpeg finds damage in a JPEG; kinds that it does not read are left to the other decoder."""
+    import av
+    import av.error
+
+    kind, precision, _ = _frame(data)
+    if kind not in _HUFFMAN or precision != 8:
+        return False
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1
+    decoder.options = {"err_detect": "crccheck+bitstream+buffer+explode+careful"}
+    try:
+        decoder.decode(av.Packet(data))
+        decoder.decode(None)
+    except av.error.InvalidDataError:
+        return True
+    except av.error.FFmpegError:
+        return False
+    return False
 
 
-def _check_sums(data: bytes) -> None:
-    """Check the sums of the pixel chunks, which Pillow skips (PNG specification, 5.3)."""
-    view, at = memoryview(data), 8
-    while at + 12 <= len(data):
-        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
-        kind = view[at + 4 : at + 8]
-        if kind == b"IDAT" and end + 4 <= len(data):
-            if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-                raise DamageError("a wrong checksum")
-        elif kind == b"IEND":
+def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, int, int]]:
+    """Marker, begin and end of the content of each segment of a JPEG up to the first scan (ITU-T T.81, B.1.1)."""
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        yield marker, at + 4, end
+        if marker in (0xDA, 0xD9):
             return
-        at = end + 4
-
-
-def _check_hole(data: bytes, known: str) -> None:
-    """Refuse zeros at the end of the pixel data, which an interrupted copy leaves and decoders accept."""
-    for kind, content in _riff_chunks(data) if known == "WEBP" else _boxes(data):
-        if kind in (b"VP8 ", b"VP8L", b"mdat") and len(content) > _HOLE and not any(content[-_HOLE:]):
-            raise DamageError("nothing but zero bytes at its end")
-
-
-def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each chunk of a WEBP file (RFC 9649, 2.3)."""
-    view, at = memoryview(data), 12
-    while at + 8 <= len(data):
-        size = int.from_bytes(view[at + 4 : at + 8], "little")
-        yield bytes(view[at : at + 4]), view[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Name and content of each outermost box of a HEIC or AVIF file (ISO/IEC 14496-12, 4.2)."""
-    view, at = memoryview(data), 0
-    while at + 8 <= len(data):
-        size, head = int.from_bytes(view[at : at + 4], "big"), 8
-        if size == 1:
-            size, head = int.from_bytes(view[at + 8 : at + 16], "big"), 16
-        end = at + size if size else len(data)
-        if end < at + head:
-            return
-        yield bytes(view[at + 4 : at + 8]), view[at + head : end]
         at = end
 
 
-def _end_of_pixels(data: bytes) -> int:
-    """Where the first end marker behind the first scan of a JPEG is; the length of the data if there is none."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if data[at + 1] != 0xFF else 1
-    end = data.find(b"\xff\xd9", at)
-    return end if end >= 0 else len(data)
+def _begin_of_pixels(data: bytes) -> int:
+    """Where the first scan begins; the end of the data if there is none."""
+    return next((end for marker, _, end in _segments(data) if marker == 0xDA), len(data))
+
+
+def _frame(data: bytes) -> tuple[int, int, list[int]]:
+    """Kind of coding, bits of a sample and numbers of the components, from the frame header (ITU-T T.81, B.2.2)."""
+    for marker, begin, end in _segments(data):
+        if (
+            0xC0 <= marker <= 0xCF
+            and marker not in (0xC4, 0xC8, 0xCC)
+            and end <= len(data)
+            and end - begin >= 6
+        ):
+            return marker, data[begin], list(data[begin + 6 : end : 3])
+    return 0, 0, []
+
+
+def bits_of_jpeg(data: bytes) -> int:
+    """Bits of a sample; 0 if the file does not say."""
+    return _frame(data)[1]
+
+
+def _lacks_scans(data: bytes, begin: int) -> bool:
+    """Whether the scans of a progressive JPEG leave coefficients out or without their last bits (ITU-T T.81, G.1.1)."""
+    left = {component: [1] * _COEFFICIENTS for component in _frame(data)[2]}
+    scan = next((at for marker, at, _ in _segments(data) if marker == 0xDA), None)
+    while scan is not None:
+        count = data[scan]
+        first, last, bits = data[scan + 1 + 2 * count : scan + 4 + 2 * count]
+        for component in data[scan + 1 : scan + 1 + 2 * count : 2]:
+            if component in left:
+                left[component][first : last + 1] = [bits & 15] * (last + 1 - first)
+        scan = None
+        while found := re.compile(rb"\xff[^\x00\xd0-\xd7\xff]").search(data, begin):
+            end = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+            if data[found.start() + 1] == 0xD9 or end + 4 > len(data):
+                break
+            begin = end
+            if data[found.start() + 1] == 0xDA:
+                scan = found.end() + 2
+                break
+    return any(any(bits) for bits in left.values())
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and end of the content of each chunk of a WEBP file (RFC 9649, 2.3), frames opened."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        kind = data[at : at + 4]
+        yield kind, at + 8, at + 8 + size
+        at += 24 if kind == b"ANMF" else 8 + size + size % 2
+
+
+def without_notes(data: bytes) -> bytes:
+    """A JPEG without the notes that decide nothing about its pixels, for readers that stumble over damaged ones."""
+    parts, at = [data[:2]], len(data)
+    for marker, begin, end in _segments(data):
+        content = data[begin:end]
+        useful = (
+            not (0xE0 <= marker <= 0xEF or marker == 0xFE)
+            or content.startswith((b"Exif\0\0", b"ICC_PROFILE\0"))
+            or (content.startswith(b"Adobe") and len(content) >= 12)
+        )
+        if marker == 0xDA:
+            at = begin - 4
+            break
+        if useful:
+            parts.append(data[begin - 4 : end])
+    return b"".join([*parts, data[at:]])
 
 
 def _ends_in_one_colour(image: Image.Image) -> bool:
     """Whether the lowest rows are exactly one colour; most pictures are told by their lower corners."""
-    if image.getpixel((0, image.height - 1)) != image.getpixel((image.width - 1, image.height - _FLAT_ROWS)):
+    width, height = image.size
+    top = max(0, height - _FLAT_ROWS)
+    if image.getpixel((0, height - 1)) != image.getpixel((width - 1, top)):
         return False
-    rows = np.asarray(image.crop((0, image.height - _FLAT_ROWS, image.width, image.height)))
+    rows = np.asarray(image.crop((0, top, width, height)))
     return bool((rows == rows[0, 0]).all())

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -21,16 +22,19 @@ from PIL import (
     JpegImagePlugin,  # noqa: F401
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.images.boxes import code_points
+from clustering_assets.images.coding import ADOBE_RGB, Coding, UnknownCodingError, from_code_points
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.facts import TURNS, Facts, read_facts
 from clustering_assets.images.formats import HEAD_BYTES, describe, promises_picture, sniff
-from clustering_assets.images.integrity import check_data, check_end
+from clustering_assets.images.integrity import bits_of_jpeg, check_data, check_jpeg, without_notes
+from clustering_assets.images.png import Png, read_png
 
 WHITE: Colour = (255, 255, 255)
 
@@ -204,18 +208,22 @@ def decode_picture(
     known = _check_format(data[:HEAD_BYTES], name)
     try:
         check_data(data, known)
-        image = _open(data, known)
+        png = read_png(data) if known == "PNG" else None
+        image = _open(png.data if png else data, known)
         _check_pixels(image, name, limits)
         mode, (width, height) = image.mode, image.size
         if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
         with _memory.spend(image.width * image.height):
-            image.load()
-            if known == "JPEG" and image.size == (width, height):
-                check_end(data, image)
+            drawn = _first_frame(image, known)
+            if known == "JPEG":
+                check_jpeg(data, image)
             facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
             format = image.format or known
-            image = to_srgb(image, background)
+            coding = _coding(image, data, known, png, facts)
+            image = to_srgb(_with_transparency(image, png) if png else image, background, coding)
+            if drawn != (0, 0, *image.size):
+                image = _laid_on_ground(image, drawn, background)
             if facts.orientation in TURNS:
                 image = image.transpose(TURNS[facts.orientation])
         if facts.orientation >= 5:
@@ -225,8 +233,8 @@ def decode_picture(
     except Image.DecompressionBombError as error:
         raise ImageError(name, "limits", _too_many_pixels(limits)) from error
     except UnidentifiedImageError as error:
-        raise ImageError(name, "decode", f"damaged {known}: its header cannot be read") from error
-    except UnclearPixelsError as error:
+        raise _unreadable(data, known, name) from error
+    except (UnclearPixelsError, UnknownCodingError) as error:
         raise ImageError(name, "format", str(error)) from error
     except MemoryError as error:
         raise ImageError(name, "decode", "not enough memory to decode it") from error
@@ -245,7 +253,11 @@ def _read(path: Path, limits: Limits) -> bytes:
             _check_size(facts.st_size, path, limits)
             head = file.read(HEAD_BYTES)
             _check_format(head, path)
-            return head + file.readall()
+            data = head + file.readall()
+            after = os.fstat(file.fileno())
+            if (after.st_size, after.st_mtime_ns) != (facts.st_size, facts.st_mtime_ns):
+                raise ImageError(path, "read", "changed while it was read")
+            return data
     except OSError as error:
         raise ImageError(path, "read", error.strerror or type(error).__name__) from error
     except ValueError as error:  # a null character in the name
@@ -253,10 +265,81 @@ def _read(path: Path, limits: Limits) -> bytes:
 
 
 def _open(data: bytes, known: str) -> Image.Image:
-    """Read the header with the one plugin of its format."""
+    """Read the header with the one plugin of its format; notes that a JPEG reader stumbles over are left out."""
     if known == "HEIF":
         _know_heif()
-    return Image.open(BytesIO(data), formats=(known,))
+    try:
+        return Image.open(BytesIO(data), formats=(known,))
+    except Image.DecompressionBombError:
+        raise
+    except Exception:
+        if known != "JPEG":
+            raise
+        return Image.open(BytesIO(without_notes(data)), formats=(known,))
+
+
+def _unreadable(data: bytes, known: str, name: str | Path) -> ImageError:
+    """Why no header was found: a kind of picture that is not read, or damage."""
+    bits = bits_of_jpeg(data) if known == "JPEG" else 8
+    if bits not in (0, 8):
+        return ImageError(name, "format", f"a JPEG with {bits} bits for each sample, which is not read")
+    if known == "TIFF":
+        try:
+            TiffImagePlugin.TiffImageFile(BytesIO(data))
+        except (
+            SyntaxError,
+            IndexError,
+            TypeError,
+            struct.error,
+        ) as error:  # what Pillow takes for "not this format"
+            if "unknown pixel mode" in str(error):
+                return ImageError(name, "format", "a kind of TIFF that is not read")
+    return ImageError(name, "decode", f"damaged {known}: its header cannot be read")
+
+
+def _first_frame(image: Image.Image, known: str) -> tuple[int, int, int, int]:
+    """Decode the first frame of an opened picture; returns the part of the picture that it draws."""
+    if known == "PNG" and image.info.get("default_image"):
+        image.seek(1)  # the picture for readers that know no animations comes first, and is no frame
+    tile = getattr(image, "tile", None)
+    drawn = tile[0].extents if known == "GIF" and tile else None
+    image.load()
+    return drawn or (0, 0, *image.size)
+
+
+def _coding(image: Image.Image, data: bytes, known: str, png: Png | None, facts: Facts) -> Coding | None:
+    """What the numbers mean where no profile says so; None if one does, or nothing does."""
+    if png:
+        return png.coding
+    if image.info.get("icc_profile"):
+        return None
+    if known in ("HEIF", "AVIF"):
+        points = code_points(data)
+        return from_code_points(*points) if points else None
+    return ADOBE_RGB if facts.adobe_rgb and image.mode == "RGB" else None
+
+
+def _with_transparency(image: Image.Image, png: Png) -> Image.Image:
+    """`image` with its transparent level or colour as its file means it, not cut to or taken for 8 bits."""
+    if png.transparent is None:
+        return image
+    if len(png.transparent) == 1 and png.depth in (2, 4):
+        image.info["transparency"] = png.transparent[0] * 255 // (2**png.depth - 1)
+    elif len(png.transparent) == 3 and png.depth == 16:
+        import cv2
+
+        deep = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 2::-1]  # type: ignore[index]
+        alpha = np.where((deep == np.array(png.transparent)).all(axis=-1), 0, 255).astype(np.uint8)
+        del image.info["transparency"]
+        image.putalpha(Image.fromarray(alpha, "L"))
+    return image
+
+
+def _laid_on_ground(image: Image.Image, drawn: tuple[int, int, int, int], background: Colour) -> Image.Image:
+    """The part of a picture that its frame draws, in its place; the rest is transparent."""
+    ground = Image.new("RGB", image.size, background)
+    ground.paste(image.crop(drawn), drawn[:2])
+    return ground
 
 
 @lru_cache(maxsize=1)
@@ -291,6 +374,8 @@ def _check_pixels(image: Image.Image, name: str | Path, limits: Limits) -> None:
     tags = getattr(image, "tag_v2", None)
     if tags is not None and (tags.get(254, 0) & 1 or 50706 in tags):
         raise ImageError(name, "format", "a camera raw file, of which only a preview could be read")
+    if tags is not None and tags.get(284) == 2 and max(tags.get(258, (8,))) > 8:
+        raise ImageError(name, "format", "a TIFF with more than 8 bits in separate planes, which is not read")
 
 
 def _too_many_pixels(limits: Limits) -> str:

@@ -21,7 +21,7 @@ import xxhash
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.duplicates import perceptual_hash
 from clustering_assets.images.features import SHARPNESS_SIDE, fit, measure
-from clustering_assets.images.find import FoundFile, find_files
+from clustering_assets.images.find import FoundFile, find_files, printable
 from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, read_picture
 from clustering_assets.progress import track
 
@@ -32,7 +32,7 @@ USED, DUPLICATE, REJECTED = "used", "duplicate", "rejected"
 OTHER = "other"
 """Stage of files that are no pictures and do not claim to be: they are listed, but count as no failure."""
 
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
 
 MANIFEST_SCHEMA = pa.schema(
@@ -204,7 +204,7 @@ def common_reasons(manifest: pd.DataFrame, n: int = 10) -> list[Reason]:
     rejected = manifest[manifest["outcome"] == REJECTED]
     counts: dict[tuple[str, str], list[str]] = {}
     for path, stage, reason in zip(rejected["path"], rejected["stage"], rejected["reason"], strict=True):
-        counts.setdefault((stage, re.sub(r"\d[\d,.]*", "N", reason)), []).append(path)
+        counts.setdefault((stage, re.sub(r"(?<![\w-])\d[\d,.]*", "N", reason)), []).append(path)
     ranked = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
         Reason(stage=stage, reason=reason, count=len(paths), example=paths[0])
@@ -270,7 +270,7 @@ def _check_count(count: int, what: str, folder: Path, min_images: int, why: str 
 def _why(manifest: pd.DataFrame) -> str:
     """The commonest reasons of rejection as further lines of a message; nothing if there are none."""
     lines = [
-        f"\n  {reason['count']:,} x {reason['reason']} ({reason['stage']}), such as {reason['example']}"
+        f"\n  {reason['count']:,} x {reason['reason']} ({reason['stage']}), such as {printable(reason['example'])}"
         for reason in common_reasons(manifest)
     ]
     return "".join(["\nRejected:", *lines]) if lines else ""

@@ -6,6 +6,8 @@ import pickle
 import struct
 import threading
 import time
+import tracemalloc
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -338,7 +340,7 @@ def test_a_file_whose_second_half_is_zeros_is_refused(format, photo, encoded):
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_a_jpeg_that_was_cut_and_closed_again_is_refused(share, photo, encoded):
     data = encoded(photo(), "JPEG")
-    with pytest.raises(ImageError, match="lower part of the picture is missing"):
+    with pytest.raises(ImageError, match="parts of the picture are missing"):
         decode_image(data[: int(len(data) * share)] + b"\xff\xd9", "grey.jpg")
 
 
@@ -388,7 +390,11 @@ def test_any_damage_ends_in_pixels_or_in_a_reason(format, changes, photo, encode
         (b"8BPS\0\1" + bytes(400), "Photoshop"),
         (b"%PDF-1.7", "PDF"),
         (b"<!DOCTYPE html><title>404</title>", "web page"),
+        (b"\r\n<HTML><HEAD>", "web page"),
         (b"PK\3\4" + bytes(99), "ZIP"),
+        (b"P6 2 2 255\n" + bytes(12), "PNM"),
+        (b"qoif" + bytes(20), "QOI"),
+        (b"P.S. more tomorrow", "not a picture"),
         (b"hello", "not a picture"),
         (b"\0\0\0\x18ftypmp42" + bytes(99), "video"),
         (b"BMW is a maker of cars and motorcycles", "not a picture"),
@@ -498,3 +504,232 @@ def test_a_long_text_in_a_png_does_not_cost_the_picture(quadrants, encoded):
     notes = PngImagePlugin.PngInfo()
     notes.add_text("workflow", "nodes and wires " * 200_000, zip=True)
     np.testing.assert_array_equal(decode_image(encoded(quadrants, "PNG", pnginfo=notes), "a.png"), quadrants)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_transparent_level_counts_in_the_bits_of_the_file(depth, raw_png):
+    levels = np.arange(2**depth * 8) % 2**depth
+    bits = np.unpackbits(levels.astype(np.uint8)[:, None], axis=1)[:, -depth:]
+    grey = np.repeat((levels * 255 // (2**depth - 1))[None, :, None], 3, axis=2)
+    for level in range(2**depth):
+        data = raw_png(len(levels), 1, depth, 0, np.packbits(bits).tobytes(), tRNS=struct.pack(">H", level))
+        expected = np.where(levels[None, :, None] == level, (5, 6, 7), grey)
+        np.testing.assert_array_equal(decode_image(data, "key.png", background=(5, 6, 7)), expected)
+
+
+def test_a_transparent_colour_of_sixteen_bits_leaves_its_neighbour(raw_png):
+    pixels = struct.pack(">6H", 9000, 9000, 9000, 9000, 9001, 9000)
+    data = raw_png(2, 1, 16, 2, pixels, tRNS=struct.pack(">3H", 9000, 9000, 9000))
+    np.testing.assert_allclose(decode_image(data, "key.png"), [[[255] * 3, [35] * 3]], atol=1)
+
+
+def test_an_animation_behind_a_picture_for_old_readers_gives_its_first_frame(quadrants, encoded):
+    frames = [Image.fromarray(quadrants), Image.fromarray(quadrants[::-1])]
+    notice = np.full_like(quadrants, 9)
+    data = encoded(notice, "PNG", save_all=True, default_image=True, append_images=frames)
+    np.testing.assert_array_equal(decode_image(data, "moving.png"), quadrants)
+
+
+def test_a_gif_whose_first_frame_is_smaller_lies_on_the_ground(encoded):
+    frame = Image.new("P", (4, 2), 1)
+    frame.putpalette([255, 0, 0, 0, 255, 0])
+    data = bytearray(encoded(frame, "GIF"))
+    data[6:10] = struct.pack("<HH", 10, 8)
+    at = data.index(b",", 13)
+    data[at + 1 : at + 5] = struct.pack("<HH", 3, 5)
+    rgb = decode_image(bytes(data), "part.gif", background=(7, 8, 9))
+    expected = np.full((8, 10, 3), (7, 8, 9))
+    expected[5:7, 3:7] = (0, 255, 0)
+    np.testing.assert_array_equal(rgb, expected)
+
+
+def chunk(kind: bytes, content: bytes, wrong: int = 0) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content) ^ wrong)
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", [b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b"iCCP", b"eXIf", b"abCd"]
+)
+@pytest.mark.parametrize("content", [b"", b"key\0\0nonsense"])
+def test_notes_with_a_wrong_sum_do_not_cost_a_png(kind, content, quadrants, encoded):
+    data = encoded(quadrants, "PNG")
+    spoilt = data[:33] + chunk(kind, content, wrong=1) + data[33:]
+    np.testing.assert_array_equal(decode_image(spoilt, "a.png"), quadrants)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        chunk(b"zTXt", b"key\0\0" + zlib.compress(bytes(30_000_000))),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(30_000_000))),
+        chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(30_000_000))),
+        chunk(b"iCCP", b"bomb\0\0" + zlib.compress(bytes(30_000_000))),
+    ],
+)
+def test_a_bomb_among_the_notes_of_a_png_is_never_opened(bomb, quadrants, encoded):
+    data = encoded(quadrants, "PNG")
+    tracemalloc.start()
+    rgb = decode_image(data[:33] + bomb * 4 + data[33:], "bomb.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(rgb, quadrants)
+    assert peak < 24_000_000
+
+
+@pytest.mark.parametrize("kind", ["IDAT", "PLTE", "tRNS"])
+def test_a_wrong_sum_in_what_decides_about_pixels_is_refused(kind, raw_png):
+    data = bytearray(
+        raw_png(2, 1, 8, 3, bytes([0, 1]), PLTE=bytes([255, 0, 0, 0, 0, 255]), tRNS=bytes([0, 255]))
+    )
+    data[data.index(kind.encode()) + 4] ^= 1
+    with pytest.raises(ImageError, match="checksum"):
+        decode_image(bytes(data), "a.png")
+
+
+def test_a_png_without_its_palette_is_refused(raw_png):
+    with pytest.raises(ImageError, match="no palette"):
+        decode_image(raw_png(2, 1, 8, 3, bytes([0, 1])), "a.png")
+
+
+def test_notes_of_a_png_turn_it_wherever_they_are(quadrants, encoded):
+    data = encoded(quadrants, "PNG")
+    turned = data[:-12] + chunk(b"eXIf", exif(6)[6:]) + data[-12:]
+    np.testing.assert_array_equal(decode_image(turned, "a.png"), UPRIGHT[6](quadrants))
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        b"\xff\xee\0\7Adobe",
+        b"\xff\xe2\0\x10ICC_PROFILE\0\0\0",
+        b"\xff\xed\0\x1fPhotoshop 3.0\08BIM\3\xed\0\0\0\0\0\2\0\0\0",
+        b"\xff\xe2\0\x1aMPF\0MM\0*\0\0\0\x08\0\1\xb0\1\xff\xff\xff\xff\xff\xff",
+        b"\xff\xff\xff",
+    ],
+)
+def test_a_jpeg_survives_segments_that_readers_stumble_over(notes, quadrants, encoded):
+    data = encoded(quadrants, "JPEG", exif=exif(6))
+    expected = decode_image(data, "a.jpg")
+    assert expected.shape == (96, 64, 3)
+    np.testing.assert_array_equal(decode_image(data[:2] + notes + data[2:], "b.jpg"), expected)
+
+
+def test_a_jpeg_of_twelve_bits_is_refused_by_name(quadrants, encoded):
+    data = bytearray(encoded(quadrants, "JPEG"))
+    data[data.index(b"\xff\xc0") + 4] = 12
+    with pytest.raises(ImageError, match="12 bits") as caught:
+        decode_image(bytes(data), "scan.jpg")
+    assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\xff"])
+@pytest.mark.parametrize("restart", [0, 1])
+def test_a_jpeg_with_a_hole_is_refused(filling, restart, photo, encoded):
+    data = bytearray(encoded(photo(), "JPEG", quality=92, restart_marker_rows=restart))
+    middle = len(data) // 2
+    data[middle : middle + 1024] = filling * 1024
+    with pytest.raises(ImageError, match="damaged JPEG"):
+        decode_image(bytes(data), "disk.jpg")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_a_progressive_jpeg_that_was_cut_and_closed_again_is_refused(share, photo, encoded):
+    data = encoded(photo(), "JPEG", progressive=True)
+    with pytest.raises(ImageError, match="parts of the picture are missing"):
+        decode_image(data[: int(len(data) * share)] + b"\xff\xd9", "coarse.jpg")
+
+
+@pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_jpeg_of_one_colour_is_sound(level, progressive, optimize, encoded):
+    pixels = np.full((480, 640, 3), level, np.uint8)
+    data = encoded(pixels, "JPEG", optimize=optimize, progressive=progressive)
+    np.testing.assert_allclose(decode_image(data, "even.jpg"), pixels, atol=1)
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_hole_in_the_middle_is_refused(format, share, photo, encoded):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    data = bytearray(encoded(photo(width=640, height=480), format, quality=90))
+    at = int(len(data) * share)
+    data[at : at + 512] = bytes(512)
+    with pytest.raises(ImageError, match="damaged"):
+        decode_image(bytes(data), "hole.x")
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "HEIF", "PNG"])
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_even_pictures_are_not_taken_for_holes(format, level, encoded):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    pixels = np.full((900, 1200, 3), level, np.uint8)
+    for options in ({"quality": 60}, {"lossless": True} if format == "WEBP" else {"quality": 95}):
+        np.testing.assert_allclose(decode_image(encoded(pixels, format, **options), "x"), pixels, atol=3)
+
+
+def plain_tiff(pixels: np.ndarray, sample_format: int, planes: int) -> bytes:
+    """An uncompressed TIFF in one strip for each plane (TIFF 6.0)."""
+    height, width, count = pixels.shape
+    strips = [pixels[..., k].tobytes() for k in range(count)] if planes == 2 else [pixels.tobytes()]
+    begin = 8 + sum(map(len, strips))
+    numbers = [8 + sum(map(len, strips[:k])) for k in range(len(strips))]
+    after = begin + 2 + 12 * 11 + 4
+    bits, formats = struct.pack("<3H", *[8 * pixels.itemsize] * 3), struct.pack("<3H", *[sample_format] * 3)
+    offsets, sizes = (
+        struct.pack(f"<{len(strips)}I", *numbers),
+        struct.pack(f"<{len(strips)}I", *map(len, strips)),
+    )
+    fields = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, after), (259, 3, 1, 1), (262, 3, 1, 2)]
+    where = after + 12
+    single = len(strips) == 1
+    fields += [
+        (273, 4, len(strips), numbers[0] if single else where),
+        (277, 3, 1, count),
+        (278, 4, 1, height),
+    ]
+    fields += [(279, 4, len(strips), len(strips[0]) if single else where + len(offsets)), (284, 3, 1, planes)]
+    fields += [(339, 3, 3, after + 6)]
+    table = struct.pack("<H", 11) + b"".join(struct.pack("<HHII", *field) for field in fields) + bytes(4)
+    return (
+        struct.pack("<2sHI", b"II", 42, begin) + b"".join(strips) + table + bits + formats + offsets + sizes
+    )
+
+
+def test_the_plain_tiff_of_these_tests_is_sound(quadrants):
+    np.testing.assert_array_equal(decode_image(plain_tiff(quadrants, 1, 1), "a.tif"), quadrants)
+    deep = plain_tiff(quadrants.astype("<u2") * 257, 1, 1)
+    np.testing.assert_allclose(decode_image(deep, "b.tif").astype(int), quadrants, atol=1)
+
+
+def test_planes_of_sixteen_bits_are_refused_since_they_would_come_out_wrong(quadrants):
+    with pytest.raises(ImageError, match="separate planes") as caught:
+        decode_image(plain_tiff(quadrants.astype("<u2") * 257, 1, 2), "a.tif")
+    assert caught.value.stage == "format"
+
+
+def test_a_kind_of_tiff_that_is_not_read_is_not_called_damaged(quadrants):
+    with pytest.raises(ImageError, match="a kind of TIFF that is not read") as caught:
+        decode_image(plain_tiff((quadrants / 255).astype("<f4"), 3, 1), "light.tif")
+    assert caught.value.stage == "format"
+
+
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(quadrants, encoded, save, monkeypatch):
+    path = save("growing.png", encoded(quadrants, "PNG"))
+    calls = []
+
+    def growing(number: int) -> os.stat_result:
+        calls.append(number)
+        facts = list(os.stat(number))
+        facts[6] += len(calls)
+        return os.stat_result(facts, {"st_mtime_ns": os.stat(number).st_mtime_ns})
+
+    monkeypatch.setattr(os, "fstat", growing)
+    with pytest.raises(ImageError, match="changed while it was read") as caught:
+        load_image(path)
+    assert caught.value.stage == "read"

@@ -1,0 +1,112 @@
+"""HEIC and AVIF files by their boxes (ISO/IEC 14496-12 and 23008-12): the colour space named, where pixels lie."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+
+_CODED = (b"hvc1", b"av01", b"jpeg", b"avc1")
+_DAMAGED = (struct.error, IndexError, ValueError, KeyError)
+
+
+def boxes(data: memoryview, at: int = 0) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and content of each box from `at` on; a box that is cut off ends with the data."""
+    while at + 8 <= len(data):
+        size, head = int.from_bytes(data[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        end = at + size if size else len(data)
+        if end < at + head:
+            return
+        yield bytes(data[at + 4 : at + 8]), data[at + head : end]
+        at = end
+
+
+def code_points(data: bytes) -> tuple[int, int] | None:
+    """Colour primaries and transfer curve of the main picture as ITU-T H.273 counts; None if a profile decides.
+
+    Pictures made of tiles may name their colours on the tiles only: then what all agree upon is taken.
+    """
+    with suppress(*_DAMAGED):
+        meta = _meta(data)
+        properties = list(boxes(dict(boxes(meta[b"iprp"]))[b"ipco"]))
+        colours = {number: box for number, (kind, box) in enumerate(properties, 1) if kind == b"colr"}
+        own = [colours[number] for number in _associations(meta) if number in colours] or list(
+            colours.values()
+        )
+        if any(bytes(box[:4]) in (b"prof", b"rICC") for box in own):
+            return None
+        named = {struct.unpack(">HH", box[4:8]) for box in own if bytes(box[:4]) == b"nclx"}
+        return named.pop() if len(named) == 1 else None
+    return None
+
+
+def coded_pixels(data: bytes) -> list[tuple[int, int]]:
+    """Begin and end of every coded picture in the file; notes and profiles are not among them."""
+    with suppress(*_DAMAGED):
+        meta = _meta(data)
+        return [
+            (begin, end)
+            for item, begin, end in _locations(meta[b"iloc"])
+            if item in _coded_items(meta[b"iinf"])
+        ]
+    return []
+
+
+def _meta(data: bytes) -> dict[bytes, memoryview]:
+    """The boxes that describe the pictures."""
+    return dict(boxes(dict(boxes(memoryview(data)))[b"meta"], at=4))
+
+
+def _associations(meta: dict[bytes, memoryview]) -> list[int]:
+    """Numbers of the properties of the main picture."""
+    item = int.from_bytes(meta[b"pitm"][4 : 8 if meta[b"pitm"][0] else 6], "big")
+    box = dict(boxes(meta[b"iprp"]))[b"ipma"]
+    wide_items, wide_numbers = box[0] >= 1, box[3] & 1
+    at = 8
+    for _ in range(int.from_bytes(box[4:8], "big")):
+        width = 4 if wide_items else 2
+        this, count = int.from_bytes(box[at : at + width], "big"), box[at + width]
+        at += width + 1
+        step = 2 if wide_numbers else 1
+        numbers = [int.from_bytes(box[at + step * k : at + step * (k + 1)], "big") for k in range(count)]
+        if this == item:
+            return [number & (0x7FFF if wide_numbers else 0x7F) for number in numbers]
+        at += step * count
+    return []
+
+
+def _coded_items(box: memoryview) -> set[int]:
+    """Numbers of the items that are coded pictures."""
+    items = set()
+    for kind, entry in boxes(box, at=8 if box[0] else 6):
+        if kind == b"infe" and entry[0] >= 2:
+            width = 4 if entry[0] >= 3 else 2
+            if bytes(entry[6 + width : 10 + width]) in _CODED:
+                items.add(int.from_bytes(entry[4 : 4 + width], "big"))
+    return items
+
+
+def _locations(box: memoryview) -> Iterator[tuple[int, int, int]]:
+    """Item, begin and end of every extent that lies in the file itself."""
+    version, sizes = box[0], int.from_bytes(box[4:6], "big")
+    offset, length, base = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index = sizes & 15 if version else 0
+    item_width = 4 if version == 2 else 2
+    at = 6
+
+    def number(width: int) -> int:
+        nonlocal at
+        at += width
+        return int.from_bytes(box[at - width : at], "big")
+
+    for _ in range(number(item_width)):
+        item = number(item_width)
+        method = number(2) & 15 if version else 0
+        number(2)
+        start = number(base)
+        for _ in range(min(number(2), len(box))):
+            number(index)
+            begin = start + number(offset)
+            size = number(length)
+            if method == 0:
+                yield item, begin, begin + size
