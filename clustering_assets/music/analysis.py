@@ -13,7 +13,7 @@ from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 
-VERSION = 1
+VERSION = 2
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -47,11 +47,13 @@ class TrackFacts:
         reason: Why it is rejected, or what is special about it.
         seconds: Length as decoded.
         tempo: Beats per minute; NaN without a clear beat.
+        other_tempo: Half or double of it, where the beat may be felt at that speed as well; else NaN.
         beat_clarity: 0 to 1.
         beat_times: Seconds of the beats; empty without a clear beat.
         downbeat: Index of the first beat of a bar, 0 to 3.
         onset_rate: Onsets per second.
         centroid: Mean spectral centroid, in hertz.
+        fullness: Mean share of the spectrum that sounds at once, 0 to 1.
         flux: Mean rise of the spectrum above its quiet fifth, in dB.
         mode: "major" or "minor"; a guess.
         mode_score: -1 (minor) to 1 (major).
@@ -79,11 +81,13 @@ class TrackFacts:
     genre: str = ""
     seconds: float = 0.0
     tempo: float = math.nan
+    other_tempo: float = math.nan
     beat_clarity: float = 0.0
     beat_times: list[float] = field(default_factory=list)
     downbeat: int = 0
     onset_rate: float = 0.0
     centroid: float = math.nan
+    fullness: float = math.nan
     flux: float = 0.0
     mode: str = ""
     mode_score: float = 0.0
@@ -153,12 +157,14 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
         outcome="used",
         reason="only its beginning is used: it is too long" if report.cut else "",
         tempo=rhythm.tempo,
+        other_tempo=rhythm.other_tempo,
         beat_clarity=rhythm.clarity,
         beat_times=[round(float(beat), 4) for beat in rhythm.beat_times],
         downbeat=rhythm.downbeat,
         onset_rate=rhythm.onset_rate,
         flux=rhythm.flux,
         centroid=spectra.centroid,
+        fullness=spectra.fullness,
         mode=tonality.mode,
         mode_score=tonality.score,
         start=start,

@@ -46,6 +46,9 @@ REPEAT = 0.08
 LOOPING = 0.015
 """Cost of a track that must be looped, times the square of the octaves of its length that are missing."""
 
+MARKED = 0.75
+"""Spreads from the usual beyond which a feature is called dark, busy, fast and the like."""
+
 USUAL_SECONDS = 100.0
 """Length of a video where nothing better is known."""
 
@@ -370,13 +373,28 @@ def _music(track: Mapping[Any, Any] | pd.Series) -> str:
         beat = f"{'' if doubtful else f'{pace} '}at {tempo:.0f} beats a minute"
     else:
         beat = "without a clear beat"
-    tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "balanced", "bright"))
-    return f"{beat}, {busy} ({track['onset_rate']:.1f} onsets a second) and {tone} in sound"
+    return f"{beat}, {busy} ({track['onset_rate']:.1f} onsets a second) and {_timbre(track)}"
+
+
+def _timbre(track: Mapping[Any, Any] | pd.Series) -> str:
+    """How the sound of a track is coloured, in words and numbers."""
+    tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "", "bright"))
+    body = _graded(MUSIC_CUES["fullness"].score(track["fullness"]), ("thin", "", "full"))
+    words = " and ".join(word for word in (tone, body) if word) or "balanced"
+    known = [
+        text
+        for value, text in (
+            (track["centroid"], f"centre at {track['centroid']:.0f} Hz"),
+            (track["fullness"], f"{track['fullness']:.0%} of the spectrum at once"),
+        )
+        if math.isfinite(value)
+    ]
+    return f"{words} in sound ({', '.join(known)})" if known else f"{words} in sound"
 
 
 def _graded(score: float, words: tuple[str, str, str]) -> str:
     """One of three words: below, about, and above the usual."""
-    return words[0] if score < -0.5 else words[2] if score > 0.5 else words[1]
+    return words[0] if score < -MARKED else words[2] if score > MARKED else words[1]
 
 
 def _with_article(mood: str) -> str:
@@ -406,7 +424,8 @@ def _causes(choice: _Choice, nearer: list[int]) -> list[str]:
     rest = len(left) - len(short)
     causes = []
     if taken:
-        causes.append(f"{_counted(len(taken), 'a nearer one goes', 'nearer ones go')} with other clusters")
+        one, several = "a nearer one goes with another cluster", "nearer ones go with other clusters"
+        causes.append(_counted(len(taken), one, several))
     if short:
         causes.append(f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} too short for the video")
     if rest and fit.stayed:

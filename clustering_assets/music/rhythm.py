@@ -27,8 +27,11 @@ DRUMLESS_FLUX, DRUMMED_FLUX = 0.3, 0.7
 USUAL_SPREAD = 0.6
 """Spread of that preference, in octaves."""
 
-CLEAR_BEAT = 0.25
+CLEAR_BEAT = 0.3
 """Least `Rhythm.clarity` of a beat that is worth cutting on."""
+
+HEARD_BEATS = 0.6
+"""Onsets for each beat that there must be: with fewer, the beat is the tracker's and not the music's."""
 
 FEWEST_ONSETS = 0.4
 """Onsets per second below which no beat is looked for: slow swells repeat as well."""
@@ -36,6 +39,22 @@ FEWEST_ONSETS = 0.4
 ECHOES = {1: 1.0, 2: 0.7, 3: 0.3, 4: 0.8, 8: 0.4}
 """Weights of the autocorrelation after so many beats: music in bars of four comes again after one bar and after
 two, so dotted figures cannot pass for the beat."""
+
+FEWEST_ACCENTS = 0.25
+"""Share of the strength of its neighbours that every other beat must have; with less, the tempo is halved."""
+
+PERCUSSIVE_FLUX = 0.7
+"""Least `Rhythm.flux`, in dB, of music whose tempo may be doubled: drums say how fast it is, even arpeggios do not."""
+
+MOST_BETWEEN = 0.55
+"""Share of the strength of the beats that the halves between them may have in such music; with more, the tempo is
+doubled. Hats reach 0.25 of a bass drum or a snare, which are within a third of each other."""
+
+OFF_BEAT = 1.6
+"""Share from which on it is the halves that are the beats of such music."""
+
+SOME_BETWEEN = 0.35
+"""Share from which on the beat may be felt at double speed as well."""
 
 STEADINESS = 680.0
 """How dearly the tracker pays for a beat away from the tempo (Ellis: 680 for log-normalised periods)."""
@@ -57,6 +76,7 @@ class Rhythm:
 
     Attributes:
         tempo: Beats per minute; NaN without a clear beat.
+        other_tempo: Half or double of it, where the accents allow the beat to be felt at that speed as well; else NaN.
         clarity: How regular the onsets are, 0 to 1: the share of the onset curve that comes again one beat later.
         beat_times: Seconds of the beats; empty without a clear beat.
         downbeat: Index of the first beat of a bar in `beat_times`, 0 to 3 (a guess: 4/4, strongest bass).
@@ -65,6 +85,7 @@ class Rhythm:
     """
 
     tempo: float
+    other_tempo: float
     clarity: float
     beat_times: NDArray[np.float64]
     downbeat: int
@@ -77,7 +98,7 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
     levels = _levels(spectra.bands)
     heard = np.flatnonzero(levels.max(axis=1, initial=-60) > -45)
     if not heard.size or heard[-1] - heard[0] < 2 * FRAME_RATE:
-        return Rhythm(math.nan, 0.0, np.zeros(0), 0, 0.0, 0.0)
+        return Rhythm(math.nan, math.nan, 0.0, np.zeros(0), 0, 0.0, 0.0)
     rises = np.maximum(levels[RISE:] - levels[:-RISE], 0)
     strength = rises.mean(axis=1)
     excess = _excess(strength)
@@ -86,15 +107,26 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
     rate = _onset_rate(excess[sounding])
     onsets = _onset_curve(strength)
     period, clarity = _period(onsets, _usual_tempo(flux))
-    none = Rhythm(math.nan, clarity, np.zeros(0), 0, rate, flux)
+    none = Rhythm(math.nan, math.nan, clarity, np.zeros(0), 0, rate, flux)
     if clarity < CLEAR_BEAT or rate < FEWEST_ONSETS:
         return none
     beats = _trimmed(_trace(onsets, period), onsets)
     if len(beats) < 8 or not _is_steady(beats):
         return none
+    accents = _accents(spectra.bands)
+    if flux >= PERCUSSIVE_FLUX and _shares(accents, beats)[1] > OFF_BEAT:
+        beats = _refined(np.round((beats[1:] + beats[:-1]) / 2).astype(int), onsets)
+    faster = _octave(accents, beats, flux)
+    if faster != 1:
+        retraced = _trimmed(_trace(onsets, period / faster), onsets)
+        beats = retraced if len(retraced) >= 8 and _is_steady(retraced) else beats
+    tempo = _tempo(beats)
+    if rate < HEARD_BEATS * tempo / 60:
+        return none
     bass = rises[:, :6].mean(axis=1)
     return Rhythm(
-        tempo=_tempo(beats),
+        tempo=tempo,
+        other_tempo=_other_tempo(accents, beats),
         clarity=clarity,
         beat_times=seconds_of(beats),
         downbeat=_downbeat(beats, bass, strength),
@@ -180,7 +212,7 @@ def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, flo
     preference = np.exp(-0.5 * (np.log2(tempo / usual_tempo) / USUAL_SPREAD) ** 2)
     # bars come again whatever they are divided into: beats must as well
     felt = np.clip(echoes[1], 0, 1) / 2 + 0.5
-    best = int(np.argmax(np.maximum(comb, 0) * felt * preference))
+    best = int(np.argmax(np.square(np.maximum(comb, 0)) * felt * preference))
     nearby = slice(max(best - 6, 0), best + 7)
     clarity = max(float(np.nanmax(echoes[1][nearby])), float(comb[nearby].max()))
     return float(lags[best]), min(max(clarity, 0.0), 1.0)
@@ -248,6 +280,50 @@ def _tempo(beats: NDArray[np.float64]) -> float:
     """Beats per minute: the median over stretches of eight beats, which are longer than any jitter."""
     apart = min(8, len(beats) - 1)
     return 60 * FRAME_RATE * apart / float(np.median(beats[apart:] - beats[:-apart]))
+
+
+def _accents(bands: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How hard each frame is struck: the rise of the amplitude over all bands.
+
+    A hat is as sharp as a bass drum on the scale of decibels that the onsets are found on, and far weaker here.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    amplitude = gaussian_filter1d(np.sqrt(bands), 1.0, axis=0)
+    return np.maximum(amplitude[RISE:] - amplitude[:-RISE], 0).sum(axis=1, dtype=np.float64)
+
+
+def _shares(accents: NDArray[np.float64], beats: NDArray[np.float64]) -> tuple[float, float]:
+    """How strong every other beat is beside its neighbours, and the halves between beats beside the beats."""
+    on, between = _struck(accents, beats), _struck(accents, (beats[1:] + beats[:-1]) / 2)
+    even, odd, usual = np.median(on[::2]), np.median(on[1::2]), np.median(on)
+    return float(min(even, odd) / max(even, odd, 1e-12)), float(np.median(between) / max(usual, 1e-12))
+
+
+def _struck(accents: NDArray[np.float64], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The hardest accent within 32 ms of each of `frames`."""
+    around = np.round(frames).astype(int)[:, None] + np.arange(-3, 4)
+    return accents[np.clip(around, 0, len(accents) - 1)].max(axis=1)
+
+
+def _octave(accents: NDArray[np.float64], beats: NDArray[np.float64], flux: float) -> float:
+    """By how much the tempo is to be multiplied: 1/2, 1 or 2."""
+    tempo, (alternate, between) = _tempo(beats), _shares(accents, beats)
+    if alternate < FEWEST_ACCENTS and tempo / 2 >= SLOWEST:
+        return 0.5
+    if between > MOST_BETWEEN and 2 * tempo <= FASTEST and flux >= PERCUSSIVE_FLUX:
+        return 2
+    return 1
+
+
+def _other_tempo(accents: NDArray[np.float64], beats: NDArray[np.float64]) -> float:
+    """Half or double of the tempo where it can be felt so too; NaN where it cannot."""
+    tempo, (alternate, between) = _tempo(beats), _shares(accents, beats)
+    if between > SOME_BETWEEN and 2 * tempo <= FASTEST:
+        return 2 * tempo
+    if alternate < 1 - SOME_BETWEEN and tempo / 2 >= SLOWEST:
+        return tempo / 2
+    return math.nan
 
 
 def _downbeat(beats: NDArray[np.float64], bass: NDArray[np.float32], strength: NDArray[np.float32]) -> int:

@@ -23,6 +23,9 @@ BANDS = 40
 
 LOWEST, HIGHEST = 30.0, 11_000.0
 
+FULLNESS_RANGE = 35.0
+"""Decibels below the loudest band down to which a band is heard beside it."""
+
 TONE_WINDOW = 16_384
 """Samples under the window of one frame of `Spectra.chroma`: 341 ms, which tells semitones apart from 100 Hz up."""
 
@@ -51,10 +54,26 @@ class Spectra:
     @property
     def centroid(self) -> float:
         """Mean spectral centroid down to 40 dB below the loud parts, in hertz; NaN in silence."""
-        power = self.bands.sum(axis=1)
-        if not power.size or not power.max() > 0:
+        heard = self._heard
+        return float(self.centroids[heard].mean()) if heard.any() else math.nan
+
+    @property
+    def fullness(self) -> float:
+        """How much of the spectrum sounds at once, 0 to 1; NaN in silence.
+
+        The mean share of bands within `FULLNESS_RANGE` of the loudest, down to 40 dB below the loud parts.
+        """
+        bands = self.bands[self._heard]
+        if not len(bands):
             return math.nan
-        return float(self.centroids[power > 1e-4 * np.percentile(power, 95)].mean())
+        return float((bands > 10 ** (-FULLNESS_RANGE / 10) * bands.max(axis=1, keepdims=True)).mean())
+
+    @property
+    def _heard(self) -> NDArray[np.bool_]:
+        """Which frames are at most 40 dB below the loud parts of the track."""
+        power = self.bands.sum(axis=1)
+        loud = float(np.percentile(power, 95)) if power.size else 0.0
+        return power > max(1e-4 * loud, 1e-12)
 
 
 def mel_bands() -> NDArray[np.float32]:

@@ -236,6 +236,12 @@ def test_a_track_without_a_beat_is_called_so():
     assert "without a clear beat" in choose_music(clusters("usual"), track_table([track]))["why"].iloc[0]
 
 
+def test_the_sentence_names_what_makes_a_sound():
+    track = sounding("drone.ogg", 0.2, 0.05, centroid=500.0, fullness=0.4)
+    choice = choose_music(clusters("usual"), track_table([track]))
+    assert "dark and thin in sound (centre at 500 Hz, 40% of the spectrum at once)" in choice["why"].iloc[0]
+
+
 def test_distance_trusts_arousal_twice_as_much_as_valence():
     centre = {"valence": 0.5, "arousal": 0.5}
     up, right = (

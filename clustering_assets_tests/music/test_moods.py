@@ -28,10 +28,9 @@ FEATURES = st.fixed_dictionaries(
 SOUND = st.fixed_dictionaries(
     {
         "onset_rate": st.floats(0, 15),
-        "flux": st.floats(0, 4),
+        "fullness": st.floats(0, 1),
         "tempo": st.floats(40, 200),
         "centroid": st.floats(100, 8000),
-        "loudness": st.floats(-50, -5),
         "mode_score": st.floats(-1, 1),
     }
 )
@@ -71,8 +70,14 @@ def test_high_contrast_is_energetic(contrast):
     assert mood(contrast=contrast) == "energetic"
 
 
-def test_high_contrast_without_colour_is_energetic():
-    assert mood(contrast=0.45, chroma=1, colourfulness=3) == "energetic"
+@pytest.mark.parametrize("contrast", [0.38, 0.45])
+def test_high_contrast_without_colour_is_energetic(contrast):
+    assert mood(contrast=contrast, chroma=1, colourfulness=3) == "energetic"
+
+
+@pytest.mark.parametrize("contrast", [0.1, 0.2, 0.3])
+def test_dark_and_unsaturated_is_calm_at_any_usual_contrast(contrast):
+    assert mood(brightness=25, chroma=3, colourfulness=6, contrast=contrast) == "calm"
 
 
 def test_balanced_is_neutral():
@@ -109,6 +114,15 @@ def test_more_of_a_musical_cue_never_lowers_either_axis(sound, name, factor):
     before, after = music_emotion(sound), music_emotion(sound | {name: more})
     assert after.valence >= before.valence
     assert after.arousal >= before.arousal
+
+
+def test_how_loud_a_track_was_mastered_does_not_matter():
+    sound = {"onset_rate": 3.0, "fullness": 0.6, "tempo": 100.0, "centroid": 1500.0, "mode_score": 0.1}
+    assert music_emotion({**sound, "loudness": -8.0}) == music_emotion({**sound, "loudness": -30.0})
+
+
+def test_usual_music_is_neutral():
+    assert music_emotion({name: cue.usual for name, cue in MUSIC_CUES.items()}).mood == "neutral"
 
 
 @given(FEATURES)

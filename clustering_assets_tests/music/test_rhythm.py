@@ -74,10 +74,31 @@ def test_beats_of_drums_are_found_at_a_metrical_level(tempo):
     assert found.tempo == pytest.approx(tempo * factor, rel=0.01)
 
 
-@pytest.mark.parametrize("tempo", [80, 100, 120, 140])
-def test_usual_tempi_are_taken_as_they_are(tempo):
+@pytest.mark.parametrize("tempo", [60, 72, 84, 100, 120, 140, 156, 168, 180])
+def test_tempi_of_drums_are_taken_as_they_are(tempo):
     sound, _ = drums(tempo, 16.0)
     assert rhythm(sound).tempo == pytest.approx(tempo, rel=0.01)
+
+
+def test_where_a_beat_may_be_felt_at_another_speed_that_is_said():
+    # a stroke on every second beat only is as good a beat as the weaker strokes between
+    rng = np.random.default_rng(0)
+    sound = 0.001 * rng.standard_normal(16 * SAMPLE_RATE)
+    hit = rng.standard_normal(4000) * np.exp(-np.arange(4000) / 800)
+    for index, beat in enumerate(np.arange(0.5, 15.5, 0.5)):
+        sound[round(beat * SAMPLE_RATE) :][:4000] += (0.15 if index % 2 else 0.3) * hit
+    found = rhythm(sound)
+    assert found.tempo == pytest.approx(120, rel=0.01)
+    assert found.other_tempo == pytest.approx(60, rel=0.01)
+
+
+def test_where_the_accents_leave_no_doubt_there_is_no_other_tempo():
+    rng = np.random.default_rng(0)
+    sound = 0.001 * rng.standard_normal(16 * SAMPLE_RATE)
+    hit = rng.standard_normal(4000) * np.exp(-np.arange(4000) / 800)
+    for beat in np.arange(0.5, 15.5, 0.5):
+        sound[round(beat * SAMPLE_RATE) :][:4000] += 0.3 * hit
+    assert np.isnan(rhythm(sound).other_tempo)
 
 
 def test_beats_lie_on_the_beat():
