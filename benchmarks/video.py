@@ -59,6 +59,9 @@ def main() -> None:
     print(
         f"{len(table)} pictures, {show.frame_count} frames, {settings.width}x{settings.height} at {settings.fps} fps"
     )
+    if options.encoder_options:
+        _compare_options(show, options)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         result = _compare(folder, table, settings, Path(scratch), options)
     result["memory_mb"] = _memory(options)
@@ -80,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resolution", default="1920x1080")
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--without", action="append", default=[], choices=["moviepy", "ffmpeg", "memory"])
+    parser.add_argument(
+        "--encoder-options", action="store_true", help="only compare the project's options of x264 with none"
+    )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -194,6 +200,42 @@ def _encode_only(planes: list[NDArray[np.uint8]], show: Slideshow, path: Path) -
     write_video(remembered, path)
 
 
+def _compare_options(show: Slideshow, options: argparse.Namespace) -> None:
+    """CPU, bytes and PSNR of the project's options of x264 beside those of the preset alone."""
+    planes = [show.planes(index) for index in range(show.frame_count)]
+    own = QUALITIES["standard"]
+    plain = {name: value for name, value in own[0].items() if name != "x264-params"}
+    ways = {"preset alone": plain, "project": own[0]}
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory() as scratch:
+        for number in range(options.rounds):
+            for name in sorted(ways, reverse=bool(number % 2)):
+                QUALITIES["standard"] = (ways[name], own[1])
+                path = Path(scratch) / f"{name}.mp4"
+                spent[name].append(_timed(lambda path=path: _encode_only(planes, show, path))[0])
+        QUALITIES["standard"] = own
+        for name, values in spent.items():
+            path = Path(scratch) / f"{name}.mp4"
+            print(
+                f"{name:12} {statistics.median(values):6.2f} CPU s, {path.stat().st_size:,} bytes, "
+                f"PSNR {_mean_psnr(path, planes):.2f} dB"
+            )
+
+
+def _mean_psnr(path: Path, planes: list[NDArray[np.uint8]]) -> float:
+    """Mean PSNR of the luma of every fifth frame of a file, in dB."""
+    import av
+
+    found = []
+    with av.open(str(path)) as file:
+        for index, frame in enumerate(file.decode(video=0)):
+            if index % 5 == 0:
+                rows = frame.height
+                error = frame.to_ndarray()[:rows].astype(np.float32) - planes[index][:rows]
+                found.append(10 * np.log10(255**2 / np.mean(error**2)))
+    return float(np.mean(found))
+
+
 def _moviepy(paths: list[Path], show: Slideshow, path: Path) -> None:
     """The usual recipe: each picture scaled to cover, zooming, cross-faded in over the one before."""
     import moviepy
@@ -209,7 +251,6 @@ def _moviepy(paths: list[Path], show: Slideshow, path: Path) -> None:
         clips.append(
             clip.with_effects([vfx.CrossFadeIn(show.settings.transition_seconds)]) if clips else clip
         )
-    preset = QUALITIES["standard"][0]
     moviepy.CompositeVideoClip(clips, size=(width, height)).with_duration(
         show.timeline.seconds
     ).write_videofile(
@@ -217,8 +258,8 @@ def _moviepy(paths: list[Path], show: Slideshow, path: Path) -> None:
         fps=show.timeline.fps,
         codec="libx264",
         audio=False,
-        preset=preset["preset"],
-        ffmpeg_params=["-crf", preset["crf"], "-pix_fmt", "yuv420p", "-g", str(2 * show.timeline.fps)],
+        preset=QUALITIES["standard"][0]["preset"],
+        ffmpeg_params=[*_encoder_options(show), "-pix_fmt", "yuv420p"],
         logger=None,
     )
 
@@ -247,10 +288,15 @@ def _ffmpeg(paths: list[Path], show: Slideshow, path: Path) -> None:
                 f"offset={joint.start / fps}[x{number}]"
             )
             last = f"x{number}"
-    preset = QUALITIES["standard"][0]
     command += ["-filter_complex", ";".join(graph), "-map", f"[{last}]", "-c:v", "libx264"]
-    command += ["-preset", preset["preset"], "-crf", preset["crf"], "-g", str(2 * fps)]
+    command += ["-preset", QUALITIES["standard"][0]["preset"], *_encoder_options(show)]
     subprocess.run([*command, "-movflags", "+faststart", str(path)], check=True)
+
+
+def _encoder_options(show: Slideshow) -> list[str]:
+    """What the project's encoder is told beside the preset, as options of ffmpeg."""
+    options = [(f"-{name}", value) for name, value in QUALITIES["standard"][0].items() if name != "preset"]
+    return [*(word for option in options for word in option), "-g", str(2 * show.timeline.fps)]
 
 
 def _covering(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -8,16 +8,25 @@ from numpy.typing import NDArray
 
 from clustering_assets.video.colour import Planes, from_rgb, smooth_planes
 from clustering_assets.video.framing import Framing, View
-
-_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+from clustering_assets.video.sampling import edged, sample
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture ready to be drawn: its planes at canvas size and how the view moves over them."""
+    """A picture ready to be drawn, and how the view moves over it.
+
+    Attributes:
+        planes: Its planes at canvas size, each with the margins that `sampling.sample` needs.
+        framing: How the view moves.
+    """
 
     planes: Planes
     framing: Framing
+
+    @classmethod
+    def of(cls, planes: Planes, framing: Framing) -> "Canvas":
+        """The canvas with these planes, which have no margins yet."""
+        return cls(Planes(edged(planes.y), edged(planes.u), edged(planes.v)), framing)
 
     def view(self, share: float) -> View:
         """The view when `share` (0 to 1) of the time that the slide is seen has gone."""
@@ -37,26 +46,17 @@ class Canvas:
         """
         scale = view.width / frame_width
         left = view.left + offset * scale
-        for source, target, part in (
-            (self.planes.y, into.y, 1.0),
-            (self.planes.u, into.u, 0.5),
-            (self.planes.v, into.v, 0.5),
-        ):
-            centre = 0.5 * scale - 0.5
-            matrix = np.array([[scale, 0, left * part + centre], [0, scale, view.top * part + centre]])
-            height, width = target.shape
-            drawn = cv2.warpAffine(
-                source, matrix, (width, height), dst=target, flags=_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-            if drawn is not target:
-                target[:] = drawn
+        centre = 0.5 * scale - 0.5
+        sample(self.planes.y, scale, left + centre, view.top + centre, into.y)
+        for source, target in ((self.planes.u, into.u), (self.planes.v, into.v)):
+            sample(source, scale, left / 2 + centre, view.top / 2 + centre, target)
 
 
 def lay(rgb: NDArray[np.uint8], framing: Framing) -> Canvas:
     """Put a picture (h, w, 3) on its canvas: scaled once, on a blurred copy of itself where it leaves room."""
     left, top, width, height = framing.place
     if not framing.backed:
-        return Canvas(from_rgb(scaled(rgb, (width, height))), framing)
+        return Canvas.of(from_rgb(scaled(rgb, (width, height))), framing)
     planes = blurred(rgb, framing.canvas, shaded=framing.place)
     # chroma is shared by two pixels, so the picture begins and ends at even ones
     left, top = left // 2 * 2, top // 2 * 2
@@ -65,7 +65,7 @@ def lay(rgb: NDArray[np.uint8], framing: Framing) -> Canvas:
     planes.y[top : top + height, left : left + width] = picture.y
     half = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
     planes.u[half], planes.v[half] = picture.u, picture.v
-    return Canvas(planes, framing)
+    return Canvas.of(planes, framing)
 
 
 def blurred(
@@ -111,18 +111,24 @@ def _enlarged(
 def scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """A picture scaled to (width, height): averaged where it shrinks much, bicubic otherwise.
 
-    Halving by averages is nearly free, and so is bicubic interpolation near the original size; averaging over
-    fractions of pixels costs seven times as much and shows no better there.
+    Averaging over whole pixels is nearly free, and so is interpolation; averaging over fractions of pixels costs
+    several times as much. So what lies between is enlarged to twice the size and halved.
     """
     while size[0] <= rgb.shape[1] // 2 and size[1] <= rgb.shape[0] // 2:
-        rgb = np.asarray(
-            cv2.resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2), interpolation=cv2.INTER_AREA), np.uint8
-        )
+        rgb = _resized(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2), cv2.INTER_AREA)
     height, width = rgb.shape[:2]
     if (width, height) == size:
         return rgb
-    much = min(size[0] / width, size[1] / height) < 0.7
-    method = cv2.INTER_AREA if much else cv2.INTER_CUBIC
+    shares = size[0] / width, size[1] / height
+    if min(shares) >= 0.7:
+        return _resized(rgb, size, cv2.INTER_CUBIC)
+    if min(shares) < 0.5 or max(shares) > 1:
+        return _resized(rgb, size, cv2.INTER_AREA)
+    return _resized(_resized(rgb, (2 * size[0], 2 * size[1]), cv2.INTER_LINEAR), size, cv2.INTER_AREA)
+
+
+def _resized(rgb: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:
+    """OpenCV's `resize`."""
     return np.asarray(cv2.resize(rgb, size, interpolation=method), np.uint8)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import av
 import av.codec.codec
 import av.error
+import cv2
 import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
@@ -46,9 +47,13 @@ LIMITED = 1
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
 
+_SLOW_MOVES = "partitions=i8x8,i4x4:me=dia"
+"""Pictures that move as one piece need neither small blocks predicted from other frames nor a wide search for them:
+a quarter less work for files of the same size and PSNR (`benchmarks/video.py --encoder-options` measures it)."""
+
 QUALITIES: dict[str, tuple[dict[str, str], int]] = {
     "preview": ({"preset": "superfast", "crf": "26"}, 128_000),
-    "standard": ({"preset": "veryfast", "crf": "18"}, 192_000),
+    "standard": ({"preset": "veryfast", "crf": "18", "x264-params": _SLOW_MOVES}, 192_000),
     "high": ({"preset": "medium", "crf": "16"}, 256_000),
 }
 """Options of libx264 and bits per second of AAC for each quality."""
@@ -137,7 +142,7 @@ def write_video(
     begun = time.monotonic()
     codec, options = choose_encoder(encoder, quality)
     try:
-        with atomic_path(path) as partial:
+        with _one_thread_each(), atomic_path(path) as partial:
             if isinstance(partial, Path):
                 _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1])
                 size = partial.stat().st_size
@@ -256,7 +261,7 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
         audio = _AudioWriter(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, fps)
             frame.colorspace, frame.color_range = BT709, LIMITED
             if index in keys:
@@ -287,6 +292,17 @@ def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
                 future.cancel()
 
 
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep OpenCV from splitting a frame among threads of its own: whole frames are drawn side by side already."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
 def _cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -306,7 +322,9 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
     context.color_range = LIMITED
     context.options = {**options, "forced-idr": "1"} if codec in ("libx264", "h264_nvenc") else dict(options)
     if codec == "libx264":
-        context.options = {**context.options, "x264-params": "chromaloc=1"}
+        # chroma is averaged over 2x2 pixels, so it lies in their middle
+        own = ":".join(filter(None, ["chromaloc=1", options.get("x264-params")]))
+        context.options = {**context.options, "x264-params": own}
         context.thread_count = _cores() * 3 // 2
     return stream
 

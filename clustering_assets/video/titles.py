@@ -34,7 +34,7 @@ def title_canvas(
     outer = View(0.0, 0.0, float(min(size[0], size[1] * frame[0] / frame[1])))
     inner = outer.zoomed(near, frame[0] / frame[1])
     framing = Framing("title", size, (0, 0, *size), outer, inner if motion else outer, 1.0)
-    return Canvas(from_rgb(np.asarray(card, np.uint8)), framing)
+    return Canvas.of(from_rgb(np.asarray(card, np.uint8)), framing)
 
 
 def describe(count: int, taken: pd.Series | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.video.canvas import Canvas
-from clustering_assets.video.colour import Planes, empty, split
+from clustering_assets.video.colour import Planes, empty
 from clustering_assets.video.framing import View
 from clustering_assets.video.timeline import ease
 
@@ -80,16 +80,25 @@ def _zoom(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDA
 
 
 def _wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A soft edge that travels from left to right."""
-    frame = draw_shot(first, size)
-    other = draw_shot(second, size)
+    """A soft edge that travels from left to right; each picture is drawn only where it is seen."""
+    width = size[0]
+    frame, planes = empty(*size)
     edge = share * (1 + SOFTNESS)
-    for below, above in _pairs(split(frame), split(other)):
-        columns = (np.arange(below.shape[1], dtype=np.float32) + 0.5) / below.shape[1]
-        ramp = np.clip((edge - columns) / SOFTNESS, 0, 1)
-        weight = np.broadcast_to(ramp * ramp * (3 - 2 * ramp), below.shape)
-        mixed = below + (above.astype(np.float32) - below) * weight
-        np.rint(mixed, out=below, casting="unsafe")
+    start = min(max(2 * int((edge - SOFTNESS) * width / 2), 0), width)
+    stop = min(max(2 * int(np.ceil(edge * width / 2)), start), width)
+    if start > 0:
+        second[0].draw(second[1], _columns(planes, 0, start), width)
+    if start < width:
+        first[0].draw(first[1], _columns(planes, start, width), width, offset=start)
+    if start < stop:
+        _, over = empty(stop - start, size[1])
+        second[0].draw(second[1], over, width, offset=start)
+        for below, above in _pairs(_columns(planes, start, stop), over):
+            grain = (stop - start) / below.shape[1]
+            columns = (start + (np.arange(below.shape[1], dtype=np.float32) + 0.5) * grain) / width
+            ramp = np.clip((edge - columns) / SOFTNESS, 0, 1)
+            weight = np.tile((ramp * ramp * (3 - 2 * ramp)).astype(np.float32), (len(below), 1))
+            below[:] = cv2.blendLinear(below, above, 1 - weight, weight)
     return frame
 
 
