@@ -41,7 +41,7 @@ __all__ = ["BeatGrid", "MOODS", "SAMPLE_RATE", "beat_grid", "make_music", "synth
 
 log = logging.getLogger("clustering_assets.demo")
 
-VERSION = 2
+VERSION = 3
 """Goes up whenever the same seed gives other music, so that older files are made again."""
 
 _LEVEL = {"upbeat": -15.5, "calm": -19.0, "energetic": -14.5, "neutral": -16.5}  # dB RMS below full scale
@@ -338,7 +338,7 @@ def _neutral(stage: _Stage) -> NDArray[np.float32]:
     for bar in range(stage.bars):
         now, root = bar * BEATS_PER_BAR, chord_at(style, bar, stage.bars)
         chord = voicing(style, stage.tonic, root, 60)
-        _chord(stage, chord, now, 4.4 if bar < last else 5.5, gain=0.05, partials=4)
+        _chord(stage, chord, now, 4.4 if bar < last else 5.5, gain=0.085, partials=16)
         low = pitch_of(style, stage.tonic, root) - 24
         low += 12 if low < 34 else 0
         if bar == last:
@@ -363,7 +363,7 @@ def _neutral(stage: _Stage) -> NDArray[np.float32]:
             (3.5, 0.45, after - 1 if bar % 2 else after + 2),
         )
         for beat, held, tone in walk:
-            stage.add(stage.sound(voices.bass, tone, held, 0.12), now + beat, 0.36)
+            stage.add(stage.sound(voices.bass, tone, held, 0.16), now + beat, 0.31)
         for beat, held, level in ((0, 1.2, 0.17), (1.5, 0.6, 0.12), (2.5, 1.3, 0.15)):
             for index, tone in enumerate(chord):
                 stage.add(
@@ -378,15 +378,15 @@ def _neutral(stage: _Stage) -> NDArray[np.float32]:
         stage.add_kick(kick, now + 2, 0.4)
         stage.add_kick(kick, now + 2.5, 0.4)
         for beat in range(4):
-            stage.add(hats[beat], now + beat, 0.34, 0.3)
-            stage.add(hats[beat], now + beat + 0.5, 0.2, 0.3)
-            stage.add(shakes[beat], now + beat, 0.28, -0.4)
-            stage.add(shakes[beat], now + beat + 0.5, 0.16, -0.4)
+            stage.add(hats[beat], now + beat, 0.42, 0.3)
+            stage.add(hats[beat], now + beat + 0.5, 0.32, 0.3)
+            stage.add(shakes[beat], now + beat, 0.32, -0.4)
+            stage.add(shakes[beat], now + beat + 0.5, 0.24, -0.4)
             if beat % 2 and bar >= 1:
                 stage.add(snare, now + beat, 0.4, -0.05, send=0.12)
         if bar >= 2:
             for beat in (1, 2.5, 3):
-                _strum(stage, voicing(style, stage.tonic, root, 69), now + beat, 0.35, 0.11)
+                _strum(stage, voicing(style, stage.tonic, root, 69), now + beat, 0.5, 0.17)
         if bar % 4 == 3:
             stage.add(snare, now + 3.5, 0.14, -0.05, send=0.12)
     _sing(stage, voices.lead, (2,), first=4, gain=0.15, octave=12, send=0.3, echo=0.2)
