@@ -5,6 +5,7 @@ then the run config of the Dagster Launchpad or the flags of the command line. A
 """
 
 import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -148,6 +149,14 @@ class Settings(BaseSettings):
                 f"transition_seconds = {self.transition_seconds:g} must be at most half of "
                 f"seconds_per_image = {self.seconds_per_image:g}"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _output_is_no_input(self) -> "Settings":
+        for name in ("images", "music"):
+            folder = getattr(self, name)
+            if "://" not in self.output and Path(self.output).resolve() == Path(folder).resolve():
+                raise ValueError(f"output = {self.output!r}: must be another folder than {name} = {folder!r}")
         return self
 
     @property

@@ -17,6 +17,10 @@ PARTIAL = ".partial"
 """Ending of files that are being written; every listing in this project ignores it."""
 
 
+OUTPUT_MARK = ".clustering_output"
+"""Name of the file that marks an output folder. What lies in such a folder is never taken for somebody's pictures."""
+
+
 @contextmanager
 def atomic_path(path: Path | UPath) -> Iterator[Path | UPath]:
     """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
@@ -56,6 +60,12 @@ def write_bytes(path: Path | UPath, data: bytes) -> None:
 def write_text(path: Path | UPath, text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def mark_output(folder: Path | UPath) -> None:
+    """Mark a folder as one that results are written to; nothing to do where it is not on a local disk."""
+    if isinstance(folder, Path) and not (mark := Path(folder) / OUTPUT_MARK).exists():
+        write_text(mark, "Results of clustering_assets. Pictures in here are results and no input.\n")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clustering_assets.storage import PARTIAL
+from clustering_assets.storage import OUTPUT_MARK, PARTIAL
 
 LEAVES_FOLDER = "symbolic link that leaves the folder"
 BROKEN_LINK = "symbolic link to nothing"
@@ -52,7 +52,8 @@ def find_files(folder: Path) -> list[FoundFile]:
 
     Hidden names (they begin with a dot) and partial files are left out. A link inside the folder is
     followed, one that leaves it is listed with that problem, and so are FIFOs, sockets, devices and folders
-    that cannot be read. A folder reached twice is listed once, so loops end.
+    that cannot be read. A folder reached twice is listed once, so loops end. A folder below that holds the results of
+    a run, as its mark says, is left out.
 
     Raises:
         OSError: `folder` is missing, is no folder, or cannot be read.
@@ -70,7 +71,7 @@ def find_files(folder: Path) -> list[FoundFile]:
             pending = [links.pop()]
         at = pending.pop()
         real = os.path.realpath(at)
-        if real in seen:
+        if real in seen or (real != str(root) and Path(real, OUTPUT_MARK).exists()):
             continue
         seen.add(real)
         for entry in _entries(at, root, found):

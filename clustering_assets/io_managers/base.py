@@ -8,6 +8,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.resources import SettingsResource
+from clustering_assets.storage import mark_output
 
 OUTPUT = "output"
 """Metadata key of an asset definition: where below the output its result lies."""
@@ -42,7 +43,8 @@ class OutputIOManager(dg.UPathIOManager):
         return UPath(str(path).replace("{partition}", partition))
 
     def make_directory(self, path: UPath) -> None:
-        """Nothing to do: atomic writing makes the folder of what it writes."""
+        """Mark the output, so that its pictures are never taken for input; atomic writing makes every folder."""
+        mark_output(UPath(self.root))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The stored value; of several partitions a dict by key, also when there is one or none of them.

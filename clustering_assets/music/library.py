@@ -16,7 +16,7 @@ from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.decoding import DecodeLimits, holds_audio
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
-from clustering_assets.storage import PARTIAL
+from clustering_assets.storage import OUTPUT_MARK, PARTIAL
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -127,11 +127,11 @@ def _pool(workers: int | None) -> ThreadPoolExecutor:
 
 
 def _music_files(folder: Path) -> Iterator[Path]:
-    """Files below `folder` that are music or claim to be, sorted; hidden files and folders are passed over."""
+    """Files below `folder` that are music or claim to be, sorted; hidden ones and folders of results are passed over."""
     base = os.path.realpath(folder)
     found = []
     for place, folders, names in os.walk(folder):  # symbolic links to folders are not followed
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if _is_searched(Path(place, name)))
         for name in names:
             path = Path(place) / name
             if name.startswith(".") or name.endswith(PARTIAL):
@@ -142,6 +142,11 @@ def _music_files(folder: Path) -> Iterator[Path]:
             if path.suffix.lower() in ENDINGS or holds_audio(path):
                 found.append(path)
     yield from sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _is_searched(folder: Path) -> bool:
+    """Whether a folder may hold music of the user's: it is not hidden and holds no results of ours."""
+    return not folder.name.startswith(".") and not (folder / OUTPUT_MARK).exists()
 
 
 class _Known:

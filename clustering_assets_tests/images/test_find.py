@@ -114,6 +114,17 @@ def test_a_folder_that_cannot_be_read_is_marked(save, tmp_path):
         closed.chmod(0o700)
 
 
+def test_a_folder_of_results_below_the_pictures_is_left_out_but_not_the_folder_itself(tmp_path):
+    from clustering_assets.storage import mark_output
+
+    for name in ("a.png", "results/plot.png", "results/videos/still.png", "other/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    mark_output(tmp_path / "results")
+    assert [file.path for file in find_files(tmp_path)] == ["a.png", "other/b.png"]
+    assert [file.path for file in find_files(tmp_path / "results")] == ["plot.png", "videos/still.png"]
+
+
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         find_files(tmp_path / "gone")

@@ -41,6 +41,7 @@ def test_env_file_then_environment_then_what_is_given(tmp_path, monkeypatch):
         ({"clusters": "many"}, ["clusters", "many", "integer"]),
         ({"algorithm": "magic"}, ["algorithm", "magic", "kmeans"]),
         ({"fps": 0}, ["fps", "0", "greater"]),
+        ({"images": "photos", "output": "./photos"}, ["output", "photos", "another folder than images"]),
         ({"transition_seconds": 2}, ["transition_seconds", "2", "half of seconds_per_image", "3"]),
         ({"max_failure_rate": 1.5}, ["max_failure_rate", "1.5", "less than or equal to 1"]),
         ({"quality": "best"}, ["quality", "best", "preview"]),

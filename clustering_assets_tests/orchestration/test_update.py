@@ -183,6 +183,17 @@ def test_the_gallery_shows_each_video_and_links_the_pictures(first):
     assert 'href="../../images/' in page
 
 
+def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
+    inside = {"output": "images/results", "images": "images", "music": "."}
+    project.update(**inside)
+    again = project.update(**inside)
+    assert (again.made, again.rendered) == ([], [])
+    manifest = pd.read_parquet(f"images/results/{IMAGE_MANIFEST}")
+    assert len(manifest) == 30 and not manifest["path"].str.startswith("results").any()
+    tracks = pd.read_parquet(f"images/results/{MUSIC_TRACKS}")
+    assert not tracks["path"].str.contains("results").any()
+
+
 def test_without_music_the_videos_are_silent_and_say_so_in_their_name(project):
     shutil.rmtree(project.root / "music")
     project.update()
