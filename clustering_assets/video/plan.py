@@ -31,6 +31,7 @@ class VideoSettings:
         beat_sync: Whether cuts lie on the beat where the beat is clear.
         order: `visual` (a short path through the embedding space) or `time` (time taken).
         titles: Whether the video begins with a title card.
+        captions: Whether the title stands in a lower corner of every picture.
         quality: `preview`, `standard` or `high`.
         encoder: `x264`, `nvenc`, `videotoolbox` or `vaapi`.
         seed: Seed of motion and transitions.
@@ -46,6 +47,7 @@ class VideoSettings:
     beat_sync: bool = True
     order: str = "visual"
     titles: bool = False
+    captions: bool = False
     quality: str = "standard"
     encoder: str = "x264"
     seed: int = 0
@@ -78,7 +80,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where the order is that of
             the time taken, `taken_at`; `cluster` (the seed of motion) where it is there.
         track_hash: Content hash of the music track, '' for none.
-        title: Title of the video; counts only when a title card is shown.
+        title: Title of the video; counts only where it is shown, on a title card or as a caption.
         settings: How the video shall look.
     """
     columns = ["path", "content_hash", "duplicate_of"]
@@ -94,6 +96,6 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         "columns": present,
         "images": rows,
         "track": track_hash,
-        "title": title if settings.titles else "",
+        "title": title if settings.titles or settings.captions else "",
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]

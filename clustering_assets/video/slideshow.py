@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import ImageError, Limits, read_picture
 from clustering_assets.video.canvas import Canvas, lay
+from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
@@ -27,6 +28,7 @@ from clustering_assets.video.timeline import (
     beat_cuts,
     beat_is_clear,
     cut_error,
+    ease,
     fixed_cuts,
     lay_out,
 )
@@ -137,6 +139,7 @@ class Slideshow(VideoClip):
         self.failures: list[tuple[str, str, str]] = []
         self.kept: dict[str, float] = {}
         self.digest = recipe_digest(images, _text(track, "content_hash"), title, settings)
+        self._caption: Caption | None = make_caption(title, settings.size) if settings.captions else None
         self._shelf = _Shelf(self._lay)
         self._plan()
         super().__init__(duration=self.timeline.seconds)
@@ -187,6 +190,8 @@ class Slideshow(VideoClip):
         ahead = slide + (1 if transition is None else 2)
         if ahead < len(self.timeline.slides):
             self._shelf.expect(ahead)
+        if self._caption is not None:
+            self._caption.write(frame, self._captioned(slide, index))
         light = self.timeline.light(index)
         if light < 1:
             dim(frame, light)
@@ -266,6 +271,13 @@ class Slideshow(VideoClip):
     def _titled(self) -> bool:
         """Whether the video begins with a title card."""
         return self.settings.titles and bool(self.title)
+
+    def _captioned(self, slide: int, index: int) -> float:
+        """How much of the caption a frame shows: nothing on the title card, then it comes with the first picture."""
+        if self._sources[slide] is not None:
+            return 1.0
+        _, transition = self.timeline.shown(index)
+        return 0.0 if transition is None else ease(transition.progress(index))
 
     def _random(self, purpose: int) -> np.random.Generator:
         """Random numbers that depend on the seed, the cluster and what they are for."""

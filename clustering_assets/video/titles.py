@@ -1,18 +1,14 @@
 """The title card: a name over a blurred picture."""
 
-from functools import lru_cache
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from clustering_assets.video.canvas import Canvas, blurred
 from clustering_assets.video.colour import from_rgb, to_rgb
 from clustering_assets.video.framing import FINER, Framing, View
-
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+from clustering_assets.video.lettering import cleaned, font, shortened, width
 
 
 def title_canvas(
@@ -52,24 +48,24 @@ def describe(count: int, taken: pd.Series | None) -> str:
 
 def _write(card: Image.Image, title: str, line: str) -> None:
     """Set the title and its line in the middle of a card, in place."""
-    width, height = card.size
-    room = 0.8 * width
+    across, down = card.size
+    room = 0.8 * across
     draw = ImageDraw.Draw(card)
-    size = 0.085 * min(height, 1.2 * width)
-    rows = [title]
-    if draw.textlength(title, font=_font(title, round(size))) > room:
-        rows = _two_rows(title)
-    longest = max(draw.textlength(row, font=_font(row, round(size))) for row in rows)
-    size = max(10.0, size * min(1.0, room / max(longest, 1)))
-    small = max(9.0, 0.42 * min(size, 0.085 * height))
+    size = 0.085 * min(down, 1.2 * across)
+    title = cleaned(title)
+    rows = [title] if width(title, round(size)) <= room else _two_rows(title)
+    longest = max(width(row, round(size)) for row in rows)
+    size = max(0.35 * size, 10.0, size * min(1.0, room / max(longest, 1)))
+    rows = [shortened(row, round(size), room) for row in rows]
+    small = max(9.0, 0.42 * min(size, 0.085 * down))
     step = 1.25 * size
-    top = height / 2 - step * len(rows) / 2 - (0.6 * small if line else 0)
+    top = down / 2 - step * len(rows) / 2 - (0.6 * small if line else 0)
     for index, row in enumerate(rows):
-        place = (width / 2, top + (index + 0.5) * step)
-        draw.text(place, row, font=_font(row, round(size)), fill=(245, 245, 242), anchor="mm")
+        place = (across / 2, top + (index + 0.5) * step)
+        draw.text(place, row, font=font(row, round(size)), fill=(245, 245, 242), anchor="mm")
     if line:
-        place = (width / 2, top + len(rows) * step + 0.9 * small)
-        draw.text(place, line, font=_font(line, round(small)), fill=(205, 205, 200), anchor="mm")
+        place = (across / 2, top + len(rows) * step + 0.9 * small)
+        draw.text(place, line, font=font(line, round(small)), fill=(205, 205, 200), anchor="mm")
 
 
 def _two_rows(title: str) -> list[str]:
@@ -79,13 +75,3 @@ def _two_rows(title: str) -> list[str]:
         return [title]
     middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
     return [title[:middle].strip(), title[middle:].strip()]
-
-
-@lru_cache(maxsize=32)
-def _font(text: str, size: int) -> _Font:
-    """A font that has the letters of `text`: Pillow's own, or DejaVu Sans for what lies beyond Latin."""
-    if all(ord(letter) < 0x250 for letter in text):
-        return ImageFont.load_default(size)
-    import matplotlib
-
-    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)

@@ -1,0 +1,99 @@
+"""The caption: a cluster's name in a lower corner of every picture."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from clustering_assets.video.colour import BLACK, GREY, split
+from clustering_assets.video.lettering import cleaned, font, shortened
+
+HEIGHT = 0.042
+"""Size of the letters as a part of the frame's shorter side."""
+
+SIDE_MARGIN = 0.05
+FOOT_MARGIN = 0.06
+UPRIGHT_FOOT_MARGIN = 0.13
+"""What is left free beside and below, as parts of width and height; phones put buttons over the foot of an upright
+video."""
+
+SHADE = 0.55
+"""How dark the shadow is in its middle, 0 to 1: white letters stay readable on a white picture."""
+
+_WHITE = 232
+"""Luma of the letters."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Letters with a soft shadow, ready to be laid over frames of one size.
+
+    Attributes:
+        left: First column, even.
+        top: First row, even.
+        kept: What is left of the picture (h, w), 0 to 1.
+        luma: What is put over it (h, w).
+    """
+
+    left: int
+    top: int
+    kept: NDArray[np.float32]
+    luma: NDArray[np.uint8]
+
+    def write(self, i420: NDArray[np.uint8], strength: float = 1.0) -> None:
+        """Lay the caption over a frame (height * 3 / 2, width) in place; `strength` from 0 (unseen) to 1."""
+        if strength <= 0:
+            return
+        planes = split(i420)
+        height, width = self.kept.shape
+        kept = 1 - np.float32(strength) * (1 - self.kept)
+        rows, columns = slice(self.top, self.top + height), slice(self.left, self.left + width)
+        planes.y[rows, columns] = cv2.blendLinear(planes.y[rows, columns], self.luma, kept, 1 - kept)
+        half = cv2.resize(kept, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        rows = slice(self.top // 2, (self.top + height) // 2)
+        columns = slice(self.left // 2, (self.left + width) // 2)
+        grey = np.full((height // 2, width // 2), GREY, np.uint8)
+        for plane in (planes.u, planes.v):
+            plane[rows, columns] = cv2.blendLinear(plane[rows, columns], grey, half, 1 - half)
+
+
+def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
+    """The caption for frames of a size (width, height); None where there is nothing to write.
+
+    A name that is too long for the frame is cut off with an ellipsis.
+    """
+    width, height = frame
+    size = max(9, round(HEIGHT * min(frame) * (1.25 if height > width else 1.0)))
+    side = SIDE_MARGIN * width
+    foot = (UPRIGHT_FOOT_MARGIN if height > 1.2 * width else FOOT_MARGIN) * height
+    words = shortened(cleaned(text), size, width - 2 * side)
+    if not words:
+        return None
+    letters = font(words, size)
+    box = letters.getbbox(words, anchor="ls")
+    reach = 2 * size  # of the shadow
+    left = _even(max(0.0, side + box[0] - reach))
+    top = _even(max(0.0, height - foot + box[1] - reach))
+    right = min(width, _even(side + box[2] + reach))
+    bottom = min(height, _even(height - foot + box[3] + reach))
+    mask = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(mask).text((side - left, height - foot - top), words, fill=255, font=letters, anchor="ls")
+    drawn = np.asarray(np.asarray(mask) / 255, np.float32)
+    lit = SHADE * _shadow(drawn, size)
+    kept = (1 - lit) * (1 - drawn)
+    luma = (lit * (1 - drawn) * BLACK + drawn * _WHITE) / np.maximum(1 - kept, 1e-6)
+    return Caption(left, top, kept.astype(np.float32), np.clip(np.rint(luma), BLACK, 235).astype(np.uint8))
+
+
+def _shadow(drawn: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """How deep the shadow of some letters is, 0 to 1: a soft band around them and a closer one that follows them."""
+    wide = cv2.GaussianBlur(drawn, (0, 0), 0.7 * size, borderType=cv2.BORDER_CONSTANT)
+    near = cv2.GaussianBlur(drawn, (0, 0), 0.12 * size, borderType=cv2.BORDER_CONSTANT)
+    return np.clip(1.3 * wide / max(float(wide.max()), 1e-6) + near, 0, 1).astype(np.float32)
+
+
+def _even(length: float) -> int:
+    """The even number at or below a length."""
+    return int(length // 2) * 2

@@ -1,0 +1,125 @@
+"""What is written on a video: captions, title cards and their fonts."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from clustering_assets.video.captions import make_caption
+from clustering_assets.video.colour import split
+from clustering_assets.video.lettering import ELLIPSIS, cleaned, font, shortened, width
+from clustering_assets.video.titles import title_canvas
+
+FRAMES = [(640, 360), (360, 640), (360, 360), (64, 64), (1920, 1080)]
+
+
+def plain(size: tuple[int, int], luma: int) -> np.ndarray:
+    frame = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
+    frame[: size[1]] = luma
+    return frame
+
+
+def captioned(size: tuple[int, int], luma: int, text: str = "Summer") -> np.ndarray:
+    frame = plain(size, luma)
+    caption = make_caption(text, size)
+    assert caption is not None
+    caption.write(frame)
+    return frame
+
+
+@pytest.mark.parametrize("size", FRAMES)
+@pytest.mark.parametrize("luma", [235, 126, 16], ids=["white", "grey", "black"])
+def test_letters_stand_out_from_any_picture(size, luma):
+    y = split(captioned(size, luma)).y.astype(float)
+    caption = make_caption("Summer", size)
+    assert caption is not None
+    inside = y[caption.top : caption.top + len(caption.luma), caption.left :][:, : caption.luma.shape[1]]
+    drawn = (caption.kept < 0.02) & (caption.luma > 200)  # where letters hide the picture
+    assert drawn.any()
+    around = np.quantile(inside[~drawn], 0.1)
+    assert inside[drawn].mean() - around > 80
+
+
+@pytest.mark.parametrize("size", FRAMES)
+def test_a_caption_keeps_clear_of_the_edges(size):
+    y = split(captioned(size, 16, "Summer " * 40)).y
+    rows, columns = np.nonzero(y > 120)
+    assert columns.min() >= 0.04 * size[0]
+    assert columns.max() < 0.96 * size[0]
+    assert rows.max() < (0.9 if size[1] > size[0] else 0.97) * size[1]
+
+
+def test_a_caption_that_is_not_seen_changes_nothing():
+    frame = plain((640, 360), 90)
+    caption = make_caption("Summer", (640, 360))
+    assert caption is not None
+    caption.write(frame, 0.0)
+    assert np.array_equal(frame, plain((640, 360), 90))
+
+
+def test_a_caption_without_printable_letters_is_none():
+    assert make_caption(" \n\t\x00", (640, 360)) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Été à Åre", "Лето", "Καλοκαίρι", "夏の思い出", "قطط", "🐈 cats", "a" * 500]
+)
+def test_names_in_any_script_are_written(text):
+    assert not np.array_equal(captioned((640, 360), 60, text), plain((640, 360), 60))
+    card = title_canvas(np.full((90, 160, 3), 90, np.uint8), (160, 90), text, "2 pictures", motion=False)
+    assert card.planes.y.std() > 1
+
+
+def test_a_long_name_is_cut_off_with_an_ellipsis():
+    name = "a very long name of a cluster that goes on and on"
+    cut = shortened(name, 20, 200)
+    assert cut.endswith(ELLIPSIS)
+    assert name.startswith(cut[:-1])
+    assert width(cut, 20) <= 200
+    assert shortened("short", 20, 200) == "short"
+
+
+def test_a_name_is_made_one_line_of_printable_letters():
+    assert cleaned(" two\nlines\x07 and\t tabs ") == "two lines and tabs"
+
+
+def test_letters_beyond_western_europe_are_not_boxes():
+    def drawn(text: str) -> np.ndarray:
+        mask = font(text, 30).getmask(text)
+        return np.asarray(mask, np.uint8).reshape(mask.size[::-1])
+
+    assert drawn("Л").shape != drawn("Ф").shape or not np.array_equal(drawn("Л"), drawn("Ф"))
+
+
+def test_a_long_title_stays_on_its_card():
+    rgb = np.full((90, 160, 3), 90, np.uint8)
+    card = title_canvas(rgb, (640, 360), "word " * 200, "2 pictures", motion=False)
+    beside = title_canvas(rgb, (640, 360), "word", "", motion=False)
+    edge = np.s_[:, :180]
+    assert np.abs(card.planes.y[edge].astype(int) - beside.planes.y[edge]).max() <= 3
+
+
+def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):
+    images = pictures((400, 300), (400, 300))
+    plain_show = show(images, dataclasses.replace(small, titles=True))
+    with_captions = show(images, dataclasses.replace(small, titles=True, captions=True))
+    title, first, last = with_captions.timeline.slides
+    joint = with_captions.timeline.transitions[0]
+
+    def added(index: int) -> float:
+        one, other = with_captions.planes(index), plain_show.planes(index)
+        return float(np.abs(one.astype(int) - other).mean())
+
+    assert added(joint.start - 1) == 0
+    assert title.path is None
+    assert 0 < added(joint.start) < added(joint.stop - 1) <= added(first.middle) * 1.5
+    assert added(with_captions.timeline.transitions[1].start + 1) > 0
+    assert added(last.middle) > 0
+
+
+def test_the_digest_changes_with_captions_and_then_with_the_title(pictures, show, small):
+    images = pictures((60, 40))
+    captions = dataclasses.replace(small, captions=True)
+    assert show(images).digest != show(images, captions).digest
+    assert show(images, captions).digest != show(images, captions, title="Other").digest
+    assert show(images).digest == show(images, title="Other").digest
