@@ -155,7 +155,7 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
     facts = replace(
         facts,
         outcome="used",
-        reason="only its beginning is used: it is too long" if report.cut else "",
+        reason=_special(report),
         tempo=rhythm.tempo,
         other_tempo=rhythm.other_tempo,
         beat_clarity=rhythm.clarity,
@@ -174,6 +174,15 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
     )
     emotion = music_emotion(asdict(facts))
     return replace(facts, valence=emotion.valence, arousal=emotion.arousal, mood=emotion.mood)
+
+
+def _special(report: DecodeReport) -> str:
+    """What is special about the decoding of a track that is used; empty if nothing is."""
+    if report.cut:
+        return "only its beginning is used: it is too long"
+    if report.bad_packets:
+        return f"{report.bad_packets} of {report.packets} packets do not decode and are left out"
+    return ""
 
 
 def _extent(meter: LoudnessMeter, seconds: float) -> tuple[float, float, float, float]:

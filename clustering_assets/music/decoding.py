@@ -41,6 +41,9 @@ LARGEST_DAMAGED_SHARE = 0.001
 LARGEST_BAD_PACKET_SHARE = 0.2
 """Share of packets that do not decode from which a file counts as damaged."""
 
+HONEST_RATES = (1_000, 1_000_000)
+"""Samples per second that a file may claim: others are damage, and converting from them takes minutes."""
+
 PROTECTED_TAGS = ("drms", "drmi", "enca")
 """Codec tags of encrypted audio in MP4 files."""
 
@@ -121,8 +124,8 @@ def decode(
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a track to 48 kHz stereo, block by block, in constant memory.
 
-    Mono comes out on both channels, surround is mixed down. Samples that are not finite become 0 and all
-    are held within +-1.5. Times are counted in decoded samples, so equal times give equal samples.
+    Mono comes out on both channels, surround is mixed down and made quieter so that it does not clip. Samples
+    that are not finite become 0 and all are held within +-1.5. Times are counted in decoded samples, so equal times give equal samples.
 
     Args:
         path: A regular file.
@@ -241,14 +244,18 @@ def _resampled(
         # chained streams may change their format in the middle; a resampler serves one format only
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if now != shape:
+            if not HONEST_RATES[0] <= frame.sample_rate <= HONEST_RATES[1]:
+                raise MusicError(path, "decode", f"damaged: it claims {frame.sample_rate} samples a second")
             if resampler is not None:
                 for rest in resampler.resample(None):
                     yield _samples(rest)
             shape, resampler = now, AudioResampler(format="fltp", layout="stereo", rate=RATE)
         assert resampler is not None
         frame.pts = None
+        # speakers mixed down to two would go beyond full scale where they play the same
+        scale = np.float32(min(1.0, 2 / len(frame.layout.channels)))
         for piece in resampler.resample(frame):
-            yield _samples(piece)
+            yield _samples(piece) * scale if scale < 1 else _samples(piece)
     if resampler is not None:
         for rest in resampler.resample(None):
             yield _samples(rest)
@@ -267,7 +274,7 @@ def _frames(
     report: DecodeReport,
 ) -> Iterator["av.AudioFrame"]:
     """Decoded frames; packets that do not decode are counted and passed over."""
-    from av.error import FFmpegError, InvalidDataError
+    from av.error import FFmpegError
 
     deadline = time.monotonic() + limits.work_seconds
     packets = container.demux(stream)
@@ -276,7 +283,9 @@ def _frames(
             packet = next(packets)
         except StopIteration:
             return
-        except InvalidDataError:
+        except FFmpegError:
+            if not report.packets:
+                raise
             report.bad_packets += 1
             return
         report.packets += packet.size > 0

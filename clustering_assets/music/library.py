@@ -27,6 +27,9 @@ ENDINGS = (
 """File endings that claim to be music: such a file is listed with a reason if it is none. Any other file is
 taken if there is sound in it, and passed over if not."""
 
+SCORES = (".it", ".kar", ".mid", ".midi", ".mod", ".s3m", ".xm")
+"""File endings of music that is written down and not recorded: listed with that reason where no sound is in it."""
+
 TRACK_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
@@ -127,7 +130,7 @@ def _pool(workers: int | None) -> ThreadPoolExecutor:
 
 
 def _music_files(folder: Path) -> Iterator[Path]:
-    """Files below `folder` that are music or claim to be, sorted; hidden ones and folders of results are passed over."""
+    """Files below `folder` that are music or claim to be, sorted; hidden ones and results are passed over."""
     base = os.path.realpath(folder)
     found = []
     for place, folders, names in os.walk(folder):  # symbolic links to folders are not followed
@@ -139,7 +142,7 @@ def _music_files(folder: Path) -> Iterator[Path]:
             if path.is_symlink() and not os.path.realpath(path).startswith(base + os.sep):
                 log.warning("%s is passed over: it is a link to outside the music folder", path)
                 continue
-            if path.suffix.lower() in ENDINGS or holds_audio(path):
+            if path.suffix.lower() in ENDINGS + SCORES or holds_audio(path):
                 found.append(path)
     yield from sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
@@ -194,7 +197,10 @@ def _facts(path: Path, folder: Path, known: _Known, limits: DecodeLimits) -> Tra
     bare = TrackFacts(name, content_hash=content_hash, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
     same = known.content(content_hash)
     if same is None:
-        return _with_tags(analyse_track(path, bare, limits=limits))
+        facts = analyse_track(path, bare, limits=limits)
+        if facts.outcome == "rejected" and path.suffix.lower() in SCORES:
+            return replace(facts, reason="notes for a synthesiser, not sound: save it as audio first")
+        return _with_tags(facts)
     moved = replace(same, path=name, bytes=bare.bytes, mtime_ns=bare.mtime_ns)
     return _with_tags(replace(moved, title=same.title if same.title != Path(same.path).stem else path.stem))
 

@@ -1,6 +1,7 @@
 """Decoding: everything that plays comes out as 48 kHz stereo, everything else is refused with a reason."""
 
 import os
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,38 @@ def test_unusual_rates_and_layouts_decode(tmp_path, channels, rate):
     sound = whole(path)
     assert sound.shape == (2, RATE)
     assert np.argmax(np.abs(np.fft.rfft(sound[0]))) == 440
+
+
+@pytest.mark.parametrize("channels", [6, 8])
+def test_speakers_that_all_play_the_same_do_not_clip(tmp_path, channels):
+    path = tmp_path / "loud.wav"
+    samples = np.tile(32_000 * sine(1.0, level=1.0, rate=RATE), (channels, 1))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.ascontiguousarray(samples.T).astype("<i2").tobytes())
+    report = DecodeReport()
+    assert np.abs(whole(path, report=report)).max() <= 1
+    assert not report.wild_samples
+
+
+@pytest.mark.parametrize("rate", [7, 570_469_444])
+def test_a_rate_that_nothing_has_is_damage(tmp_path, rate):
+    path = write_sound(tmp_path / "tone.wav", sine(1.0))
+    data = bytearray(path.read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(MusicError, match=r"samples a second|not readable"):
+        whole(path)
+
+
+def test_of_chained_streams_with_another_layout_the_first_is_used(tmp_path):
+    first = write_sound(tmp_path / "first.ogg", np.tile(sine(2.0, rate=RATE), (2, 1)), RATE)
+    second = write_sound(tmp_path / "second.ogg", sine(2.0, rate=RATE), RATE)
+    path = tmp_path / "chained.ogg"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    assert whole(path).shape[1] >= 1.9 * RATE
 
 
 def test_the_ending_does_not_matter(tmp_path):

@@ -48,6 +48,24 @@ def test_loudness_and_peak_are_what_it_says(tracks, name):
     assert at_target or soundtrack.true_peak == pytest.approx(CEILING, abs=0.01)
 
 
+def test_where_peaks_forbid_the_target_that_is_said(tmp_path, caplog):
+    quiet = 0.02 * np.random.default_rng(0).standard_normal((2, 10 * 44_100))
+    quiet[:, 44_100 * 3 : 44_100 * 3 + 40] = 0.9
+    path = write_sound(tmp_path / "crack.flac", quiet)
+    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 8.0)
+    with caplog.at_level("INFO", "clustering_assets.video"):
+        meter = measured(heard(soundtrack))
+    assert meter.true_peak <= CEILING + 0.05
+    assert meter.integrated < TARGET - 0.7
+    assert f"stays at {meter.integrated:.1f} LUFS instead of -16" in soundtrack.limit
+    assert "peaks" in soundtrack.limit
+    assert soundtrack.limit in caplog.text
+
+
+def test_a_soundtrack_at_the_target_says_nothing(tracks):
+    assert make_soundtrack(*tracks["tune"], 20.0, target=-30.0).limit == ""
+
+
 def test_one_gain_leaves_the_dynamics_alone(tracks):
     path, row = tracks["tune"]
     quiet, loud = (make_soundtrack(path, row, 10.0, target=target) for target in (-30.0, -24.0))
