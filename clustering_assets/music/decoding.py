@@ -125,7 +125,8 @@ def decode(
     """Decode a track to 48 kHz stereo, block by block, in constant memory.
 
     Mono comes out on both channels, surround is mixed down and made quieter so that it does not clip. Samples
-    that are not finite become 0 and all are held within +-1.5. Times are counted in decoded samples, so equal times give equal samples.
+    that are not finite become 0 and all are held within +-1.5. Times are counted in decoded samples, so equal
+    times give equal samples.
 
     Args:
         path: A regular file.
