@@ -20,6 +20,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,7 @@ def network_alone(
     import numpy as np
 
     from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.runtime import features
     from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
     from clustering_assets.embedding.weights import hub_folder, obtain
     from clustering_assets.images.load import read_picture
@@ -176,17 +179,11 @@ def network_alone(
         facts,
         lambda: obtain(facts.weights, hub_folder()),
         batch_size=32,
-        models=work / "cache" / "models",
+        models=[work / "cache" / "models"],
     )
-    ready(views[:32])
-    batches = max(1, len(files) // 32)
-
-    def run() -> None:
-        for number in range(batches):
-            start = 32 * (number % 2)
-            ready(views[start : start + 32] if len(views) == 64 else views[:32])
-
-    return _timed(run, batches * min(32, len(views)))
+    features(ready, views[:32])
+    batches = max(1, len(files) // len(views))
+    return _timed(lambda: [features(ready, views) for _ in range(batches)], batches * len(views))
 
 
 def decoding_alone(
@@ -234,7 +231,9 @@ def _cosines(
     import numpy as np
 
     from clustering_assets.embedding.backbones import resolve_backbone
-    from clustering_assets.embedding.runtimes import Plan, plan_runtime, start_runtime
+    from clustering_assets.embedding.precision import agree
+    from clustering_assets.embedding.runtime import Plan, features
+    from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
     from clustering_assets.embedding.weights import hub_folder, obtain
     from clustering_assets.images.load import read_picture
 
@@ -244,16 +243,11 @@ def _cosines(
     scaled = np.stack([wanted.prepare(read_picture(path, min_side=wanted.min_side).image) for path in files])
 
     def vectors(plan: Plan, views: Any) -> Any:
-        ready = start_runtime(
-            plan, facts, lambda: obtain(facts.weights, hub_folder()), batch_size=32, models=work
-        )
-        return np.concatenate(
-            [ready(views[start : start + 32]) for start in range(0, len(views), 32)]
-        ).astype(float)
+        weights_path = partial(obtain, facts.weights, hub_folder())
+        return features(start_runtime(plan, facts, weights_path, batch_size=32, models=[work]), views)
 
     def compare(a: Any, b: Any) -> dict[str, float]:
-        cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-        return {"mean": cosine.mean(), "least": cosine.min()}
+        return asdict(agree(a, b))
 
     exact = vectors(Plan("torch", "cpu", "float32"), full)
     plans = {Plan("openvino", "cpu", "float32"), plan_runtime("openvino"), plan_runtime("torch")}
@@ -263,7 +257,7 @@ def _cosines(
             for plan in plans
         },
         "pictures decoded to scale": compare(vectors(Plan("torch", "cpu", "float32"), scaled), exact),
-        "vectors kept in float16": compare(exact.astype(np.float16).astype(float), exact),
+        "vectors kept in float16": compare(exact.astype(np.float16), exact),
     }
 
 

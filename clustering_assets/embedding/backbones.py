@@ -1,18 +1,18 @@
 """The networks that embed pictures, by name: what they are, where their weights come from."""
 
 import difflib
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import logging
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from clustering_assets.embedding.backbone import Backbone, BackboneError
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.weights import (
     TIMEOUT_SECONDS,
@@ -22,7 +22,6 @@ from clustering_assets.embedding.weights import (
     local_file,
     obtain,
 )
-from clustering_assets.errors import ClusteringError
 from clustering_assets.storage import write_text
 
 log = logging.getLogger("clustering_assets.embedding")
@@ -38,44 +37,6 @@ PREFERRED, PACKAGED = "resnet50", "efficientnet_lite0"
 
 RETRY_SECONDS = 3600.0
 """How long `auto` remembers that the preferred weights could not be fetched before it asks again."""
-
-
-class BackboneError(ClusteringError):
-    """A name that is no backbone, or a network that cannot be built; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A pretrained network without its classification layer.
-
-    Attributes:
-        name: The name it is asked for.
-        library: Where its definition comes from: `efficientnet_lite`, `torchvision` or `timm`.
-        architecture: Its name there.
-        dimension: Length of its vectors: the input of the classification layer, pooled over the picture.
-        preprocessing: What it expects of its pictures.
-        weights: The file of its weights.
-        warning: What the user should know about this choice, or empty.
-    """
-
-    name: str
-    library: str
-    architecture: str
-    dimension: int
-    preprocessing: Preprocessing
-    weights: WeightsFile
-    warning: str = field(default="", compare=False)
-
-    @property
-    def weights_id(self) -> str:
-        """The beginning of the SHA-256 of the weights file; its name where no hash is published."""
-        return self.weights.identity
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of all that decides the vector of a picture, save the arithmetic's precision."""
-        facts = [self.library, self.architecture, self.weights_id, self.preprocessing.as_dict()]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def check_backbone_name(name: str) -> None:
@@ -186,10 +147,10 @@ def _published(name: str, memory: Path | None) -> Backbone:
     key = f"{name} {library} {importlib.metadata.version(library)}"
     facts = _recall(memory).get(key)
     if facts is None:
-        from clustering_assets.embedding import networks
+        from clustering_assets.embedding import architectures
 
         architecture = ALIASES.get(name, name).removeprefix("timm:")
-        describe = networks.describe_timm if library == "timm" else networks.describe_torchvision
+        describe = architectures.describe_timm if library == "timm" else architectures.describe_torchvision
         dimension, preprocessing, weights = describe(architecture)
         facts = {
             "architecture": architecture,

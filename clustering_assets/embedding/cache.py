@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from clustering_assets.embedding.backbones import Backbone
+from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.storage import write_bytes
 
 log = logging.getLogger("clustering_assets.embedding")

@@ -6,7 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -15,7 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.embedding.backbones import Backbone, resolve_backbone
+from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.cache import (
     MANY_SHARDS,
     PRECISIONS,
@@ -25,15 +28,10 @@ from clustering_assets.embedding.cache import (
     rewrite_set,
     set_folder,
 )
+from clustering_assets.embedding.precision import settle
 from clustering_assets.embedding.preprocessing import Preprocessing
-from clustering_assets.embedding.runtimes import (
-    OutOfMemory,
-    Plan,
-    Runtime,
-    available_cores,
-    plan_runtime,
-    start_runtime,
-)
+from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtime
+from clustering_assets.embedding.runtimes import available_cores, plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import ImageError, Limits, read_picture
@@ -48,7 +46,7 @@ MOST_WORKERS = 16
 
 
 class EmbeddingError(ClusteringError):
-    """No picture could be embedded, or the device has no room for even one."""
+    """No picture could be embedded."""
 
 
 class Failure(NamedTuple):
@@ -142,6 +140,7 @@ def embed(
         BackboneError: The backbone is unknown.
         WeightsError: Its weights cannot be had or do not fit.
         EmbeddingError: Nothing could be embedded.
+        OutOfMemory: The device has no room for even one picture.
     """
     begun = time.monotonic()
     if images.empty:
@@ -149,18 +148,28 @@ def embed(
     if isinstance(backbone, str):
         backbone = resolve_backbone(backbone, weights, memory=cache_dir, hub=hub, timeout=timeout)
     pictures = Pictures(images, folder, backbone.preprocessing, limits)
-    plan, store = _open_store(pictures.contents, backbone, cache_dir, runtime)
-    with store:
+    with ExitStack() as stack:
+        models = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-")))]
+        if cache_dir is not None:
+            models.insert(0, models_folder(cache_dir))
+        start = partial(
+            start_runtime,
+            backbone=backbone,
+            weights=lambda: obtain(backbone.weights, hub or hub_folder(), timeout),
+            batch_size=batch_size,
+            models=models,
+        )
+        plan, store = _open_store(
+            pictures.contents,
+            backbone,
+            cache_dir,
+            lambda: settle(plan_runtime(runtime), backbone, start, models),
+        )
+        stack.enter_context(store)
         missing = np.flatnonzero(~store.at_hand)
         device, rate = "disk", 0.0
         if len(missing):
-            engine = start_runtime(
-                plan,
-                backbone,
-                lambda: obtain(backbone.weights, hub or hub_folder(), timeout),
-                batch_size=batch_size,
-                models=None if cache_dir is None else models_folder(cache_dir),
-            )
+            engine = start(plan)
             device = engine.device_name
             log.info(
                 "embedding %d pictures with %s: %s on %s in %s",
@@ -279,21 +288,21 @@ class Pictures:
 
 
 def _open_store(
-    contents: pd.Index, backbone: Backbone, cache_dir: Path | None, runtime: str
+    contents: pd.Index, backbone: Backbone, cache_dir: Path | None, plan_for: Callable[[], Plan]
 ) -> tuple[Plan, VectorStore]:
     """What will run the network, and the vectors that are there in its precision.
 
     If the cache has every vector in one precision, that one is taken, and no runtime is looked for.
     """
     if cache_dir is None:
-        return plan_runtime(runtime), VectorStore(contents, backbone.dimension, None)
+        return plan_for(), VectorStore(contents, backbone.dimension, None)
     for precision in PRECISIONS:
         folder = set_folder(cache_dir, backbone, precision)
         if folder.is_dir():
             store = VectorStore(contents, backbone.dimension, folder)
             if store.at_hand.all():
                 return Plan("cache", "", precision), store
-    plan = plan_runtime(runtime)
+    plan = plan_for()
     return plan, VectorStore(contents, backbone.dimension, set_folder(cache_dir, backbone, plan.precision))
 
 
@@ -310,20 +319,29 @@ def _embed_missing(
         How many were embedded; the others are among the failures of `pictures`.
     """
     embedded = 0
-    network = _Halving(engine)
+    under_way: deque[tuple[Batch, Pending]] = deque()
+
+    def finish_first() -> int:
+        batch, pending = under_way.popleft()
+        features = pending.result()
+        finite = np.isfinite(features).all(axis=1)
+        store.put(batch.kept_indices[finite], features[finite])
+        for content in batch.kept_indices[~finite]:
+            pictures.fail_content(content, "embed", f"the network's {engine.plan.precision} overflows")
+        progress.advance(batch.count)
+        return int(finite.sum())
+
     with task("Embedding", total=len(missing), unit="images") as progress:
         for batch in prepared_batches(pictures.prepare, missing, engine.batch_size, workers):
             pictures.fail(batch.failed)
-            if len(batch.kept_indices):
-                features = network(batch.pixels)
-                finite = np.isfinite(features).all(axis=1)
-                store.put(batch.kept_indices[finite], features[finite])
-                for content in batch.kept_indices[~finite]:
-                    pictures.fail_content(
-                        content, "embed", f"the network's {engine.plan.precision} overflows"
-                    )
-                embedded += int(finite.sum())
-            progress.advance(batch.count)
+            if not len(batch.kept_indices):
+                progress.advance(batch.count)
+                continue
+            under_way.append((batch, engine.start(batch.pixels)))
+            if len(under_way) == IN_FLIGHT:
+                embedded += finish_first()
+        while under_way:
+            embedded += finish_first()
     store.flush()
     return embedded
 
@@ -384,34 +402,6 @@ def prepared_batches(
                 kept, views, failed, count = [], [], [], 0
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Halving:
-    """A network whose batches become smaller when the device runs out of memory; nothing is lost."""
-
-    def __init__(self, engine: Runtime) -> None:
-        self._engine = engine
-        self._most = engine.batch_size
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (n, dimension) of prepared pictures (n, height, width, 3)."""
-        parts = []
-        start = 0
-        while start < len(pixels):
-            part = pixels[start : start + self._most]
-            try:
-                parts.append(self._engine(part))
-            except OutOfMemory as error:
-                if len(part) == 1:
-                    raise EmbeddingError(
-                        f"{self._engine.device_name} has not enough memory for even one picture ({error}). Close "
-                        "other programs that use it, or choose a smaller backbone such as efficientnet_lite0"
-                    ) from error
-                self._most = len(part) // 2
-                log.warning("out of memory: going on with %d pictures at once", self._most)
-            else:
-                start += len(part)
-        return np.concatenate(parts)
 
 
 def _assemble(store: VectorStore, codes: NDArray[np.intp], dimension: int) -> NDArray[np.float32]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.embedding.backbones import Backbone, resolve_backbone
+from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.cache import models_folder
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.storage import atomic_path
@@ -71,7 +72,7 @@ def _layer(backbone: Backbone, kept: Path | None, hub: Path | None, timeout: flo
     """The layer from the weights file; kept for the next call where that is possible."""
     from torchvision.models import ResNet50_Weights
 
-    from clustering_assets.embedding.networks import classification_layer
+    from clustering_assets.embedding.states import classification_layer
 
     found = classification_layer(backbone, obtain(backbone.weights, hub or hub_folder(), timeout))
     if found is None:

@@ -68,7 +68,7 @@ def test_torchvision_facts_are_those_of_the_best_weights(name, dimension, size):
 
 def test_facts_are_remembered_without_the_library(tmp_path, monkeypatch):
     first = resolve_backbone("resnet18", memory=tmp_path)
-    monkeypatch.setitem(sys.modules, "clustering_assets.embedding.networks", None)
+    monkeypatch.setitem(sys.modules, "clustering_assets.embedding.architectures", None)
     assert resolve_backbone("resnet18", memory=tmp_path) == first
 
 

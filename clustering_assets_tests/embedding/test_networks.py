@@ -16,7 +16,9 @@ from torchvision import models
 from torchvision.transforms import functional as tv
 
 from clustering_assets.embedding import networks
-from clustering_assets.embedding.backbones import Backbone, BackboneError, resolve_backbone
+from clustering_assets.embedding.architectures import last_layer
+from clustering_assets.embedding.backbone import Backbone, BackboneError
+from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.engine import embed
 from clustering_assets.embedding.heads import class_scores
 from clustering_assets.embedding.weights import WeightsError, WeightsFile
@@ -55,7 +57,7 @@ def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_pa
     original = random_weights(architecture, tmp_path / "net.pth")
     backbone = resolve_backbone(architecture)
     seen = []
-    head = networks._last_layer(original)
+    head = last_layer(original)
     original.get_submodule(head).register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         ready = tv.normalize(pixels.permute(0, 3, 1, 2) / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
@@ -66,11 +68,11 @@ def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_pa
     torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", ["resnet18", "mobilenet_v3_small", "densenet121"])
+@pytest.mark.parametrize("architecture", ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
 def test_folding_batch_norms_changes_nothing(architecture, tmp_path, pixels):
     random_weights(architecture, tmp_path / "net.pth")
     network = networks.feature_network(resolve_backbone(architecture), tmp_path / "net.pth")
-    folded = networks.fold_batch_norms(network, 224)
+    folded = networks.fold_batch_norms(network)
     count = [
         sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in net.modules()) for net in (network, folded)
     ]
@@ -129,24 +131,26 @@ def test_weights_fine_tuned_on_other_classes_are_taken(tmp_path, pixels):
 
 
 def test_published_weights_are_fetched_checked_loaded_and_used(pictures, cache, tmp_path):
-    random_weights("resnet18", tmp_path / "served" / "resnet18-test.pth")
+    random_weights("mobilenet_v3_small", tmp_path / "served" / "small-test.pth")
     handler = partial(_Quiet, directory=str(tmp_path / "served"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/resnet18-test.pth"
-        backbone = published("resnet18", tmp_path / "served" / "resnet18-test.pth", url)
+        url = f"http://127.0.0.1:{server.server_address[1]}/small-test.pth"
+        backbone = published("mobilenet_v3_small", tmp_path / "served" / "small-test.pth", url)
         images, folder = pictures(3)
         embedded = embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "hub")
         server.shutdown()
-    assert embedded.vectors.shape == (3, 512)
+    assert embedded.vectors.shape == (3, 1024)
     assert embedded.weights_id == backbone.weights_id
-    assert (tmp_path / "hub" / "resnet18-test.pth").exists()
+    assert (tmp_path / "hub" / "small-test.pth").exists()
     assert embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "nowhere").reused == 3
 
 
 def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
-    random_weights("resnet18", tmp_path / "hub" / "resnet18-test.pth")
-    backbone = published("resnet18", tmp_path / "hub" / "resnet18-test.pth", "http://127.0.0.1:9/never-asked")
+    random_weights("mobilenet_v3_small", tmp_path / "hub" / "small-test.pth")
+    backbone = published(
+        "mobilenet_v3_small", tmp_path / "hub" / "small-test.pth", "http://127.0.0.1:9/never-asked"
+    )
     images, folder = pictures(2)
     embedded = embed(images, folder, backbone, runtime="torch", hub=tmp_path / "hub")
     assert (embedded.runtime, embedded.embedded) == ("torch", 2)
@@ -155,12 +159,12 @@ def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
 def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
     images, folder = pictures(2)
     for seed in (0, 1):
-        random_weights("resnet18", tmp_path / f"{seed}.pth", seed)
+        random_weights("mobilenet_v3_small", tmp_path / f"{seed}.pth", seed)
     runs = [
         embed(
             images,
             folder,
-            "resnet18",
+            "mobilenet_v3_small",
             weights=tmp_path / f"{seed}.pth",
             runtime="torch",
             cache_dir=tmp_path / "cache",

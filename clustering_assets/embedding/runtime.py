@@ -1,0 +1,75 @@
+"""What a runtime is: a network ready to run, on some device and in some precision, a few batches at once."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.errors import ClusteringError
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+IN_FLIGHT = 2
+"""Most batches that are under way in a runtime: one is computed while the next is handed over."""
+
+
+class RuntimeUnavailable(ClusteringError):
+    """A runtime was asked for that is not installed or not known."""
+
+
+class OutOfMemory(ClusteringError):
+    """The device has no room for even one picture."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run the network.
+
+    Attributes:
+        runtime: `openvino` or `torch`.
+        device: `cpu`, `cuda` or `mps`.
+        precision: Type of the arithmetic inside the network: `float32`, `float16` or `bfloat16`.
+    """
+
+    runtime: str
+    device: str
+    precision: Precision
+
+
+class Pending(Protocol):
+    """A batch that is being computed."""
+
+    def result(self) -> NDArray[np.float32]:
+        """Wait for it: features, shape (n, dimension)."""
+        ...
+
+
+class Runtime(Protocol):
+    """A network that is ready to run."""
+
+    plan: Plan
+    device_name: str
+    batch_size: int
+    """Pictures that it wants in one call: enough to keep the device busy."""
+
+    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+        """Begin to compute the features of prepared pictures.
+
+        Results may be asked for in any order, and later than more batches were started; a runtime that has no
+        room for more waits for an earlier one.
+
+        Args:
+            pixels: Shape (n, height, width, 3), n at most `batch_size`. Not to be changed before the result is there.
+
+        Raises:
+            OutOfMemory: Not even one picture fits.
+        """
+        ...
+
+
+def features(runtime: Runtime, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Features (n, dimension) of prepared pictures (n, height, width, 3), n of any size, at once."""
+    size = runtime.batch_size
+    waiting = [runtime.start(pixels[first : first + size]) for first in range(0, len(pixels), size)]
+    return np.concatenate([batch.result() for batch in waiting])

@@ -1,0 +1,103 @@
+"""What is in files of weights: tensors by name, read safely and matched with the network they are meant for."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from clustering_assets.embedding.architectures import CLASSES, build, head_name, optional
+from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.weights import WeightsError
+
+
+def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Matrix (classes, dimension) and offsets (classes,) of the classification layer, if it is linear."""
+    with torch.device("meta"):
+        head = head_name(build(backbone), backbone)
+    state = _renamed(read_state(weights))
+    matrix = state.get(f"{head}.weight")
+    if matrix is None or matrix.shape != (CLASSES, backbone.dimension):
+        return None
+    return matrix.float(), state.get(f"{head}.bias", torch.zeros(CLASSES)).float()
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a PyTorch weights file, by name; no code in the file is run.
+
+    Raises:
+        WeightsError: It is damaged or no weights file.
+    """
+    try:
+        state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
+        raise WeightsError(f"weights {path}: no PyTorch weights file, or a damaged one ({reason})") from error
+    for wrapper in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    tensors = (
+        {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+        if isinstance(state, Mapping)
+        else {}
+    )
+    if not tensors:
+        raise WeightsError(f"weights {path}: holds no tensors by name (a state_dict is needed)")
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _read_pickle(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return optional("safetensors.torch").load_file(path)
+    except optional("safetensors").SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def fill(
+    network: nn.Module, state: dict[str, torch.Tensor], head: str, backbone: Backbone, weights: Path
+) -> None:
+    """Fill the network; the classification layer of the file may be missing or of another size."""
+    state = _renamed(state)
+    wanted = {
+        name: value.shape for name, value in network.state_dict().items() if not name.startswith(f"{head}.")
+    }
+    needed = {name for name in wanted if not name.endswith("num_batches_tracked") and not _auxiliary(name)}
+    missing = sorted(needed - state.keys())
+    other = sorted(name for name in wanted.keys() & state.keys() if wanted[name] != state[name].shape)
+    strange = sorted(
+        name
+        for name in state.keys() - wanted.keys()
+        if not name.startswith(f"{head}.") and not _auxiliary(name)
+    )
+    if missing or other or strange:
+        first = (
+            f"{missing[0]} is missing"
+            if missing
+            else f"{other[0]} has shape {tuple(state[other[0]].shape)} instead of {tuple(wanted[other[0]])}"
+            if other
+            else f"{strange[0]} is not part of it"
+        )
+        raise WeightsError(
+            f"weights {weights} do not belong to {backbone.architecture}: of its {len(needed)} tensors "
+            f"{len(missing)} are missing and {len(other)} have another shape, {len(strange)} are too many "
+            f"(first: {first})"
+        )
+    network.load_state_dict({name: state[name] for name in wanted.keys() & state.keys()}, strict=False)
+
+
+def _auxiliary(name: str) -> bool:
+    """Whether a tensor belongs to a branch that only training uses (GoogLeNet, Inception)."""
+    return name.startswith(("aux1.", "aux2.", "AuxLogits."))
+
+
+def _renamed(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """DenseNet's published files name `norm.1` what its modules call `norm1`."""
+    old = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+    return {old.sub(r"\1", name): value for name, value in state.items()}

@@ -1,0 +1,93 @@
+"""Golden vectors: what EfficientNet-Lite0 makes of three pictures that are drawn by formula.
+
+The figures were computed once without this project: Pillow's bicubic resize to 256 pixels, the centre of 224, pixels
+less 127 and divided by 128, the network of `efficientnet_lite_pytorch` in float32 (`extract_features`, then the mean
+over the picture). Tolerances are shares of the vector's length: 0.0002 in float32 (where they were written down, they
+were met to 0.00001, the rounding of the figures), 0.03 where the processor's bfloat16 is used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from clustering_assets.embedding.backbones import resolve_backbone
+from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.heads import class_scores
+from clustering_assets.embedding.runtime import Plan, features
+from clustering_assets.embedding.runtimes import start_runtime
+
+LITE = resolve_backbone("efficientnet_lite0")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A vector in short: its length, its first and last three components, and its projections on four patterns."""
+
+    length: float
+    first: tuple[float, float, float]
+    last: tuple[float, float, float]
+    projections: tuple[float, float, float, float]
+
+
+GOLDEN = {
+    "ramps": Golden(13.6754, (0.0, 0.0, 0.1555), (0.3942, 0.0, 0.0), (8.364, -4.04, -5.99, 4.159)),
+    "rings": Golden(21.825, (4.162, 0.0, 0.0), (0.0, 0.0, 0.0), (44.849, 17.541, 49.411, 5.437)),
+    "chequers": Golden(12.2831, (0.0, 0.0, 0.0059), (1.6629, 0.0, 0.0062), (1.946, 6.089, 7.868, 1.535)),
+}
+
+
+def draw(name):
+    y, x = np.mgrid[0:300, 0:400].astype(float)
+    if name == "ramps":
+        channels = 255 * x / 399, 255 * y / 299, np.full_like(x, 128)
+    elif name == "rings":
+        wave = 0.5 + 0.5 * np.cos(((x - 200) ** 2 + (y - 150) ** 2) / 500)
+        channels = 255 * wave, 40 + 100 * wave, 255 - 255 * wave
+    else:
+        field = (x // 25 + y // 25) % 2
+        channels = 230 * field + 10, 200 * field + 30, 60 * field + 20
+    return Image.fromarray(np.rint(np.stack(channels, -1)).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def views():
+    return np.stack([LITE.preprocessing.prepare(draw(name)) for name in GOLDEN])
+
+
+def check(vectors, tolerance):
+    number = np.arange(1, 1281)
+    for vector, (name, golden) in zip(vectors.astype(float), GOLDEN.items(), strict=True):
+        margin = tolerance * golden.length
+        assert np.linalg.norm(vector) == pytest.approx(golden.length, abs=margin), name
+        np.testing.assert_allclose(vector[:3], golden.first, rtol=0, atol=margin, err_msg=name)
+        np.testing.assert_allclose(vector[-3:], golden.last, rtol=0, atol=margin, err_msg=name)
+        # a projection adds 1280 components up: its error may be 36 times the vector's, and was 4 times
+        projections = [vector @ np.sign(np.sin(pattern * number)) for pattern in (1, 2, 3, 4)]
+        np.testing.assert_allclose(projections, golden.projections, rtol=0, atol=5 * margin, err_msg=name)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "torch"])
+def test_vectors_in_float32_are_the_golden_ones(runtime, views, networks_folder):
+    plan = Plan(runtime, "cpu", "float32")
+    ready = start_runtime(plan, LITE, lambda: LITE.weights.path, batch_size=3, models=[networks_folder])  # type: ignore
+    check(features(ready, views), 0.0002)
+
+
+def test_the_way_from_files_to_vectors_gives_the_golden_ones(tmp_path, cache):
+    for name in GOLDEN:
+        draw(name).save(tmp_path / f"{name}.png")
+    images = pd.DataFrame({"path": [f"{name}.png" for name in GOLDEN], "content_hash": list(GOLDEN)})
+    embedded = embed(images, tmp_path, "efficientnet_lite0", cache_dir=cache)
+    check(embedded.vectors, 0.03 if embedded.precision == "bfloat16" else 0.0002)
+
+
+def test_rings_are_a_coil(views, networks_folder):
+    plan = Plan("openvino", "cpu", "float32")
+    ready = start_runtime(plan, LITE, lambda: LITE.weights.path, batch_size=3, models=[networks_folder])  # type: ignore
+    scored = class_scores(features(ready, views), "efficientnet_lite0")
+    assert scored is not None
+    scores, words = scored
+    assert words[scores[list(GOLDEN).index("rings")].argmax()] == "coil"
