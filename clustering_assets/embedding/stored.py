@@ -1,11 +1,19 @@
-"""The pair that users get: `embeddings.npy`, and `image_paths.txt` whose line i names row i."""
+"""The pair that users get: `embeddings.npy`, and `image_paths.txt` whose line i names row i.
 
+Beside the two lies `embeddings.json` with the hash of each. It takes its place before they do, so a run that is killed
+between them leaves files that do not match it, and a pair that does not belong together is never read.
+"""
+
+import io
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 from upath import UPath
 
@@ -14,6 +22,7 @@ from clustering_assets.storage import atomic_path
 
 VECTORS = "embeddings.npy"
 PATHS = "image_paths.txt"
+SEAL = "embeddings.json"
 
 _BLOCK_ROWS = 4096
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
@@ -40,14 +49,31 @@ def save_embeddings(folder: Path | UPath, vectors: NDArray[np.float32], paths: S
     """
     if len(vectors) != len(paths):
         raise ValueError(f"{len(vectors)} vectors, but {len(paths)} paths")
-    with atomic_path(folder / VECTORS) as array, atomic_path(folder / PATHS) as text:
+    text = format_paths(paths)
+    # the block's files take their places in the reverse of this order
+    with (
+        atomic_path(folder / PATHS) as names,
+        atomic_path(folder / VECTORS) as array,
+        atomic_path(folder / SEAL) as seal,
+    ):
+        hasher = xxhash.xxh3_128()
         with array.open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": tuple(vectors.shape)}
-            np.lib.format.write_array_header_1_0(file, header)
-            for start in range(0, len(vectors), _BLOCK_ROWS):
-                rows = np.ascontiguousarray(vectors[start : start + _BLOCK_ROWS], dtype="<f4")
-                file.write(rows.tobytes())
-        text.write_bytes(format_paths(paths))
+            for piece in _pieces(vectors):
+                hasher.update(piece)
+                file.write(piece)
+        names.write_bytes(text)
+        hashes = {VECTORS: hasher.hexdigest(), PATHS: xxhash.xxh3_128_hexdigest(text)}
+        seal.write_text(json.dumps({"rows": len(vectors), "xxh3_128": hashes}, indent=1))
+
+
+def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
+    """The content of an `.npy` file, block by block."""
+    header = io.BytesIO()
+    facts = {"descr": "<f4", "fortran_order": False, "shape": tuple(vectors.shape)}
+    np.lib.format.write_array_header_1_0(header, facts)
+    yield header.getvalue()
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        yield np.ascontiguousarray(vectors[start : start + _BLOCK_ROWS], dtype="<f4").tobytes()
 
 
 def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDArray[np.float32], list[str]]:
@@ -66,7 +92,7 @@ def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDA
     root: Any = UPath(str(output)) if "://" in str(output) else Path(str(output))
     folder = root if (root / VECTORS).exists() else root / "embeddings"
     try:
-        paths = parse_paths((folder / PATHS).read_bytes())
+        text = (folder / PATHS).read_bytes()
         if mmap and isinstance(folder, Path):
             vectors = np.load(folder / VECTORS, mmap_mode="r")
         else:
@@ -78,11 +104,55 @@ def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDA
         ) from None
     except (ValueError, EOFError) as error:
         raise StoredError(f"{folder / VECTORS} is damaged ({error}); delete it and run again") from error
+    paths = parse_paths(text)
     if len(vectors) != len(paths):
         raise StoredError(
             f"{folder}: {VECTORS} has {len(vectors)} rows, {PATHS} has {len(paths)} lines; run again to mend it"
         )
+    _check_seal(folder, text)
     return vectors, paths
+
+
+def _check_seal(folder: Any, text: bytes) -> None:
+    """Refuse files that are not the ones that were written together; a pair without a seal is taken as it is.
+
+    Raises:
+        StoredError: A run was stopped between the two files, or one was changed since.
+    """
+    try:
+        hashes = json.loads((folder / SEAL).read_text())["xxh3_128"]
+        wanted = str(hashes[VECTORS]), str(hashes[PATHS])
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        raise StoredError(f"{folder / SEAL} is damaged; run again to mend it") from None
+    if wanted != (_hash(folder / VECTORS), xxhash.xxh3_128_hexdigest(text)):
+        raise StoredError(
+            f"{folder}: {VECTORS} and {PATHS} were not written together, or one was changed since; run again to mend "
+            f"them, or delete {SEAL} if the change is yours"
+        )
+
+
+def _hash(path: Any) -> str:
+    """XxHash of a file's content; of a local file that has not changed since it was asked for last, from memory."""
+    if not isinstance(path, Path):
+        with path.open("rb") as file:
+            return _hash_content(file)
+    facts = path.stat()
+    return _hash_local(path.absolute(), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+@lru_cache(maxsize=16)
+def _hash_local(path: Path, *facts: int) -> str:
+    with path.open("rb") as file:
+        return _hash_content(file)
+
+
+def _hash_content(file: IO[bytes]) -> str:
+    hasher = xxhash.xxh3_128()
+    while block := file.read(1 << 22):
+        hasher.update(block)
+    return hasher.hexdigest()
 
 
 def format_paths(paths: Sequence[str]) -> bytes:
