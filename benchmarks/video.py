@@ -312,7 +312,7 @@ def _covering(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
 def _memory(options: argparse.Namespace) -> dict[str, float]:
     """The most memory, in MB, that rendering few and many slides held, each in a process of its own."""
     found = {}
-    for slides in [] if "memory" in options.without else [10, 80]:
+    for slides in [] if "memory" in options.without else [10, 100]:
         command = [sys.executable, __file__, "--images", options.images, "--memory-of", str(slides)]
         command += ["--resolution", options.resolution, "--slides", str(options.slides)]
         found[str(slides)] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -20,6 +20,7 @@ import av.codec.codec
 import av.error
 import cv2
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 from upath import UPath
@@ -213,18 +214,30 @@ def _encoder_fails(name: str) -> str | None:
     Being listed proves nothing: the wheels list encoders of hardware that is not there.
     """
     try:
-        context = av.CodecContext.create(name, "w")
+        context = av.CodecContext.create(name, "w", **_device(name))
         assert isinstance(context, av.VideoCodecContext)
         context.width = context.height = 256
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = _pixels(name)
         context.time_base = Fraction(1, 25)
         frame = av.VideoFrame.from_ndarray(np.full((384, 256), 128, np.uint8), format="yuv420p")
         frame.pts = 0
         context.encode(frame)
         context.encode(None)
-    except (OSError, ValueError, av.error.FFmpegError, av.codec.codec.UnknownCodecError) as error:
+    except av.codec.codec.UnknownCodecError:
+        return f"this FFmpeg was built without {name}"
+    except (OSError, ValueError, RuntimeError, av.error.FFmpegError) as error:
         return str(error) or type(error).__name__
     return None
+
+
+def _device(codec: str) -> dict[str, Any]:
+    """What PyAV must be told about the device of an encoder that takes its frames from a graphics card's memory."""
+    return {"hwaccel": HWAccel("vaapi")} if codec == "h264_vaapi" else {}
+
+
+def _pixels(codec: str) -> str:
+    """The pixel format that an encoder is set up with; PyAV converts frames for those that upload them."""
+    return "nv12" if codec == "h264_vaapi" else "yuv420p"
 
 
 def _upload(slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int) -> int:
@@ -311,9 +324,9 @@ def _cores() -> int:
 def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:
     """The H.264 stream of a file, tagged BT.709 limited range."""
     fps = slideshow.timeline.fps
-    stream = file.add_stream(codec, rate=fps)
+    stream = file.add_stream(codec, rate=fps, **_device(codec))
     stream.width, stream.height = slideshow.settings.size
-    stream.pix_fmt = "yuv420p"
+    stream.pix_fmt = _pixels(codec)
     stream.time_base = Fraction(1, fps)
     context = stream.codec_context
     context.time_base = Fraction(1, fps)

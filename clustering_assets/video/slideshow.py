@@ -222,6 +222,27 @@ class Slideshow(VideoClip):
         self.duration = self.end = self.timeline.seconds
         self._audio = None
 
+    def drop_damaged(self) -> bool:
+        """Decode every picture that is planned, leave out those that cannot be drawn; whether there were any.
+
+        A file that was damaged without a trace, its size and time unchanged, is not noticed when a video is
+        planned, only when it is drawn; whoever did not draw the video does not know what was left out of it.
+
+        Raises:
+            VideoError: No usable picture is left.
+        """
+        lost: dict[str, PictureLost] = {}
+        for source in filter(None, self._sources):
+            try:
+                read_picture(self._folder / source.path, min_side=64, limits=self._limits)
+            except ImageError as error:
+                lost[source.path] = PictureLost(source.path, error.stage, error.reason)
+        for found in lost.values():
+            self.drop(found)
+        if lost:
+            self.drop_damaged()  # others may have taken their places
+        return bool(lost)
+
     def close(self) -> None:
         """Let go of the pictures held in memory."""
         self._shelf.close()

@@ -8,11 +8,13 @@ from typing import Any
 
 import av
 import av.error
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.video.colour import BLACK, split
 from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, SAMPLE_RATE, read_digest
+from clustering_assets.video.plan import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow
 
 MIN_PSNR = {"preview": 30.0, "standard": 35.0, "high": 36.0}
@@ -21,11 +23,17 @@ MIN_PSNR = {"preview": 30.0, "standard": 35.0, "high": 36.0}
 SAMPLED_SLIDES = 12
 """Most slides whose frames are compared; each costs the decoding of a picture."""
 
+SAMPLED_CUTS = 4
+"""Most cuts whose frame, half-way from one slide to the next, is compared; each costs two pictures."""
+
 LOUDNESS_TOLERANCE = 0.7
 """Largest difference in LU between the soundtrack as planned and as decoded from the file."""
 
 PEAK_CEILING = -1.0
 """Highest true peak of the decoded sound, in dBTP: AAC may overshoot the planned -1.5 a little."""
+
+SAME = 0.25
+"""Mean difference in levels up to which two frames show the same; an encoder goes on improving a still picture."""
 
 STRETCH_SECONDS = 1.0
 """How long a black or motionless stretch may last that the plan does not have."""
@@ -53,6 +61,7 @@ class _Seen:
     """What went by while the pictures of a file were decoded."""
 
     frames: int = 0
+    corrupt: int = 0
     key_frames: list[int] = field(default_factory=list)
     last: float = 0.0
     errors: dict[int, float] = field(default_factory=dict)
@@ -67,6 +76,9 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
         path: The file, on a local disk.
         slideshow: What was written to it.
 
+    A picture that cannot be drawn was left out of the video by whoever wrote it, and is left out of the plan
+    here too, as soon as the two differ in length.
+
     Returns:
         One `Check` for each line of the contract; a file that cannot be opened or decoded has a single
         failed one, `readable`, that says why.
@@ -77,11 +89,15 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
             if not file.streams.video:
                 return checks
             seen = _watch(file, slideshow)
+        if seen.frames != slideshow.timeline.frames and slideshow.drop_damaged():
+            with av.open(str(path)) as file:
+                checks = [*_stream_checks(file, slideshow)]
+                seen = _watch(file, slideshow)
         checks += _picture_checks(seen, slideshow)
         with av.open(str(path)) as file:
             if file.streams.audio:
                 checks += _sound_checks(file, seen, slideshow)
-    except (OSError, av.error.FFmpegError) as error:
+    except (OSError, VideoError, av.error.FFmpegError) as error:
         return [Check("readable", False, str(error), "a file that decodes from beginning to end")]
     finally:
         slideshow.close()
@@ -153,11 +169,12 @@ def _watch(file: Any, slideshow: Slideshow) -> _Seen:
     stream.thread_type = "AUTO"
     seen = _Seen()
     sampled = _sampled(slideshow)
-    before: NDArray[np.uint8] | None = None
+    still: NDArray[np.uint8] | None = None
     black_from = frozen_from = 0
     for index, frame in enumerate(file.decode(stream)):
         plane = frame.planes[0]
         luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+        seen.corrupt += bool(frame.is_corrupt)
         if frame.key_frame:
             seen.key_frames.append(index)
         if index in sampled:
@@ -169,10 +186,9 @@ def _watch(file: Any, slideshow: Slideshow) -> _Seen:
         if np.quantile(small, 0.99) > BLACK + 8:
             _note(seen.black, black_from, index, slideshow)
             black_from = index + 1
-        if before is None or small.shape != before.shape or np.any(small != before):
+        if still is None or small.shape != still.shape or _difference(small, still) > SAME:
             _note(seen.frozen, frozen_from, index, slideshow)
-            frozen_from = index
-        before = small
+            frozen_from, still = index, small
         seen.frames = index + 1
         seen.last = float(frame.time or 0)
     _note(seen.black, black_from, seen.frames, slideshow)
@@ -190,6 +206,7 @@ def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     """What the decoded pictures say."""
     timeline = slideshow.timeline
     yield Check("frames", seen.frames == timeline.frames, str(seen.frames), str(timeline.frames))
+    yield Check("undamaged", not seen.corrupt, f"{seen.corrupt} damaged frames", "none")
     gaps = np.diff([*seen.key_frames, seen.frames]) if seen.key_frames else np.array([seen.frames])
     yield Check(
         "key_frames",
@@ -202,7 +219,7 @@ def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     yield Check(
         "slides",
         worst >= least,
-        f"PSNR at least {worst:.1f} dB in {len(seen.errors)} slides",
+        f"PSNR at least {worst:.1f} dB in {len(seen.errors)} frames",
         f"at least {least:g} dB",
     )
     black = [stretch for stretch in seen.black if not _planned_black(slideshow, stretch)]
@@ -221,7 +238,7 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
     # The decoder hands out whole frames; the container's own length of the track leaves the padding out.
     stream = file.streams.audio[0]
     heard = float(stream.duration * stream.time_base) if stream.duration else meter.samples / SAMPLE_RATE
-    shown = seen.frames / slideshow.timeline.fps
+    shown = seen.last + 1 / slideshow.timeline.fps
     yield Check(
         "same_length",
         abs(heard - shown) <= AUDIO_FRAME / SAMPLE_RATE + 1e-6,
@@ -244,10 +261,16 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
 
 
 def _sampled(slideshow: Slideshow) -> set[int]:
-    """The frames that are compared: the middles of some slides, evenly spread."""
-    slides = slideshow.timeline.slides
-    picked = np.unique(np.linspace(0, len(slides) - 1, min(SAMPLED_SLIDES, len(slides))).round().astype(int))
-    return {slides[index].middle for index in picked}
+    """The frames that are compared: the middles of some slides, evenly spread, and some cuts."""
+    slides, cuts = slideshow.timeline.slides, slideshow.timeline.cuts
+    return {slides[index].middle for index in _spread(len(slides), SAMPLED_SLIDES)} | {
+        cuts[index] for index in _spread(len(cuts), SAMPLED_CUTS)
+    }
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` of the numbers below `count`, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def _psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
@@ -273,7 +296,12 @@ def _planned_still(slideshow: Slideshow, stretch: tuple[int, int]) -> bool:
         first, last = (split(slideshow.planes(index)).y for index in (stretch[0], stretch[1] - 1))
     except (PictureLost, IndexError):
         return False
-    return float(np.mean(np.abs(first.astype(np.float32) - last))) < 0.5
+    return _difference(first[::8, ::8], last[::8, ::8]) <= 2 * SAME
+
+
+def _difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Mean absolute difference of two planes, in levels."""
+    return float(np.mean(cv2.absdiff(first, second)))
 
 
 def _describe(stretches: list[tuple[int, int]], fps: int) -> str:

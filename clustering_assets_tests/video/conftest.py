@@ -1,6 +1,7 @@
 """Small pictures and tables of pictures for the tests of the videos."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_assets.music.loudness import LoudnessMeter
 from clustering_assets.video.plan import VideoSettings
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
 
@@ -26,6 +28,40 @@ def scene(width: int, height: int, hue: int) -> Image.Image:
         -(((x - 0.65 * width) ** 2 + (y - 0.4 * height) ** 2) / (0.06 * (width * height) ** 0.5) ** 2)
     )
     return Image.fromarray(np.clip(255 * (base + 0.5 * disc[..., None]), 0, 255).astype(np.uint8))
+
+
+class Hum:
+    """A soundtrack: a quiet chord of exactly the wanted length."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.samples = round(seconds * 48000)
+        self.track_start = 0.0
+        times = np.arange(self.samples) / 48000
+        chord = sum(np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
+        self._sound = np.stack([0.08 * chord, 0.08 * chord]).astype(np.float32)
+        meter = LoudnessMeter()
+        meter.add(self._sound)
+        self.loudness, self.true_peak = meter.integrated, meter.true_peak
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.samples, 7001):
+            yield self._sound[:, start : start + 7001]
+
+    def beat_times(self, seconds: float) -> np.ndarray:
+        return np.arange(0, seconds, 0.5)
+
+
+@functools.cache
+def _hum(seconds: float) -> Hum:
+    """Measuring its loudness takes longer than most tests."""
+    return Hum(seconds)
+
+
+@pytest.fixture
+def hum() -> Callable[[float], Hum]:
+    """Makes a soundtrack of a given length in seconds: a quiet chord."""
+    return _hum
 
 
 @pytest.fixture

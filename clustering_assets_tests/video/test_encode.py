@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -15,30 +14,6 @@ from clustering_assets.video.encode import choose_encoder, read_digest, write_vi
 from clustering_assets.video.plan import VideoError
 from clustering_assets.video.slideshow import Slideshow
 from clustering_assets.video.verify import top_level_boxes, verify
-
-
-class Hum:
-    """A soundtrack: a quiet chord of exactly the wanted length."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.samples = round(seconds * 48000)
-        self.track_start = 0.0
-        times = np.arange(self.samples) / 48000
-        chord = sum(np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
-        self._sound = np.stack([0.08 * chord, 0.08 * chord]).astype(np.float32)
-        from clustering_assets.music.loudness import LoudnessMeter
-
-        meter = LoudnessMeter()
-        meter.add(self._sound)
-        self.loudness, self.true_peak = meter.integrated, meter.true_peak
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        for start in range(0, self.samples, 7001):
-            yield self._sound[:, start : start + 7001]
-
-    def beat_times(self, seconds: float) -> np.ndarray:
-        return np.arange(0, seconds, 0.5)
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -54,9 +29,9 @@ def test_a_written_video_keeps_the_whole_contract(pictures, show, tmp_path):
     assert facts.bytes == (tmp_path / "video.mp4").stat().st_size
 
 
-def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, tmp_path):
+def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, hum, tmp_path):
     slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
-    slideshow.soundtrack = Hum(slideshow.timeline.seconds)
+    slideshow.soundtrack = hum(slideshow.timeline.seconds)
     write_video(slideshow, tmp_path / "video.mp4")
     checks = {check.name: check for check in verify(tmp_path / "video.mp4", slideshow)}
     assert checks["same_length"].passed, checks["same_length"]
@@ -156,13 +131,18 @@ def test_a_full_disk_leaves_no_part_behind(pictures, show, tmp_path, small):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_hardware_encoder_that_does_not_work_gives_way_with_a_warning(caplog):
+@pytest.mark.parametrize("encoder", ["nvenc", "videotoolbox", "vaapi"])
+def test_a_hardware_encoder_that_does_not_work_gives_way_with_a_warning(
+    pictures, show, tmp_path, caplog, encoder
+):
+    slideshow = show(pictures((400, 300), (300, 400)))
     with caplog.at_level(logging.WARNING, "clustering_assets.video"):
-        name, _ = choose_encoder("vaapi", "standard")
-    if name == "libx264":
-        assert "vaapi does not work here" in caplog.text
+        facts = write_video(slideshow, tmp_path / "video.mp4", encoder=encoder)
+    assert failed(tmp_path / "video.mp4", slideshow) == []
+    if facts.encoder == "libx264":
+        assert f"encoder = {encoder} does not work here (" in caplog.text
     else:
-        assert name == "h264_vaapi"
+        assert facts.encoder == f"h264_{encoder}"
 
 
 def test_an_unknown_encoder_is_refused_with_the_names_of_all():
