@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SHARPNESS_SIDE = 256
+from clustering_assets.images.scratch import room
+
+SHARPNESS_SIDE = 192
 """Longer side, in pixels, at which sharpness is measured; a smaller picture is measured as it is."""
 
 COLOUR_SIDE = 128
-"""Longer side, in pixels, at which everything else is measured."""
+"""Longer side, in pixels, at which contrast and colourfulness are measured; the means of the others at half of it."""
 
 _LUMA = (0.299, 0.587, 0.114)
 _OPPONENTS_AND_LUMA = np.array([[1, -1, 0], [0.5, 0.5, -1], _LUMA], np.float32)
@@ -23,7 +25,7 @@ class VisualFeatures:
 
     Attributes:
         sharpness: Variance of the Laplacian (Pech-Pacheco et al. 2000, ICPR) of the slightly smoothed luma, 0 to
-            255, with the longer side at 256 pixels.
+            255, with the longer side at 192 pixels.
         brightness: Mean CIE L*, 0 to 100.
         colourfulness: M3 of Hasler & Suesstrunk 2003 (doi 10.1117/12.477378); 15 is slight, 45 average, 82 high.
         contrast: RMS contrast, the standard deviation of the luma from 0 to 1 (Peli 1990, JOSA A 7:2032).
@@ -43,35 +45,74 @@ class VisualFeatures:
     dominant_colours: str
 
 
+@dataclass(frozen=True)
+class Reduced:
+    """A picture made small, which is all that the measures look at.
+
+    Attributes:
+        grey: Luma with the longer side at `SHARPNESS_SIDE` at most, (height, width), uint8.
+        rgb: Colours with the longer side at `COLOUR_SIDE` at most, (height, width, 3), uint8, sRGB.
+    """
+
+    grey: NDArray[np.uint8]
+    rgb: NDArray[np.uint8]
+
+
+def reduce(pixels: NDArray[np.uint8]) -> Reduced:
+    """Make a picture small; once for all that is measured.
+
+    Args:
+        pixels: Array (height, width, 3 or 4), uint8, sRGB; a fourth value is not looked at.
+    """
+    import cv2
+
+    four = pixels.shape[2] == 4
+    middle = _halved(pixels, SHARPNESS_SIDE)
+    grey = cv2.cvtColor(
+        middle, cv2.COLOR_RGBA2GRAY if four else cv2.COLOR_RGB2GRAY, dst=room("grey", middle.shape[:2])
+    )
+    small = _scaled(_halved(middle, COLOUR_SIDE), COLOUR_SIDE)
+    rgb = cv2.cvtColor(small, cv2.COLOR_RGBA2RGB) if four else small.copy()
+    return Reduced(_scaled(grey, SHARPNESS_SIDE).copy(), rgb)  # type: ignore[arg-type]
+
+
 def measure(rgb: NDArray[np.uint8]) -> VisualFeatures:
     """The looks of a picture.
 
-    Everything but sharpness is measured on a copy with the longer side at 128 pixels, so that it hardly
-    changes when a picture is scaled, compressed or turned.
+    Everything but sharpness is measured on a copy with the longer side at 128 pixels (means of lightness, chroma,
+    saturation and warmth at 64), so that it hardly changes when a picture is scaled, compressed or turned.
 
     Args:
         rgb: Array (height, width, 3), uint8, sRGB.
     """
+    return measure_reduced(reduce(rgb))
+
+
+def measure_reduced(reduced: Reduced) -> VisualFeatures:
+    """The looks of a picture that `reduce` made small; the same as `measure` of the picture."""
     import cv2
 
-    sharpness = _sharpness(fit(rgb, SHARPNESS_SIDE))
-    small = fit(rgb, COLOUR_SIDE)
-    means, deviations = cv2.meanStdDev(cv2.transform(small.astype(np.float32), _OPPONENTS_AND_LUMA))
+    small = reduced.rgb
+    numbers = room("numbers", small.shape, np.float32)
+    np.copyto(numbers, small)
+    opponents = cv2.transform(numbers, _OPPONENTS_AND_LUMA, dst=room("opponents", small.shape, np.float32))
+    means, deviations = cv2.meanStdDev(opponents)
     (rg, yb, _), (rg_deviation, yb_deviation, luma_deviation) = means.ravel(), deviations.ravel()
     colourfulness = np.hypot(rg_deviation, yb_deviation) + 0.3 * np.hypot(rg, yb)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    smallest = _halved(small, COLOUR_SIDE // 2)
+    lab = cv2.cvtColor(smallest, cv2.COLOR_RGB2LAB)
     _, a, b = cv2.split(lab)
     chroma = cv2.magnitude(*(np.subtract(channel, 128, dtype=np.float32) for channel in (a, b)))
     _, warm = cv2.threshold(cv2.min(a, b), 127, 255, cv2.THRESH_BINARY)
     total_chroma = cv2.mean(chroma)[0] * chroma.size
     warm_chroma = cv2.mean(chroma, warm)[0] * cv2.countNonZero(warm)
     return VisualFeatures(
-        sharpness=sharpness,
+        sharpness=_sharpness(reduced.grey),
         brightness=cv2.mean(lab)[0] * 100 / 255,
         colourfulness=float(colourfulness),
         contrast=float(luma_deviation) / 255,
         chroma=total_chroma / chroma.size,
-        saturation=cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2HSV))[1] / 255,
+        saturation=cv2.mean(cv2.cvtColor(smallest, cv2.COLOR_RGB2HSV))[1] / 255,
         warmth=warm_chroma / max(total_chroma, chroma.size),
         dominant_colours=_dominant_colours(small),
     )
@@ -84,21 +125,39 @@ def fit(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         rgb: Array (height, width) or (height, width, 3), uint8.
         side: The longer side of the result, in pixels.
     """
+    return _scaled(_halved(rgb, side), side).copy()
+
+
+def _halved(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """`pixels` averaged to half the size until the longer side is less than twice `side`; may lie in a `room`.
+
+    Exact halves take OpenCV's fast path; any other factor is ten times slower.
+    """
     import cv2
 
-    while max(rgb.shape[:2]) >= 2 * side and min(rgb.shape[:2]) >= 2:
-        # Exact halves take OpenCV's fast path; any other factor is ten times slower.
-        height, width = rgb.shape[0] // 2, rgb.shape[1] // 2
-        rgb = cv2.resize(rgb[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    height, width = rgb.shape[:2]
+    while max(pixels.shape[:2]) >= 2 * side and min(pixels.shape[:2]) >= 2:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        target = room(f"{max(height, width).bit_length()}", (height, width, *pixels.shape[2:]))
+        pixels = cv2.resize(  # type: ignore[assignment]
+            pixels[: 2 * height, : 2 * width], (width, height), dst=target, interpolation=cv2.INTER_AREA
+        )
+    return pixels
+
+
+def _scaled(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """`pixels` with the longer side at `side` at most; may lie in a `room`."""
+    import cv2
+
+    height, width = pixels.shape[:2]
     if (longer := max(height, width)) <= side:
-        return rgb
+        return pixels
     size = max(1, round(width * side / longer)), max(1, round(height * side / longer))
     method = cv2.INTER_LINEAR if longer < 2 * side else cv2.INTER_AREA
-    return cv2.resize(rgb, size, interpolation=method)  # type: ignore[return-value]
+    target = room("scaled", (size[1], size[0], *pixels.shape[2:]))
+    return cv2.resize(pixels, size, dst=target, interpolation=method)  # type: ignore[return-value]
 
 
-def _sharpness(rgb: NDArray[np.uint8]) -> float:
+def _sharpness(grey: NDArray[np.uint8]) -> float:
     """Variance of the Laplacian of Gaussian, whose mean is 0 but for the edges of the picture.
 
     The small Gaussian takes away what scaling and compression add; without it, a picture at half the size would
@@ -106,8 +165,8 @@ def _sharpness(rgb: NDArray[np.uint8]) -> float:
     """
     import cv2
 
-    grey = cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (3, 3), 0)
-    laplacian = cv2.Laplacian(grey, cv2.CV_16S)
+    smooth = cv2.GaussianBlur(grey, (3, 3), 0)
+    laplacian = cv2.Laplacian(smooth, cv2.CV_16S)
     return cv2.norm(laplacian) ** 2 / laplacian.size
 
 

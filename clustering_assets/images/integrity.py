@@ -58,11 +58,10 @@ def check_jpeg(data: bytes, image: Image.Image) -> None:
         DamageError: The pixels do not make up a whole picture.
     """
     begin = _begin_of_pixels(data)
-    end = data.find(b"\xff\xd9", begin)
-    end = end if end >= 0 else len(data)
-    hollow = any(data.find(byte * _RUN, begin, end) >= 0 for byte in (b"\0", b"\xff"))
+    runs = [data.find(byte * _RUN, begin) for byte in (b"\0", b"\xff")]
+    hollow = any(run < _end_of_pixels(data, begin) for run in runs if run >= 0)
     cut = _ends_in_one_colour(image) or (bool(image.info.get("progressive")) and _lacks_scans(data, begin))
-    if (hollow or cut) and _is_refused(data[: end + 2]):
+    if (hollow or cut) and _is_refused(data[: _end_of_pixels(data, begin) + 2]):
         raise DamageError("parts of the picture are missing")
 
 
@@ -117,6 +116,12 @@ def _frame(data: bytes) -> tuple[int, int, list[int]]:
         ):
             return marker, data[begin], list(data[begin + 6 : end : 3])
     return 0, 0, []
+
+
+def _end_of_pixels(data: bytes, begin: int) -> int:
+    """Where the first end marker behind the begin of the pixels is; the length of the data if there is none."""
+    end = data.find(b"\xff\xd9", begin)
+    return end if end >= 0 else len(data)
 
 
 def bits_of_jpeg(data: bytes) -> int:

@@ -243,6 +243,21 @@ def decode_picture(
     return Picture(image, width, height, format, mode, facts)
 
 
+def pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an "RGB" picture without copying them where that can be done; only to be read.
+
+    Returns:
+        Array (height, width, 4), whose last value means nothing, or (height, width, 3); uint8.
+    """
+    import pyarrow as pa
+
+    try:
+        numbers = pa.array(image).flatten()
+    except ValueError:  # a large picture, which Pillow keeps in several pieces
+        return np.asarray(image)
+    return numbers.to_numpy(zero_copy_only=True).reshape(image.height, image.width, 4)
+
+
 def _read(path: Path, limits: Limits) -> bytes:
     """The whole file, if it is an ordinary one, not too large, and begins like a picture."""
     try:

@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import xxhash
+from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.duplicates import perceptual_hash
-from clustering_assets.images.features import SHARPNESS_SIDE, fit, measure
+from clustering_assets.images.features import measure_reduced, reduce
 from clustering_assets.images.find import FoundFile, find_files, printable
-from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, read_picture
+from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, pixels, read_picture
+from clustering_assets.images.scratch import room
 from clustering_assets.progress import track
 
 log = logging.getLogger("clustering_assets.images")
@@ -170,13 +172,14 @@ def with_failures(manifest: pd.DataFrame, failures: Iterable[tuple[str, str, str
 
     Args:
         manifest: A manifest as `scan` returns it.
-        failures: Path, stage and reason of each; paths that the manifest does not have are passed over.
+        failures: Path, stage and reason of each; paths that the manifest does not have, or has rejected already,
+            are passed over.
 
     Returns:
         A new manifest. A duplicate of a rejected file takes its place.
     """
     failed = {path: (stage, reason) for path, stage, reason in failures}
-    found = manifest["path"].isin(list(failed))
+    found = manifest["path"].isin(list(failed)) & (manifest["stage"] == "")
     result = manifest.copy()
     result.loc[found, "stage"] = [failed[path][0] for path in manifest.loc[found, "path"]]
     result.loc[found, "reason"] = [failed[path][1] for path in manifest.loc[found, "path"]]
@@ -312,26 +315,33 @@ def _look(folder: Path, file: FoundFile, limits: Limits) -> _Row:
         picture = read_picture(folder / file.path, limits=limits)
     except ImageError as error:
         return _Row(stage=error.stage, reason=error.reason)
-    width, height = picture.image.size
-    pixels = picture.image.tobytes()
-    small = fit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3), SHARPNESS_SIDE)
+    view = pixels(picture.image)
+    reduced = reduce(view)
     return _Row(
-        content_hash=_pixel_hash(width, height, pixels),
+        content_hash=_pixel_hash(view),
         format=picture.format,
         mode=picture.mode,
-        width=width,
-        height=height,
+        width=picture.width,
+        height=picture.height,
         taken_at=picture.facts.taken_at,
         camera=picture.facts.camera,
-        phash=perceptual_hash(small),
-        **vars(measure(small)),
+        phash=perceptual_hash(reduced.rgb),
+        **vars(measure_reduced(reduced)),
     )
 
 
-def _pixel_hash(width: int, height: int, pixels: bytes) -> str:
-    """The content hash of `MANIFEST_SCHEMA`."""
+def _pixel_hash(view: NDArray[np.uint8]) -> str:
+    """The content hash of `MANIFEST_SCHEMA`, in strips of a megabyte, so that no second copy is needed."""
+    import cv2
+
+    height, width, values = view.shape
     digest = xxhash.xxh3_128(f"{width}x{height}".encode())
-    digest.update(pixels)
+    rows = max(1, (1 << 20) // (3 * width))
+    for top in range(0, height, rows):
+        strip = view[top : top + rows]
+        if values == 4:
+            strip = cv2.cvtColor(strip, cv2.COLOR_RGBA2RGB, dst=room("strip", (*strip.shape[:2], 3)))
+        digest.update(np.ascontiguousarray(strip).data)
     return digest.hexdigest()
 
 

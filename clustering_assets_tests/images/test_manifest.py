@@ -8,13 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xxhash
 from PIL import Image
 
 from clustering_assets.images import manifest as manifests
-from clustering_assets.images.load import Limits
+from clustering_assets.images.features import measure, measure_reduced, reduce
+from clustering_assets.images.load import Limits, pixels
 from clustering_assets.images.manifest import (
     MANIFEST_SCHEMA,
     DatasetError,
+    _pixel_hash,
     check_folder,
     check_usable,
     common_reasons,
@@ -212,8 +215,9 @@ def test_reasons_that_differ_in_numbers_count_as_one(photo, encoded, save, tmp_p
 def test_later_stages_add_to_the_ledger(folder):
     manifest = with_failures(scan(folder), [("a.png", "render", "gone"), ("unknown", "render", "gone")])
     rows = manifest.set_index("path")
-    assert rows.loc["a.png", ["outcome", "stage", "reason"]].tolist() == ["rejected", "render", "gone"]
-    assert rows.loc["copy/a.bmp", ["outcome", "duplicate_of"]].tolist() == ["used", ""]
+    failed, copy = rows.loc["a.png"].to_dict(), rows.loc["copy/a.bmp"].to_dict()
+    assert [failed[name] for name in ("outcome", "stage", "reason")] == ["rejected", "render", "gone"]
+    assert [copy[name] for name in ("outcome", "duplicate_of")] == ["used", ""]
     assert len(manifest) == 6
 
 
@@ -259,3 +263,15 @@ def test_a_folder_with_too_few_files_is_refused_without_opening_one(folder, open
     with pytest.raises(DatasetError, match=r"6 files in .* min_images is 7"):
         check_folder(folder, 7)
     assert opened == []
+
+
+@pytest.mark.parametrize("size", [(500, 375), (383, 2), (1, 2000), (769, 1025), (40, 30), (2500, 1800)])
+def test_pixels_are_hashed_and_measured_the_same_without_a_copy(size, photo):
+    width, height = size
+    image = Image.fromarray(photo(width=width, height=height))
+    view = pixels(image)
+    whole = xxhash.xxh3_128(f"{width}x{height}".encode() + np.asarray(image).tobytes()).hexdigest()
+    assert _pixel_hash(view) == whole
+    looks, copied = vars(measure_reduced(reduce(view))), vars(measure(np.asarray(image)))
+    assert looks.pop("dominant_colours").count("#") == copied.pop("dominant_colours").count("#")
+    assert looks == pytest.approx(copied, rel=0.01, abs=0.01)

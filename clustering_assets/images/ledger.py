@@ -1,0 +1,67 @@
+"""The ledger: one outcome for every file that was found, whatever stage decided it."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from clustering_assets.images.manifest import DUPLICATE, REJECTED, USED, with_failures
+
+COLUMNS = ("path", "outcome", "stage", "reason", "duplicate_of")
+
+OUTCOMES = (USED, DUPLICATE, REJECTED)
+
+
+def ledger(
+    manifest: pd.DataFrame,
+    failures: Iterable[tuple[str, str, str]] = (),
+    near_duplicates: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """What became of every file, with what the stages after the scan found out.
+
+    Args:
+        manifest: A manifest as `scan` returns it.
+        failures: Path, stage and reason of the files that a later stage could not use. Of several for one path the
+            first counts, since the later ones follow from it; paths that are not in the manifest are passed over.
+        near_duplicates: The better copy by path, for pictures that a video shows only once. A copy of a file that
+            failed is used itself.
+
+    Returns:
+        One row for every file of the manifest, sorted by path, with `COLUMNS`: outcome is "used", "duplicate" (of
+        `duplicate_of`; without a reason if the pixels are the same) or "rejected" (at `stage`, for `reason`).
+    """
+    first: dict[str, tuple[str, str, str]] = {}
+    for path, stage, reason in failures:
+        first.setdefault(path, (path, stage, reason))
+    table = with_failures(manifest, first.values())[list(COLUMNS)].copy()
+    if near_duplicates:
+        used = set(table.loc[table["outcome"] == USED, "path"])
+        better = {path: best for path, best in near_duplicates.items() if path in used and best in used}
+        near = table["path"].isin(list(better))
+        table.loc[near, "outcome"] = DUPLICATE
+        table.loc[near, "reason"] = "looks the same"
+        table.loc[near, "duplicate_of"] = [better[path] for path in table.loc[near, "path"]]
+    return table.sort_values("path", ignore_index=True)
+
+
+def totals(table: pd.DataFrame) -> dict[str, int]:
+    """How many files there are, and how many of each outcome; the outcomes add up to the files."""
+    counts = table["outcome"].value_counts()
+    return {"found": len(table)} | {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """A ledger as a CSV file (RFC 4180), rejected files first, so that nobody has to look for them.
+
+    Spreadsheets run cells that begin like a formula; such names of files get an apostrophe in front.
+    """
+    order = table["outcome"].map({REJECTED: 0, DUPLICATE: 1, USED: 2})
+    target = io.StringIO()
+    writer = csv.writer(target)
+    writer.writerow(COLUMNS)
+    for row in table.loc[order.sort_values(kind="stable").index, list(COLUMNS)].itertuples(index=False):
+        writer.writerow(
+            [f"'{value}" if value.startswith(("=", "+", "-", "@", "\t")) else value for value in row]
+        )
+    return target.getvalue()

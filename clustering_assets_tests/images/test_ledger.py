@@ -1,0 +1,99 @@
+"""The ledger: failures of later stages and near duplicates join what the scan found, one outcome for every file."""
+
+import csv
+import io
+
+import pytest
+
+from clustering_assets.images.ledger import COLUMNS, as_csv, ledger, totals
+from clustering_assets.images.manifest import scan
+
+
+@pytest.fixture
+def manifest(photo, encoded, save, tmp_path):
+    """Three pictures, an exact copy of the first, and a damaged file."""
+    for name, seed in (("a.png", 1), ("b.png", 2), ("c.png", 3), ("copy.png", 1)):
+        save(f"images/{name}", encoded(photo(seed), "PNG"))
+    save("images/half.png", encoded(photo(4), "PNG")[:2000])
+    return scan(tmp_path / "images")
+
+
+def outcomes(table):
+    return dict(zip(table["path"], table["outcome"], strict=True))
+
+
+def row(table, path):
+    return table[table["path"] == path].iloc[0].to_dict()
+
+
+def test_the_scan_alone_makes_a_ledger(manifest):
+    table = ledger(manifest)
+    assert tuple(table.columns) == COLUMNS
+    assert outcomes(table) == {
+        "a.png": "used",
+        "b.png": "used",
+        "c.png": "used",
+        "copy.png": "duplicate",
+        "half.png": "rejected",
+    }
+    assert row(table, "copy.png")["duplicate_of"] == "a.png"
+    assert totals(table) == {"found": 5, "used": 3, "duplicate": 1, "rejected": 1}
+
+
+def test_a_later_failure_is_an_outcome_and_a_copy_takes_the_place(manifest):
+    table = ledger(manifest, [("a.png", "render", "No such file or directory")])
+    assert row(table, "a.png")["outcome"] == "rejected"
+    assert (row(table, "a.png")["stage"], row(table, "a.png")["reason"]) == (
+        "render",
+        "No such file or directory",
+    )
+    assert row(table, "copy.png")["outcome"] == "used"
+
+
+def test_the_first_failure_of_a_file_counts(manifest):
+    table = ledger(
+        manifest, [("b.png", "embed", "first"), ("b.png", "render", "second"), ("gone.png", "embed", "x")]
+    )
+    assert (row(table, "b.png")["stage"], row(table, "b.png")["reason"]) == ("embed", "first")
+    assert len(table) == 5
+
+
+def test_what_the_scan_rejected_keeps_its_reason(manifest):
+    before = row(ledger(manifest), "half.png")
+    assert before["stage"] == "decode"
+    assert row(ledger(manifest, [("half.png", "render", "gone")]), "half.png") == before
+
+
+def test_near_duplicates_are_outcomes_too(manifest):
+    table = ledger(manifest, near_duplicates={"b.png": "c.png", "copy.png": "c.png"})
+    assert row(table, "b.png") == {
+        "path": "b.png",
+        "outcome": "duplicate",
+        "stage": "",
+        "reason": "looks the same",
+        "duplicate_of": "c.png",
+    }
+    assert row(table, "copy.png")["duplicate_of"] == "a.png", "the same pixels go before the same looks"
+    assert (
+        sum(totals(table)[outcome] for outcome in ("used", "duplicate", "rejected")) == totals(table)["found"]
+    )
+
+
+def test_a_near_duplicate_of_a_failed_picture_is_used(manifest):
+    table = ledger(manifest, [("c.png", "render", "gone")], near_duplicates={"b.png": "c.png"})
+    assert outcomes(table)["b.png"] == "used"
+
+
+def test_the_file_lists_the_rejected_first_and_holds_every_name(manifest):
+    table = ledger(manifest)
+    table.loc[0, "path"] = '=HYPERLINK("x")'
+    table.loc[1, "path"] = 'two\nlines, "quoted".png'
+    rows = list(csv.DictReader(io.StringIO(as_csv(table), newline="")))
+    assert [each["outcome"] for each in rows] == ["rejected", "duplicate", "used", "used", "used"]
+    assert {each["path"] for each in rows} == {
+        "half.png",
+        "copy.png",
+        '\'=HYPERLINK("x")',
+        'two\nlines, "quoted".png',
+        "c.png",
+    }
