@@ -5,7 +5,9 @@
 Listening: CPU seconds for a four-minute track, made by repeating a file of the folder (or generated music), against
 decoding it and doing nothing else. Library: the folder analysed anew and once more with nothing changed. Soundtrack:
 CPU seconds for two minutes of sound, against decoding the track once. Beats: F-measure within 70 ms on generated
-music and drums, with the tempo found and the metrical level at which it was found.
+music and on eight patterns of drums at 60 to 180 beats a minute, with the tempo found and the metrical level at which
+it was found. Names: where tracks lie whose names speak of a mood; names take no part in that. Choices: how many of the
+library's tracks change when a weight changes by a quarter, over pictures from grey to vivid.
 """
 
 import argparse
@@ -19,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
 from clustering_assets.music.analysis import analyse_track
 from clustering_assets.music.decoding import RATE, decode
 from clustering_assets.music.library import analyse_library
+from clustering_assets.music.match import choose_music, image_mood, sensitivity
 from clustering_assets.video.soundtrack import make_soundtrack
 
 FOUR_MINUTES = 240.0
@@ -69,14 +73,18 @@ def listening(track: Path, runs: int) -> dict[str, float]:
     return {"analysis": analysed, "decoding_only": decoded, "ratio": analysed / decoded}
 
 
-def reuse(folder: Path) -> dict[str, float]:
+def reuse(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
     begun = time.process_time()
     table = analyse_library(folder)
     first = time.process_time() - begun
     begun = time.process_time()
     analyse_library(folder, table)
     again = time.process_time() - begun
-    return {"tracks": len(table), "anew": first, "unchanged": again, "ratio": first / max(again, 1e-9)}
+    minutes = float(table["seconds"].sum()) / 60
+    return table, {
+        "tracks": len(table), "minutes": minutes, "anew": first, "unchanged": again,
+        "ratio": first / max(again, 1e-9),
+    }  # fmt: skip
 
 
 def laying_under(track: Path, runs: int) -> dict[str, float]:
@@ -101,26 +109,54 @@ def f_measure(found: NDArray[np.float64], known: NDArray[np.float64]) -> float:
     return 2 * len(hits) / (len(found) + len(known))
 
 
-def drums(tempo: float, seconds: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Bass drum and snare in turn, hats between; and the beats."""
+BASS, SNARE, HAT = range(3)
+
+PATTERNS: dict[str, list[tuple[float, int, float]]] = {
+    "backbeat": [(0, BASS, 1.2), (2, BASS, 1.0), (1, SNARE, 1.0), (3, SNARE, 1.0)]
+    + [(beat + 0.5, HAT, 0.12) for beat in range(4)],
+    "eighths": [(0, BASS, 1.2), (2, BASS, 1.0), (2.5, BASS, 0.8), (1, SNARE, 1.0), (3, SNARE, 1.0)]
+    + [(eighth / 2, HAT, 0.15) for eighth in range(8)],
+    "sixteenths": [(0, BASS, 1.2), (2, BASS, 1.0), (1, SNARE, 1.0), (3, SNARE, 1.0)]
+    + [(sixteenth / 4, HAT, 0.12 if sixteenth % 2 else 0.2) for sixteenth in range(16)],
+    "four on the floor": [(beat, BASS, 1.1) for beat in range(4)]
+    + [(beat + 0.5, HAT, 0.2) for beat in range(4)]
+    + [(1, SNARE, 0.5), (3, SNARE, 0.5)],
+    "syncopated": [(0, BASS, 1.2), (1.5, BASS, 0.9), (2.5, BASS, 0.9), (1, SNARE, 1.0), (3, SNARE, 1.0)]
+    + [(eighth / 2, HAT, 0.15) for eighth in range(8)],
+    "march": [(0, BASS, 1.2), (2, BASS, 1.0), (3.5, SNARE, 0.4)] + [(beat, SNARE, 0.7) for beat in range(4)],
+    "swing": [(0, BASS, 1.0), (2, BASS, 0.8), (1, SNARE, 0.7), (3, SNARE, 0.7)]
+    + [(beat, HAT, 0.2) for beat in range(4)]
+    + [(1.66, HAT, 0.15), (3.66, HAT, 0.15)],
+    "clicks": [(beat, HAT, 0.5) for beat in range(4)],
+}
+"""Strokes of a bar: where in beats, which drum, how hard."""
+
+
+def drums(pattern: str, tempo: float, seconds: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A pattern again and again; and the beats."""
     rng = np.random.default_rng(round(tempo))
     sound = 0.001 * rng.standard_normal(round(seconds * SAMPLE_RATE))
     at = np.arange(round(0.15 * SAMPLE_RATE)) / SAMPLE_RATE
-    kick = np.sin(2 * np.pi * (50 * at + 4 * (1 - np.exp(-30 * at)))) * np.exp(-18 * at)
-    snare = 0.5 * rng.standard_normal(at.size) * np.exp(-30 * at)
-    hat = 0.12 * np.diff(rng.standard_normal(at.size + 1)) * np.exp(-80 * at)
-    beats = np.arange(0.5, seconds - 0.5, 60 / tempo)
-    for index, beat in enumerate(beats):
-        for moment, hit in ((beat, snare if index % 2 else kick), (beat + 30 / tempo, hat)):
-            place = sound[round(moment * SAMPLE_RATE) :][: hit.size]
-            place += 0.5 * hit[: place.size]
+    kit = {
+        BASS: np.sin(2 * np.pi * (50 * at + 4 * (1 - np.exp(-30 * at)))) * np.exp(-18 * at),
+        SNARE: 0.5 * rng.standard_normal(at.size) * np.exp(-30 * at),
+        HAT: np.diff(rng.standard_normal(at.size + 1)) * np.exp(-80 * at),
+    }
+    beats = np.arange(0.5, seconds - 0.3, 60 / tempo)
+    for bar in range(0, len(beats), 4):
+        for beat, drum, level in PATTERNS[pattern]:
+            moment = 0.5 + (bar + beat) * 60 / tempo
+            if moment < seconds - 0.3:
+                place = sound[round(moment * SAMPLE_RATE) :][: at.size]
+                place += 0.5 * level * kit[drum][: place.size]
     return np.broadcast_to(sound, (2, sound.size)).astype(np.float32), beats
 
 
 def beats_found(folder: Path) -> list[dict[str, Any]]:
     known = [(f"{mood} {seed}", synthesise(mood, seed=seed), beat_grid(mood, seed).beat_times)
              for mood in MOODS for seed in range(3)]  # fmt: skip
-    known += [(f"drums {tempo}", *drums(tempo, 20.0)) for tempo in range(60, 181, 10)]
+    known += [(f"{pattern} {tempo}", *drums(pattern, tempo, 20.0))
+              for pattern in PATTERNS for tempo in range(60, 181, 8)]  # fmt: skip
     rows = []
     for name, sound, beats in known:
         facts = analyse_track(write_flac(folder / "beats.flac", sound, SAMPLE_RATE))
@@ -137,10 +173,60 @@ def beats_found(folder: Path) -> list[dict[str, Any]]:
         away = [np.abs(levels[level] - beat).min() for beat in found]
         rows.append({
             "name": name, "true_tempo": 60 / float(np.median(np.diff(beats))), "tempo": facts.tempo,
+            "other_tempo": facts.other_tempo,
             "clarity": facts.beat_clarity, "f_as_it_is": scores["1"], "f_at_level": scores[level], "level": level,
             "mean_error_ms": 1000 * float(np.mean(away)) if away else None,
         })  # fmt: skip
     return rows
+
+
+def named(table: pd.DataFrame) -> dict[str, Any]:
+    """Where tracks lie whose names speak of action or of rest, and how often one of the first is the livelier."""
+    used = table[table["outcome"] == "used"]
+    words = {"energetic": used["tags"].str.contains("energetic"), "calm": used["tags"].str.contains("calm")}
+    lively = used[words["energetic"] & ~words["calm"]]
+    restful = used[words["calm"] & ~words["energetic"]]
+    pairs = np.sign(lively["arousal"].to_numpy()[:, None] - restful["arousal"].to_numpy()[None])
+    return {
+        "moods": used["mood"].value_counts().to_dict(),
+        "lively": len(lively), "lively_heard": lively["mood"].value_counts().to_dict(),
+        "restful": len(restful), "restful_heard": restful["mood"].value_counts().to_dict(),
+        "livelier_in": float((pairs + 1).mean() / 2) if pairs.size else None,
+    }  # fmt: skip
+
+
+LOOKS = {
+    "dark and grey": (25.0, 4.0, 8.0, 0.15, 0.4),
+    "fog": (65.0, 3.0, 5.0, 0.12, 0.3),
+    "shade": (38.0, 11.0, 22.0, 0.19, 0.5),
+    "usual": (50.0, 18.0, 38.0, 0.23, 0.5),
+    "black and white": (48.0, 1.0, 2.0, 0.40, 0.0),
+    "flowers": (52.0, 31.0, 55.0, 0.21, 0.4),
+    "fruit": (66.0, 30.0, 90.0, 0.28, 0.9),
+    "fireworks": (35.0, 28.0, 75.0, 0.36, 0.6),
+}
+"""Brightness, chroma, colourfulness, contrast and warmth of clusters."""
+
+
+def choices(table: pd.DataFrame) -> dict[str, Any]:
+    """What is chosen for `LOOKS`, and the largest share of choices that a weight moves."""
+    names: tuple[str, ...] = ("brightness", "chroma", "colourfulness", "contrast", "warmth")
+    rows = []
+    for cluster, (name, values) in enumerate(LOOKS.items()):
+        looks: dict[str, float] = dict(zip(names, values, strict=True))
+        valence, arousal, mood = image_mood(looks)
+        rows.append({"cluster": cluster, "key": f"cluster_{cluster}", "name": name, "size": 30, "saturation": 0.3}
+                    | looks | {"valence": valence, "arousal": arousal, "mood": mood})  # fmt: skip
+    clusters = pd.DataFrame(rows)
+    chosen = choose_music(clusters, table)
+    moved = sensitivity(clusters, table)
+    columns = ["name", "mood", "arousal", "track", "track_mood", "track_arousal"]
+    return {
+        "chosen": chosen[columns].to_dict("records"),
+        "changed_by_a_weight": {
+            f"{row.side} {row.cue} {row.axis}": float(str(row.changed)) for row in moved.itertuples()
+        },
+    }
 
 
 def main() -> None:
@@ -156,13 +242,15 @@ def main() -> None:
         if folder is None:
             folder = Path(place) / "music"
             make_music(folder)
-        table = analyse_library(folder)
+        table, library = reuse(folder)
         longest = table[table["outcome"] == "used"].sort_values("seconds").iloc[-1]["path"]
         track = repeated(folder / longest, Path(place) / "four minutes.flac")
         report = {
             "four_minutes": {"source": longest, **listening(track, options.runs)},
-            "library": reuse(folder),
+            "library": library,
             "soundtrack": laying_under(track, options.runs),
+            "names": named(table),
+            "choices": choices(table),
             "beats": beats_found(Path(place)),
         }
     for name in ("four_minutes", "library", "soundtrack"):
@@ -171,9 +259,17 @@ def main() -> None:
             for key, value in report[name].items()
         )
         print(f"{name}: {', '.join(shown)}")
+    print(f"names: {report['names']}")
+    for row in report["choices"]["chosen"]:
+        print(
+            f"{row['name']:16} {row['mood']:9} {row['arousal']:.2f}: {row['track']}, {row['track_mood']} "
+            f"{row['track_arousal']:.2f}"
+        )
+    for weight, changed in report["choices"]["changed_by_a_weight"].items():
+        print(f"{weight}: {changed:.0%} of the choices change")
     for row in report["beats"]:
         print(
-            f"{row['name']:12} {row['true_tempo']:6.1f} found {row['tempo']:6.1f} F {row['f_as_it_is']:.2f}, "
+            f"{row['name']:22} {row['true_tempo']:6.1f} found {row['tempo']:6.1f} F {row['f_as_it_is']:.2f}, "
             f"at level {row['level']}: {row['f_at_level']:.2f}"
         )
     steady = [row for row in report["beats"] if row["level"] == "1"]

@@ -231,6 +231,17 @@ def test_memory_does_not_grow_with_the_length(tracks):
     assert len(soundtrack.passes) > 150
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(["beat", "tune", "short"]), seconds=st.floats(0.05, 25))
+def test_of_any_length_it_is_whole_clean_and_within_the_ceiling(tracks, name, seconds):
+    sound = heard(make_soundtrack(*tracks[name], seconds))
+    assert sound.shape == (2, round(seconds * RATE))
+    assert np.isfinite(sound).all()
+    assert measured(sound).true_peak <= CEILING + 0.05
+    assert np.abs(sound[:, :2]).max() < 0.01
+    assert np.abs(sound[:, -2:]).max() < 0.01
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.floats(0, 3),
