@@ -9,6 +9,9 @@ from pathlib import Path
 
 from clustering_assets.storage import OUTPUT_MARK, PARTIAL
 
+ATTRIBUTION = "openimages_attribution.csv"
+"""Name of the file that an import puts beside its pictures to name their authors; no listing counts it."""
+
 LEAVES_FOLDER = "symbolic link that leaves the folder"
 BROKEN_LINK = "symbolic link to nothing"
 NOT_REGULAR = "special file"
@@ -50,7 +53,7 @@ class Listing:
 def find_files(folder: Path) -> list[FoundFile]:
     """Every file below `folder`, sorted by path; no file is opened.
 
-    Hidden names (they begin with a dot) and partial files are left out. A link inside the folder is
+    Hidden names (they begin with a dot), partial files and lists of authors are left out. A link inside the folder is
     followed, one that leaves it is listed with that problem, and so are FIFOs, sockets, devices and folders
     that cannot be read. A folder reached twice is listed once, so loops end. A folder below that holds the results of
     a run, as its mark says, is left out.
@@ -108,9 +111,14 @@ def _entries(at: str, root: Path, found: list[FoundFile]) -> Iterator[os.DirEntr
     """The visible entries of one folder; a folder that cannot be read becomes a found problem."""
     try:
         with os.scandir(at) as entries:
-            yield from (e for e in entries if not e.name.startswith(".") and not e.name.endswith(PARTIAL))
+            yield from (entry for entry in entries if _is_listed(entry.name))
     except OSError as error:
         found.append(FoundFile(_relative(at, root), 0, 0, f"folder that cannot be read: {error.strerror}"))
+
+
+def _is_listed(name: str) -> bool:
+    """Whether a file or folder of this name is looked at."""
+    return not (name.startswith(".") or name.endswith(PARTIAL) or name == ATTRIBUTION)
 
 
 def _place(

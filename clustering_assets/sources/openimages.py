@@ -6,15 +6,19 @@ annotations are licensed CC BY 4.0 by Google, the pictures are listed as CC BY 2
 
 import csv
 import difflib
+import io
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from clustering_assets.images.find import ATTRIBUTION
 from clustering_assets.progress import task, track
 from clustering_assets.sources.download import DownloadError, Patience, download
 from clustering_assets.sources.imported import Imported, SourceError
+from clustering_assets.storage import write_text
 
 log = logging.getLogger("clustering_assets.sources")
 
@@ -37,6 +41,8 @@ _PICTURES = {
     "train": "2018_04/train/train-images-boxable-with-rotation.csv",  # about 600 MB
 }
 _LISTS_FOLDER = ".lists"
+_CREDITS = ("ImageID", "Title", "Author", "AuthorProfileURL", "License", "OriginalLandingURL", "OriginalURL")
+_LONGEST_NAME = 6  # parts between commas
 _MAX_PICTURE = 50_000_000  # bytes; the largest in the bucket are far below
 
 
@@ -70,7 +76,8 @@ def import_openimages(
     Args:
         folder: The folder of pictures.
         limit: Number of pictures, those that are there already included.
-        classes: Names of classes such as "Cat", in any case; none for pictures of every kind.
+        classes: Names of classes such as "Cat", in any case, one or several with commas between them in each string;
+            names that have commas themselves are understood. None for pictures of every kind.
         subset: "validation" (41,620 pictures), "test" (125,436) or "train" (1,743,042 with boxes).
         lists_url: Base of the addresses of the lists.
         pictures_url: Base of the addresses of the pictures.
@@ -96,7 +103,9 @@ def import_openimages(
     else:
         ids = _first_ids(_list(lists_url, _PICTURES[subset], lists, patience), limit)
     results = _fetch(ids, f"{pictures_url}/{subset}", target, workers, patience)
-    return _outcome(results, target, pictures_url)
+    outcome = _outcome(results, target, pictures_url)
+    _name_authors(_list(lists_url, _PICTURES[subset], lists, patience), target)
+    return outcome
 
 
 def _list(base: str, name: str, folder: Path, patience: Patience | None) -> Path:
@@ -132,13 +141,19 @@ def _known_classes(table: Path, wanted: Sequence[str]) -> dict[str, str]:
         if len(row) >= 2 and row[0].startswith("/"):
             known.setdefault(row[1].casefold(), []).append(row[0])  # some names stand for two things
             written[row[0]] = row[1]
+    names = {re.sub(r"\s*,\s*", ", ", name): labels for name, labels in known.items()}
+    pieces = [piece.strip() for name in wanted for piece in name.split(",") if piece.strip()]
     found: dict[str, str] = {}
-    for name in wanted:
-        if name.strip().casefold() not in known:
-            near = difflib.get_close_matches(name.strip().casefold(), known, n=3, cutoff=0.6)
+    at = 0
+    while at < len(pieces):
+        ends = range(min(len(pieces), at + _LONGEST_NAME), at, -1)  # names with commas go first
+        end = next((end for end in ends if ", ".join(pieces[at:end]).casefold() in names), None)
+        if end is None:
+            near = difflib.get_close_matches(pieces[at].casefold(), known, n=3, cutoff=0.6)
             hint = f"; did you mean {', '.join(written[known[match][0]] for match in near)}?" if near else ""
-            raise SourceError(f"classes: Open Images has no class {name.strip()!r}{hint}")
-        found |= {label: written[label] for label in known[name.strip().casefold()]}
+            raise SourceError(f"classes: Open Images has no class {pieces[at]!r}{hint}")
+        found |= {label: written[label] for label in names[", ".join(pieces[at:end]).casefold()]}
+        at = end
     return found
 
 
@@ -223,6 +238,27 @@ def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) ->
     except DownloadError as error:
         return _Result(name, problem=error.reason, status=error.status)
     return _Result(name, bytes=size)
+
+
+def _name_authors(table: Path, target: Path) -> None:
+    """Write author, licence and origin of every picture in `target` to a list beside them.
+
+    The columns are found by their names, so that a list with more of them, or in another order, will do.
+    """
+    there = {path.stem for path in target.glob("*.jpg")}
+    rows = _rows(table)
+    columns = {name: place for place, name in enumerate(next(rows, []))}
+    places = [columns.get(name, -1) for name in _CREDITS]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_CREDITS)
+    for row in rows:
+        if row and row[0] in there:
+            writer.writerow([row[place] if 0 <= place < len(row) else "" for place in places])
+            there.discard(row[0])
+            if not there:
+                break
+    write_text(target / ATTRIBUTION, text.getvalue())
 
 
 def _outcome(results: Sequence[_Result], target: Path, pictures_url: str) -> Imported:

@@ -1,7 +1,10 @@
 """Open Images: the right pictures by class, in parallel, resumable, honest about what failed."""
 
+import csv
+
 import pytest
 
+from clustering_assets.images.find import find_files
 from clustering_assets.sources.imported import SourceError
 from clustering_assets.sources.openimages import import_openimages
 
@@ -29,7 +32,12 @@ def openimages(web, picture):
         "ImageID,Source,LabelName,Confidence\n" + "".join(rows)
     ).encode()
     web.files["/lists/2018_04/validation/validation-images-with-rotation.csv"] = (
-        "ImageID,Subset,OriginalURL\n" + "".join(f"{_id(i)},validation,http://x\n" for i in range(40))
+        "ImageID,Subset,OriginalURL,OriginalLandingURL,License,AuthorProfileURL,Author,Title,Rotation\n"
+        + "".join(
+            f"{_id(i)},validation,http://x/{i}.jpg,http://x/{i},http://licence/by/2.0/,http://x/people/{i},"
+            f'"Doe, J{i}",T{i},0\n'
+            for i in range(40)
+        )
     ).encode()
     for i in range(40):
         web.files[f"/pictures/validation/{_id(i)}.jpg"] = picture(i)
@@ -106,7 +114,7 @@ def test_nothing_half_done_is_visible_after_a_failure(fetch, openimages):
     openimages.faults[f"/pictures/validation/{_id(1)}.jpg"] = ["drop:100", "500", "500", "500", "500"]
     done = fetch(limit=3)
     assert _names(done.folder) == [0, 2]
-    hidden = [path.name for path in done.folder.iterdir() if path.suffix != ".jpg"]
+    hidden = [path.name for path in done.folder.iterdir() if path.suffix not in (".jpg", ".csv")]
     assert all(name.startswith(".") and name.endswith(".partial") for name in hidden)
 
 
@@ -151,3 +159,38 @@ def test_settings_out_of_range_are_refused(fetch, openimages, options, message):
     with pytest.raises(SourceError, match=message):
         fetch(**options)
     assert not openimages.seen
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [["Clothing, worn", "Cat"], ["Cat,Clothing, worn"], ["Clothing", "worn", "Cat"], ["cat , clothing,worn"]],
+)
+def test_a_class_may_have_a_comma_in_its_name(classes, fetch, openimages):
+    labels = "/lists/v7/oidv7-val-annotations-human-imagelabels.csv"
+    openimages.files[labels] += f"{_id(20)},verification,/m/09j2d,1\n".encode()
+    assert _names(fetch(limit=3, classes=classes).folder) == [0, 1, 20]
+
+
+def test_half_of_a_name_with_a_comma_is_no_name(fetch):
+    with pytest.raises(SourceError, match="no class 'worn'"):
+        fetch(limit=3, classes=["Cat,worn"])
+
+
+@pytest.mark.parametrize("classes", [[], ["Dog"]])
+def test_the_authors_are_named_beside_the_pictures(classes, fetch):
+    done = fetch(limit=3, classes=classes)
+    fetch(limit=4, classes=classes)
+    with (done.folder / "openimages_attribution.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["ImageID"], 16) for row in rows] == _names(done.folder)
+    number = int(rows[0]["ImageID"], 16)
+    assert rows[0] == {
+        "ImageID": _id(number),
+        "Title": f"T{number}",
+        "Author": f"Doe, J{number}",
+        "AuthorProfileURL": f"http://x/people/{number}",
+        "License": "http://licence/by/2.0/",
+        "OriginalLandingURL": f"http://x/{number}",
+        "OriginalURL": f"http://x/{number}.jpg",
+    }
+    assert [file.path for file in find_files(done.folder)] == [f"{_id(i)}.jpg" for i in _names(done.folder)]
