@@ -338,7 +338,7 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
         # chroma is averaged over 2x2 pixels, so it lies in their middle
         own = ":".join(filter(None, ["chromaloc=1", options.get("x264-params")]))
         context.options = {**context.options, "x264-params": own}
-        context.thread_count = _cores() * 3 // 2
+        context.thread_count = _cores()  # frames are drawn meanwhile, so no core waits
     return stream
 
 
