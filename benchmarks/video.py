@@ -11,8 +11,8 @@ lengths, a slow zoom on every picture, crossfades, libx264 with the same preset 
 - `floor`: the project's own frames, already in memory, only encoded.
 
 CPU seconds count all threads and child processes. The order changes from round to round and the median is reported;
-MoviePy, whose minute drowns whatever disturbs it, runs in the first round only. Beside them: seconds of video made in a second, the most memory held for few and for many slides, how
-evenly a dot moves, and how much fine texture shimmers.
+MoviePy, whose minute drowns whatever disturbs it, runs in the first round only. Beside them: seconds of video made in a
+second, the most memory held for few and for many slides, how evenly a dot moves, and how much fine texture shimmers.
 """
 
 import argparse
