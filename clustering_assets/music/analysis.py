@@ -181,7 +181,7 @@ def _special(report: DecodeReport) -> str:
     if report.cut:
         return "only its beginning is used: it is too long"
     if report.bad_packets:
-        return f"{report.bad_packets} of {report.packets} packets do not decode and are left out"
+        return f"left out what does not decode: {report.bad_packets} of {report.packets} packets"
     return ""
 
 
