@@ -18,6 +18,6 @@ render_videos = dg.define_asset_job(
 
 refresh_report = dg.define_asset_job(
     "refresh_report",
-    selection=dg.AssetSelection.assets("summary_report", "gallery"),
-    description="The summary and the gallery again, once the videos are there.",
+    selection=dg.AssetSelection.assets("ledger", "gallery", "summary_report"),
+    description="Ledger, gallery and summary again, once the videos are there.",
 )

@@ -18,6 +18,7 @@ from clustering_assets.storage import atomic_path
 log = logging.getLogger("clustering_assets.outputs")
 
 IMAGE_MANIFEST = "manifest/image_manifest.parquet"
+LEDGER = "manifest/ledger.csv"
 DATASET_ANALYSIS = "dataset_analysis.txt"
 EMBEDDINGS = "embeddings/embeddings.npy"
 IMAGE_PATHS = "embeddings/image_paths.txt"
@@ -31,7 +32,18 @@ VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 
-TEXT_COLUMNS = ("path", "content_hash", "cluster_name", "duplicate_of", "name", "track", "track_hash")
+TEXT_COLUMNS = (
+    "path",
+    "outcome",
+    "stage",
+    "reason",
+    "content_hash",
+    "cluster_name",
+    "duplicate_of",
+    "name",
+    "track",
+    "track_hash",
+)
 """Columns of CSV files that stay text even where they look like numbers."""
 
 WITH_MUSIC = "slideshow_with_music.mp4"

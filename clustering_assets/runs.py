@@ -30,7 +30,8 @@ SCANS = ("image_manifest", "music_tracks")
 STAGES = ("dataset_analysis", "embeddings", "cluster_assignments", "cluster_plot", "music_choice")
 """The assets between the scans and the videos, each after those that it depends on."""
 
-GALLERY = "gallery"
+CLOSING = ("ledger", "gallery")
+"""Assets that show the videos too, or what was lost on the way to them."""
 
 
 class RunFailed(ClusteringError):
@@ -112,16 +113,20 @@ def update(
     result.made = stale
     result.clusters = runner.recipes()
     result.partitions = sync_partitions(instance, result.clusters)
-    for key in runner.videos_due(result.clusters):
+    due = runner.videos_due(result.clusters)
+    if due:
+        announce(f"Rendering {len(due)} of {len(result.clusters)} videos")
+    for key in due:
         try:
             runner.run(["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest})
             result.rendered.append(key)
         except RunFailed as error:
             result.failed[key] = str(error)
-    if page := runner.stale([GALLERY]):
-        announce("Making the gallery")
-        result.made += page
-    runner.run([*page, "summary_report"])
+    closing = runner.stale(CLOSING)
+    if closing:
+        announce(f"Updating {', '.join(closing)}")
+        result.made += closing
+    runner.run([*closing, "summary_report"])
     return result
 
 

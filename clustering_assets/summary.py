@@ -64,8 +64,36 @@ class Summary:
     figure: None = field(default=None, repr=False)
 
 
+LEDGER_COLUMNS = ["path", "outcome", "stage", "reason", "duplicate_of"]
+
+
+def failures_of(
+    stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]
+) -> list[tuple[str, str, str]]:
+    """Path, stage and reason of the files that were fine in the scan and failed in a later stage."""
+    noted = [stage.noted for stage in stages.values()] + [video.noted for video in videos]
+    return [(path, stage, reason) for one in noted for path, stage, reason in one.get("failures") or []]
+
+
+def make_ledger(manifest: pd.DataFrame, failures: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """What became of every file that was found, over all stages: one row and one outcome each.
+
+    Args:
+        manifest: The table `image_manifest`.
+        failures: What later stages could not read, as `failures_of` returns it; of several about one file the first
+            counts.
+
+    Returns:
+        The columns path, outcome (used, duplicate or rejected), stage, reason and duplicate_of.
+    """
+    from clustering_assets.images.manifest import with_failures
+
+    first = {path: (path, stage, reason) for path, stage, reason in reversed(failures)}
+    return with_failures(manifest, first.values())[LEDGER_COLUMNS]
+
+
 def summarise(
-    manifest: pd.DataFrame,
+    ledger: pd.DataFrame,
     assignments: pd.DataFrame,
     choice: pd.DataFrame,
     stages: Mapping[str, StageRecord],
@@ -75,7 +103,7 @@ def summarise(
     """Sum up an update.
 
     Args:
-        manifest: The table `image_manifest`.
+        ledger: What became of every file, as `make_ledger` returns it.
         assignments: The table `cluster_assignments`.
         choice: The table `music_choice`.
         stages: What was recorded of each unpartitioned asset, by name.
@@ -83,15 +111,14 @@ def summarise(
         settings: The settings in force.
     """
     data = {
-        "counts": _counts(manifest, assignments, stages, videos),
+        "counts": _counts(ledger, assignments, stages, videos),
         "seconds": {
             **{name: round(stage.seconds, 2) if stage.fresh else 0.0 for name, stage in stages.items()},
             "cluster_videos": round(sum(video.render_seconds for video in videos if video.rendered), 2),
         },
         "quality": _quality(stages),
         "clusters": [_cluster(row, videos) for row in _records(choice)],
-        "rejected_files": _rejected(manifest),
-        "failures": _failures(stages, videos),
+        "rejected_files": _rejected(ledger),
         "warnings": _warnings(stages),
         "settings": dict(settings),
         "versions": versions(),
@@ -107,18 +134,18 @@ def versions() -> dict[str, str]:
 
 
 def _counts(
-    manifest: pd.DataFrame,
+    ledger: pd.DataFrame,
     assignments: pd.DataFrame,
     stages: Mapping[str, StageRecord],
     videos: Sequence[VideoRecord],
 ) -> dict[str, int]:
-    outcomes = manifest["outcome"].value_counts()
+    outcomes = ledger["outcome"].value_counts()
     embeddings = stages.get("embeddings")
     embedded = int(embeddings.noted.get("embedded", 0)) if embeddings and embeddings.fresh else 0
     rendered = sum(video.rendered for video in videos)
     return {
-        "found": len(manifest),
-        "usable": len(manifest) - int(outcomes.get("rejected", 0)),
+        "found": len(ledger),
+        "usable": len(ledger) - int(outcomes.get("rejected", 0)),
         "rejected": int(outcomes.get("rejected", 0)),
         "duplicates": int(outcomes.get("duplicate", 0)),
         "near_duplicates": int((assignments["duplicate_of"] != "").sum()),
@@ -153,20 +180,13 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str,
     }
 
 
-def _rejected(manifest: pd.DataFrame) -> list[dict[str, Any]]:
-    rejected = manifest[manifest["outcome"] == "rejected"]
+def _rejected(ledger: pd.DataFrame) -> list[dict[str, Any]]:
+    rejected = ledger[ledger["outcome"] == "rejected"]
     return _records(rejected[["path", "stage", "reason"]])
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _failures(stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]) -> list[dict[str, str]]:
-    """Files that were fine in the scan and failed in a later stage."""
-    found = [failure for stage in stages.values() for failure in stage.noted.get("failures") or []]
-    found += [failure for video in videos for failure in video.noted.get("failures") or []]
-    return [dict(zip(("path", "stage", "reason"), failure, strict=True)) for failure in found]
 
 
 def _warnings(stages: Mapping[str, StageRecord]) -> list[str]:
@@ -205,12 +225,11 @@ def _text(data: Mapping[str, Any]) -> str:
         lines.append(f"    music: {cluster['track'] or 'none'}")
         lines.append(f"    why:   {cluster['why']}")
         lines.append(f"    video: {cluster['video'] or 'not rendered yet'}")
-    for title, files in (("Rejected files", data["rejected_files"]), ("Files lost later", data["failures"])):
-        if files:
-            lines += ["", title, "-" * len(title)]
-            lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]
-            if len(files) > 50:
-                lines.append(f"... and {len(files) - 50:,} more in the JSON")
+    if files := data["rejected_files"]:
+        lines += ["", "Rejected files", "--------------"]
+        lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]
+        if len(files) > 50:
+            lines.append(f"... and {len(files) - 50:,} more in the JSON")
     lines += ["", "Seconds per stage (0: was up to date)", "-------------------------------------"]
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]

@@ -32,7 +32,7 @@ def embeddings(
     network, so a picture is embedded once, whatever it is called and wherever it moves.
     """
     from clustering_assets.embedding.engine import embed
-    from clustering_assets.images.manifest import usable
+    from clustering_assets.images.manifest import DatasetError, check_usable, usable, with_failures
 
     values = settings.value
     embedded = embed(
@@ -45,6 +45,12 @@ def embeddings(
         cache_dir=settings.outputs.local_cache() if values.cache else None,
         limits=image_limits(values),
     )
+    lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
+    try:
+        left = with_failures(image_manifest, lost)
+        check_usable(left, Path(values.images), values.min_images, values.max_failure_rate)
+    except DatasetError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     if embedded.warning:
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
@@ -57,7 +63,7 @@ def embeddings(
             "embedded": embedded.embedded,
             "reused": embedded.reused,
             "images_per_second": round(embedded.images_per_second, 1),
-            "failures": dg.MetadataValue.json([list(failure) for failure in embedded.failures]),
+            "failures": dg.MetadataValue.json([list(failure) for failure in lost]),
             "warning": embedded.warning,
         },
     )

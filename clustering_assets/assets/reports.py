@@ -1,4 +1,4 @@
-"""What a person opens first: the page with everything in it, and the summary."""
+"""What came of it all: the ledger of files, the page that a person opens first, and the summary."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +10,11 @@ import pandas as pd
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.assets.videos import cluster_videos
 from clustering_assets.io_managers.base import OUTPUT
-from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
+from clustering_assets.io_managers.table import TABLE
+from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
-from clustering_assets.summary import StageRecord, VideoRecord, summarise
+from clustering_assets.summary import StageRecord, VideoRecord, failures_of, make_ledger, summarise
 from clustering_assets.versions import USES, data_version, latest_video
 
 STAGES = (
@@ -24,8 +25,60 @@ STAGES = (
     "cluster_plot",
     "music_tracks",
     "music_choice",
+    "ledger",
     "gallery",
 )
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"python", "csv"},
+    owners=OWNERS,
+    code_version="1",
+    io_manager_key="table_io",
+    dagster_type=TABLE,
+    deps=["embeddings", cluster_videos],
+    metadata={OUTPUT: LEDGER},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "nothing_lost_on_the_way",
+            asset="ledger",
+            description="No picture that the scan found good failed in a later stage.",
+        )
+    ],
+)
+def ledger(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    music_choice: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """What became of every file that was found: used, duplicate of another, or rejected with the stage and the reason.
+
+    It begins with the outcome of `image_manifest`; a picture that vanished or broke before it was embedded or shown
+    in a video is rejected there.
+    """
+    started = update_started(context.instance)
+    lost = failures_of(
+        stage_records(context.instance, started),
+        [video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]],
+    )
+    table = make_ledger(image_manifest, lost)
+    outcomes = table["outcome"].value_counts()
+    return dg.MaterializeResult(
+        value=table,
+        data_version=data_version(context, settings.value),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="nothing_lost_on_the_way",
+                passed=not lost,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{len(lost)} pictures could not be read any more." if lost else None,
+                metadata={"files": dg.MetadataValue.json([list(failure) for failure in lost[:100]])},
+            )
+        ],
+        metadata={str(outcome): int(count) for outcome, count in outcomes.items()},
+    )
 
 
 @dg.asset(
@@ -40,7 +93,7 @@ STAGES = (
 def summary_report(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
-    image_manifest: pd.DataFrame,
+    ledger: pd.DataFrame,
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
@@ -51,14 +104,10 @@ def summary_report(
     """
     started = update_started(context.instance)
     summary = summarise(
-        image_manifest,
+        ledger,
         cluster_assignments,
         music_choice,
-        stages={
-            name: record
-            for name in STAGES
-            if (record := stage_record(context.instance, name, started)) is not None
-        },
+        stages=stage_records(context.instance, started),
         videos=[
             video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]
         ],
@@ -83,7 +132,7 @@ def summary_report(
 def gallery(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
-    image_manifest: pd.DataFrame,
+    ledger: pd.DataFrame,
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
@@ -97,7 +146,7 @@ def gallery(
     values, outputs = settings.value, settings.outputs
     found = {key: outputs.existing_video(key) for key in music_choice["key"]}
     page = make_gallery(
-        image_manifest,
+        ledger,
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
@@ -111,7 +160,7 @@ def gallery(
         data_version=data_version(context, values),
         metadata={
             "videos": sum(path is not None for path in found.values()),
-            "failures": dg.MetadataValue.json([list(failure) for failure in page.failures]),
+            "not_shown": dg.MetadataValue.json([list(failure) for failure in page.failures]),
         },
     )
 
@@ -129,6 +178,12 @@ def update_started(instance: dg.DagsterInstance) -> float:
     event = instance.get_latest_materialization_event(dg.AssetKey("image_manifest"))
     record = instance.get_run_record_by_id(event.run_id) if event else None
     return record.start_time or 0.0 if record else 0.0
+
+
+def stage_records(instance: dg.DagsterInstance, started: float) -> dict[str, StageRecord]:
+    """What was recorded of each unpartitioned asset that has been made, by name."""
+    records = {name: stage_record(instance, name, started) for name in STAGES}
+    return {name: record for name, record in records.items() if record is not None}
 
 
 def stage_record(instance: dg.DagsterInstance, name: str, started: float) -> StageRecord | None:

@@ -47,7 +47,7 @@ class Gallery:
 
 
 def make_gallery(
-    manifest: pd.DataFrame,
+    ledger: pd.DataFrame,
     assignments: pd.DataFrame,
     choice: pd.DataFrame,
     videos: Mapping[str, str],
@@ -60,7 +60,7 @@ def make_gallery(
     """Draw up the page.
 
     Args:
-        manifest: The table `image_manifest`.
+        ledger: The table `ledger`.
         assignments: The table `cluster_assignments`.
         choice: The table `music_choice`.
         videos: Address of each cluster's video as seen from the page, by partition key; those not yet made are missing.
@@ -95,9 +95,9 @@ def make_gallery(
     html = _template().render(
         clusters=clusters,
         video_size=video_size,
-        counts=_counts(manifest, assignments),
-        rejected=_rejected(manifest),
-        more_rejected=max(0, int((manifest["outcome"] == "rejected").sum()) - REJECTED),
+        counts=_counts(ledger, assignments),
+        rejected=_rejected(ledger),
+        more_rejected=max(0, int((ledger["outcome"] == "rejected").sum()) - REJECTED),
         points=_points(sample_points(assignments), list(chosen), chosen),
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
@@ -137,10 +137,10 @@ def _shown(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def _counts(manifest: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]:
-    outcomes = manifest["outcome"].value_counts()
+def _counts(ledger: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]:
+    outcomes = ledger["outcome"].value_counts()
     return {
-        "found": len(manifest),
+        "found": len(ledger),
         "pictures": len(assignments),
         "clusters": int(assignments.loc[assignments["cluster"] != UNCLUSTERED, "cluster"].nunique()),
         "duplicates": int(outcomes.get("duplicate", 0)),
@@ -149,8 +149,8 @@ def _counts(manifest: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]
     }
 
 
-def _rejected(manifest: pd.DataFrame) -> list[dict[str, str]]:
-    rows = manifest.loc[manifest["outcome"] == "rejected", ["path", "stage", "reason"]].head(REJECTED)
+def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
+    rows = ledger.loc[ledger["outcome"] == "rejected", ["path", "stage", "reason"]].head(REJECTED)
     return [
         {"path": _shown(str(path)), "stage": str(stage), "reason": _shown(str(reason))}
         for path, stage, reason in rows.itertuples(index=False)

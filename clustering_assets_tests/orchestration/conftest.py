@@ -41,9 +41,16 @@ class Project:
     def settings(self, **changed: object) -> Settings:
         return load_settings(**{**SMALL, **changed})
 
-    def update(self, **changed: object) -> UpdateResult:
+    def update(self, meanwhile: Callable[[str], object] | None = None, **changed: object) -> UpdateResult:
+        """Update; `meanwhile` is called with each announcement, before what it announces happens."""
+
+        def announce(line: str) -> None:
+            self.said.append(line)
+            if meanwhile:
+                meanwhile(line)
+
         with self.instance() as instance:
-            return update(defs, instance, self.settings(**changed), announce=self.said.append)
+            return update(defs, instance, self.settings(**changed), announce=announce)
 
     def instance(self) -> dg.DagsterInstance:
         return open_instance(self.root)

@@ -16,7 +16,7 @@ from PIL import Image
 from clustering_assets.definitions import defs
 from clustering_assets.embedding.stored import load_embeddings
 from clustering_assets.errors import ClusteringError
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, LEDGER, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.runs import PROCESS_TAG, RunFailed, close_abandoned_runs, this_process
 from clustering_assets_tests.orchestration.conftest import SMALL
 
@@ -30,6 +30,7 @@ def test_every_promised_file_is_there(first):
     output = project.root / "output"
     for name in (
         "manifest/image_manifest.parquet",
+        "manifest/ledger.csv",
         "dataset_analysis.txt",
         "dataset_analysis.json",
         "dataset_analysis.png",
@@ -164,7 +165,7 @@ def test_a_deleted_video_is_made_again(project):
 
 def test_a_video_setting_renders_all_videos_and_leaves_the_stages_alone(project):
     result = project.update(fps=12)
-    assert result.made == ["gallery"]
+    assert result.made == ["ledger", "gallery"]
     assert sorted(result.rendered) == ["cluster_0", "cluster_1", "cluster_2"]
 
 
@@ -181,6 +182,71 @@ def test_the_gallery_shows_each_video_and_links_the_pictures(first):
     for name in first[0].videos():
         assert f'src="../videos/{name}"' in page
     assert 'href="../../images/' in page
+
+
+def ledger_of(project) -> pd.DataFrame:
+    return project.outputs.read_table(LEDGER).set_index("path")
+
+
+def test_a_picture_that_vanishes_before_it_is_embedded_is_rejected_there(project):
+    shutil.copy(
+        project.root / "images" / project.assignments()["path"][0], project.root / "images/z copy.png"
+    )
+    change_pixels(project.root / "images/z copy.png")
+
+    def vanish(line: str) -> None:
+        if "embeddings" in line:
+            (project.root / "images/z copy.png").unlink()
+
+    project.update(meanwhile=vanish)
+    row = ledger_of(project).loc["z copy.png"]
+    assert (row["outcome"], row["stage"]) == ("rejected", "embedding") and row["reason"]
+    assert "z copy.png" not in set(project.assignments()["path"])
+    assert counts(project)["rejected"] == 1 and counts(project)["found"] == 31
+    assert "z copy.png  [embedding]" in (project.root / "output/summary_report.txt").read_text()
+
+
+def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
+    (lost,) = project.assignments().query("cluster == 1 and is_representative")["path"]
+
+    def vanish(line: str) -> None:
+        if line.startswith("Rendering"):
+            (project.root / "images" / lost).unlink()
+
+    assert len(project.update(meanwhile=vanish, fps=12).rendered) == 3
+    row = ledger_of(project).loc[lost]
+    assert (row["outcome"], row["stage"]) == ("rejected", "video") and row["reason"]
+    ledger = ledger_of(project)
+    assert (
+        len(ledger) == 30
+        and (ledger["outcome"] == "used").sum() + (ledger["outcome"] == "duplicate").sum() == 29
+    )
+    with project.instance() as instance:
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("ledger"), "nothing_lost_on_the_way"), limit=1
+        )
+    assert records[0].event.asset_check_evaluation.passed is False
+    assert lost in (project.root / "output/gallery/index.html").read_text(encoding="utf-8")
+
+
+def test_too_many_pictures_lost_before_embedding_fail_the_run_and_say_why(project):
+    def vanish(line: str) -> None:
+        if "embeddings" in line:
+            for path in sorted((project.root / "images").rglob("[!.]*.*"))[:12]:
+                path.unlink()
+
+    for path in (project.root / "images").rglob("[!.]*.*"):
+        change_pixels(path)
+    with pytest.raises(RunFailed, match="max_failure_rate"):
+        project.update(meanwhile=vanish, min_images=5)
+
+
+def change_pixels(path) -> None:
+    with Image.open(path) as image:
+        pixels = image.convert("RGB")
+    pixels.putpixel((0, 0), (1, 2, 3))
+    pixels.paste((9, 8, 7), (0, 0, 12, 12))
+    pixels.save(path, format="PNG")
 
 
 def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
