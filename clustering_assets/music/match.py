@@ -345,7 +345,8 @@ def _pictures(cluster: Mapping[Any, Any]) -> str:
     light = _graded(
         IMAGE_CUES["brightness"].score(cluster["brightness"]), ("Dark", "Medium-bright", "Bright")
     )
-    colour = _graded(_colour_score(cluster), ("muted", "moderately colourful", "colourful"))
+    # two features that agree need less of each to be worth a word
+    colour = _graded(1.5 * _colour_score(cluster), ("muted", "moderately colourful", "colourful"))
     edge = _graded(_contrast_score(cluster), ("low-contrast", "medium-contrast", "high-contrast"))
     return (
         f"{light} (L* {cluster['brightness']:.0f}), {colour} (chroma {cluster['chroma']:.0f}), {edge} "
