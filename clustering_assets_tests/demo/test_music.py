@@ -159,3 +159,14 @@ def test_another_version_or_a_lost_file_makes_the_music_again(tmp_path, monkeypa
 
 def test_no_partial_file_stays_behind(folder):
     assert not list(folder.glob("*.partial")) + list(folder.glob(".*.partial"))
+
+
+@pytest.mark.slow
+def test_each_piece_is_heard_as_its_mood(tmp_path):
+    from clustering_assets.music.library import analyse_library
+
+    make_music(tmp_path)
+    heard = analyse_library(tmp_path).set_index("path")["mood"]
+    assert len(heard) == len(MOODS)
+    for path, mood in heard.items():
+        assert str(path).startswith(mood)
