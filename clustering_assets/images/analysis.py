@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clustering_assets.images.chart import EXTREMES, draw
+from clustering_assets.images.chart import EXTREMES, draw, others
 from clustering_assets.images.find import printable
 from clustering_assets.images.manifest import DUPLICATE, OTHER, REJECTED, USED, common_reasons, failure_rate
 
@@ -59,6 +59,7 @@ def summarise(manifest: pd.DataFrame) -> dict[str, Any]:
         "used": int(outcomes.get(USED, 0)),
         "duplicates": int(outcomes.get(DUPLICATE, 0)),
         "rejected": len(rejected),
+        "others": int((rejected["stage"] == OTHER).sum()),
         "failure_rate": failure_rate(manifest),
         "megabytes": float(manifest["bytes"].sum() / 1e6),
         "formats": _counts(sound["format"]),
@@ -83,7 +84,8 @@ def as_text(data: dict[str, Any], folder: Path) -> str:
         f"Pictures in {folder}",
         "",
         f"{data['files']:,} files, {data['megabytes']:,.1f} MB: {data['used']:,} used, "
-        f"{data['duplicates']:,} duplicates, {data['rejected']:,} rejected.",
+        f"{data['duplicates']:,} duplicate{'s' * (data['duplicates'] != 1)}, "
+        f"{data['rejected']:,} rejected{others(data)}.",
     ]
     if data["usable"]:
         lines += ["", *_about_files(data), "", *_about_looks(data), "", *_about_extremes(data)]

@@ -47,7 +47,7 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
     from matplotlib.figure import Figure
 
     sound = manifest[manifest["outcome"] != REJECTED]
-    reasons = data["rejected_files"][:_REJECTED_ROWS]
+    reasons = _rejected_rows(data)
     below = 0.55 + 0.26 * len(reasons) if reasons else 0.0
     strips = 1.3 * len(data["extremes"]) if len(sound) else 0.0
     charts = 5.2 if len(sound) else 0.0
@@ -59,7 +59,7 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
         _charts(figure, sound, data, height, top)
         _contact_sheet(figure, sound, data["extremes"], folder, height, top + charts)
     if reasons:
-        _rejected(figure, data, height, top + charts + strips)
+        _rejected(figure, reasons, data, height, top + charts + strips)
     return figure
 
 
@@ -69,8 +69,8 @@ def _title(figure: "Figure", data: dict[str, Any], folder: Path, height: float) 
     )
     counts = [
         f"{data['used']:,} used",
-        f"{data['duplicates']:,} duplicates",
-        f"{data['rejected']:,} rejected",
+        f"{data['duplicates']:,} duplicate{'s' * (data['duplicates'] != 1)}",
+        f"{data['rejected']:,} rejected{others(data)}",
     ]
     words = f"{data['files']:,} files, {data['megabytes']:,.0f} MB    " + "  ·  ".join(counts)
     figure.text(0.04, 1 - 0.78 / height, words, size=12, color=_SOFT)
@@ -95,6 +95,11 @@ def _charts(figure: "Figure", sound: pd.DataFrame, data: dict[str, Any], height:
 
 
 def _bare(axes: "Axes", title: str) -> None:
+    """An empty chart; upwards go whole numbers of pictures."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_title(title, loc="left", size=11, color=_INK, pad=6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(_LINE)
@@ -128,6 +133,7 @@ def _histogram(
     if logarithmic:
         axes.set_xscale("log")
         _plain_decades(axes, low, high)
+    axes.set_ylim(top=1.14 * max(axes.get_ylim()[1], 1))  # room for the words
     median = float(np.median(numbers))
     axes.axvline(median, color=_WARNING, linewidth=1.2)
     label = f"{median:,.0f}" if median >= 10 else f"{median:.2f}"
@@ -218,7 +224,9 @@ def _contact_sheet(
     for row, (title, strip) in enumerate(extremes.items()):
         above = top + 0.1 + 1.3 * row
         axes = figure.add_axes((0.155, 1 - (above + 1.2) / height, 0.83, 1.2 / height))
-        axes.imshow(_side_by_side([tiles[path] for path in strip]), interpolation="none", aspect="equal")
+        axes.imshow(
+            _side_by_side([tiles[path] for path in strip]), interpolation="antialiased", aspect="equal"
+        )
         axes.set_anchor("W")
         axes.axis("off")
         values = rows.loc[[strip[0], strip[-1]], columns[title]]
@@ -246,22 +254,45 @@ def _enlarged(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.resize(square, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
+def _framed(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`tile` with a thin line around it, so that white pictures are seen on white."""
+    framed = tile.copy()
+    framed[[0, -1]] = framed[:, [0, -1]] = (217, 223, 229)
+    return framed
+
+
 def _side_by_side(tiles: Iterable[NDArray[np.uint8] | None]) -> NDArray[np.uint8]:
     missing = np.full((_TILE, _TILE, 3), 236, np.uint8)
     gap = np.full((_TILE, _GAP, 3), 255, np.uint8)
-    parts = [part for tile in tiles for part in (missing if tile is None else tile, gap)]
+    parts = [part for tile in tiles for part in (_framed(missing if tile is None else tile), gap)]
     return np.concatenate(parts[:-1], axis=1)
 
 
-def _rejected(figure: "Figure", data: dict[str, Any], height: float, top: float) -> None:
-    """The rejected files, as many as there is room for."""
-    shown = data["rejected_files"][:_REJECTED_ROWS]
-    words = f"Rejected files ({len(shown)} of {data['rejected']:,})"
+def others(data: dict[str, Any]) -> str:
+    """How many of the rejected files are no pictures and never said so, in brackets; nothing if there are none."""
+    return f" ({data['others']:,} of them no pictures)" if data["others"] else ""
+
+
+def _rejected_rows(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is said on the left and on the right about the rejected: each file if they are few, else each reason."""
+    if data["rejected"] <= _REJECTED_ROWS:
+        return [(_plain(file["path"], 60), _plain(file["reason"], 90)) for file in data["rejected_files"]]
+    return [
+        (f"{reason['count']:,} × {_plain(reason['reason'], 52)}", f"such as {_plain(reason['example'], 80)}")
+        for reason in data["reasons"]
+    ]
+
+
+def _rejected(
+    figure: "Figure", rows: list[tuple[str, str]], data: dict[str, Any], height: float, top: float
+) -> None:
+    """The rejected files."""
+    words = f"Rejected: {data['rejected']:,} files{others(data)}"
     figure.text(0.04, 1 - (top + 0.3) / height, words, size=11, weight="bold", color=_WARNING)
-    for row, file in enumerate(shown):
+    for row, (left, right) in enumerate(rows):
         at = 1 - (top + 0.6 + 0.26 * row) / height
-        figure.text(0.04, at, _plain(file["path"], 60), size=9.5, color=_INK)
-        figure.text(0.42, at, _plain(file["reason"], 90), size=9.5, color=_SOFT)
+        figure.text(0.04, at, left, size=9.5, color=_INK)
+        figure.text(0.45, at, right, size=9.5, color=_SOFT)
 
 
 def _plain(text: str, most: int = 80) -> str:

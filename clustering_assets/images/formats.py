@@ -9,12 +9,15 @@ PICTURE_SUFFIXES = frozenset(
     f".{ending}"
     for endings in (
         "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
-        "psd svg svgz jp2 j2k jpf jxl ico icns tga exr hdr eps xcf ppm pgm pbm pnm pam qoi pcx dds",
+        "psd jp2 j2k jpf jxl tga exr hdr ppm pgm pbm pnm pam qoi pcx dds",
         "dng cr2 cr3 nef arw orf rw2 raf",
     )
     for ending in endings.split()
 )
-"""Endings that promise a picture, also in formats that are not read: such a file counts as a failure."""
+"""Endings that promise a picture, also in formats that are not read: such a file counts as a failure.
+
+Drawings, icons and documents of editors do not: they lie beside the pictures in many a folder.
+"""
 
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"))
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))

@@ -369,10 +369,11 @@ def _check_format(head: bytes, name: str | Path) -> str:
     """The format of a file that begins with `head`, or the reason why it is not read."""
     if known := sniff(head):
         return known
-    claims = promises_picture(Path(name).name)
+    stage = "format" if promises_picture(Path(name).name) else "other"
     if not head:
-        raise ImageError(name, "format" if claims else "other", "empty file")
-    raise ImageError(name, "format" if claims else "other", describe(head))
+        raise ImageError(name, stage, "empty file")
+    drawing = Path(name).suffix.lower() == ".svg" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    raise ImageError(name, stage, "an SVG drawing" if drawing else describe(head))
 
 
 def _check_size(count: int, name: str | Path, limits: Limits) -> None:

@@ -203,12 +203,15 @@ class Reason(TypedDict):
 
 
 def common_reasons(manifest: pd.DataFrame, n: int = 10) -> list[Reason]:
-    """The `n` commonest reasons of rejection, most common first; reasons that differ in numbers count as one."""
+    """The `n` commonest reasons of rejection; reasons that differ in numbers count as one.
+
+    Those that count as failures come before those of files that are no pictures, the most common first.
+    """
     rejected = manifest[manifest["outcome"] == REJECTED]
     counts: dict[tuple[str, str], list[str]] = {}
     for path, stage, reason in zip(rejected["path"], rejected["stage"], rejected["reason"], strict=True):
         counts.setdefault((stage, re.sub(r"(?<![\w-])\d[\d,.]*", "N", reason)), []).append(path)
-    ranked = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
+    ranked = sorted(counts.items(), key=lambda item: (item[0][0] == OTHER, -len(item[1]), item[0]))
     return [
         Reason(stage=stage, reason=reason, count=len(paths), example=paths[0])
         for (stage, reason), paths in ranked[:n]

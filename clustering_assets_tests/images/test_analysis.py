@@ -92,3 +92,16 @@ def test_odd_folders_can_be_analysed_too(kind, tmp_path, save, encoded):
     assert drawn(analysis.figure).size
     assert json.dumps(analysis.data, allow_nan=False)
     assert analysis.text.startswith("Pictures in ")
+
+
+def test_files_that_are_no_pictures_are_told_apart_from_failures(photo, encoded, save, tmp_path):
+    save("images/a.png", encoded(photo(1), "PNG"))
+    save("images/page.jpg", b"<html>404</html>")
+    for number in range(20):
+        save(f"images/{number}.txt", b"notes")
+    manifest = scan(tmp_path / "images")
+    analysis = analyse(manifest, tmp_path / "images")
+    assert "21 rejected (20 of them no pictures)" in analysis.text
+    shown = [text.get_text() for text in analysis.figure.texts]
+    assert "Rejected: 21 files (20 of them no pictures)" in shown
+    assert shown.index("1 × a web page") < shown.index("20 × not a picture")

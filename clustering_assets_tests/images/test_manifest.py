@@ -275,3 +275,24 @@ def test_pixels_are_hashed_and_measured_the_same_without_a_copy(size, photo):
     looks, copied = vars(measure_reduced(reduce(view))), vars(measure(np.asarray(image)))
     assert looks.pop("dominant_colours").count("#") == copied.pop("dominant_colours").count("#")
     assert looks == pytest.approx(copied, rel=0.01, abs=0.01)
+
+
+def test_drawings_and_sounds_beside_pictures_are_no_failures(folder, save):
+    for number in range(9):
+        save(f"images/{number}.svg", b'<?xml version="1.0"?><svg/>')
+        save(f"images/{number}.wav", b"RIFF    WAVE")
+    manifest = scan(folder)
+    assert failure_rate(manifest) == pytest.approx(2 / 5)
+    reasons = common_reasons(manifest)
+    assert [reason["stage"] for reason in reasons] == ["decode", "format", "other", "other", "other"]
+    assert {reason["reason"] for reason in reasons[2:]} == {
+        "an SVG drawing",
+        "a video or sound file",
+        "not a picture",
+    }
+
+
+def test_a_drawing_that_claims_to_be_a_photo_is_a_failure(folder, save):
+    save("images/logo.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    row = scan(folder).set_index("path").loc["logo.jpg"].to_dict()
+    assert (row["stage"], row["reason"]) == ("format", "an SVG drawing")
