@@ -44,7 +44,7 @@ class Clustering:
     Attributes:
         labels: (n,) labels 0..k-1 in order of size, -1 for pictures that belong to no cluster.
         space: The feature space that was fitted.
-        points: (n, m) unit vectors of that space.
+        points: (n, m) unit vectors of that space, with the kinds of thing beside them where they are known.
         coordinates: (n, 2) the first two principal components, for drawing.
         fit: How each picture fits its cluster.
         quality: Figures of the whole.
@@ -78,6 +78,7 @@ def cluster(
     clusters: int = 5,
     eps: float = 0,
     seed: int = 0,
+    kinds: NDArray[np.floating] | None = None,
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
@@ -89,6 +90,7 @@ def cluster(
         eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
             knee of the k-distance curve.
         seed: Seed of everything random.
+        kinds: (n, j) what kind of thing each picture shows (`kind_shares`), which joins the feature space.
 
     Raises:
         VectorsError: The embeddings cannot be used.
@@ -105,6 +107,8 @@ def cluster(
     check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
     space = FeatureSpace.fit(vectors, seed)
     points = space.transform(vectors)
+    if kinds is not None:
+        points = beside(points, kinds)
     notes: list[str] = []
     labelled = _label(points, algorithm, clusters, eps, seed, distinct, notes)
     labels = by_size(labelled.labels)
@@ -120,13 +124,21 @@ def cluster(
     return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
 
 
+def beside(points: NDArray[np.float32], kinds: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Points of the feature space with further directions beside theirs, at unit length again."""
+    joined = np.hstack([points, kinds]).astype(np.float32, copy=False)
+    length = np.linalg.norm(joined, axis=1, keepdims=True)
+    joined /= np.where(length < 1e-6, 1.0, length)
+    return joined
+
+
 def needed_bytes(n: int, sample: int) -> int:
     """Memory that clustering n pictures by way of a sample takes at most, in bytes, without the embeddings themselves.
 
     For each picture its point of the feature space, twice, and a dozen numbers; for the sample about ten tables
     of all its pairs.
     """
-    return n * (DIMENSIONS * 4 * 2 + 12 * 8) + sample * sample * 8 * 10 + 300_000_000
+    return n * ((DIMENSIONS + 40) * 4 * 2 + 12 * 8) + sample * sample * 8 * 10 + 300_000_000
 
 
 def check_memory(n: int, sample: int) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from clustering_assets.clustering.algorithms import Clustering, cluster
 from clustering_assets.clustering.continuity import describe_request, hold
 from clustering_assets.clustering.identity import UNCLUSTERED, Changes, keep_ids, partition_key
-from clustering_assets.clustering.names import ClassScores, name_clusters
+from clustering_assets.clustering.kinds import ClassScores, kind_shares
+from clustering_assets.clustering.names import name_clusters
 from clustering_assets.clustering.quality import Quality
 from clustering_assets.clustering.space import VectorsError, check_vectors
 
@@ -31,6 +32,9 @@ COLUMNS = (
     "y",
 )
 """Columns of the table, in order."""
+
+KIND_ROWS = 10_000
+"""Up to this many pictures what they show counts beside what they look like; beyond, the scores would take long."""
 
 EXTREMES = 3
 """Most and least typical pictures named for each cluster."""
@@ -92,7 +96,7 @@ def assign(
         previous_request: The previous run's `Assignment.request`. When it is the same as now, the previous clusters
             are kept unless fresh ones are clearly better, so that new pictures do not reshuffle old ones.
         names: Names that the user set, by cluster id.
-        class_scores: Class scores of features, for naming.
+        class_scores: Class scores of features, for naming and for the kinds of thing that pictures show.
         duplicate_of: For each picture the path of the sharpest of its near-duplicates, or ''.
 
     Raises:
@@ -103,13 +107,15 @@ def assign(
     check_vectors(vectors, len(images))
     if duplicate_of is not None and len(duplicate_of) != len(images):
         raise VectorsError(f"duplicate_of has {len(duplicate_of)} entries for {len(images)} images")
-    found = cluster(vectors, algorithm=algorithm, clusters=clusters, eps=eps, seed=seed)
+    kinds = kind_shares(vectors, class_scores) if class_scores and len(vectors) <= KIND_ROWS else None
+    found = cluster(vectors, algorithm=algorithm, clusters=clusters, eps=eps, seed=seed, kinds=kinds)
     notes = list(found.notes)
     hashes = [str(value) for value in images["content_hash"]]
     before = _read_previous(previous, hashes, notes)
     request = describe_request(algorithm, clusters, eps, seed)
-    if before and previous_request == request and algorithm in ("kmeans", "hierarchical", "auto"):
-        held = hold(found, hashes, before, fixed=clusters > 0 and algorithm != "auto", seed=seed)
+    if before and previous_request == request:
+        fixed = clusters > 0 and algorithm in ("kmeans", "hierarchical")
+        held = hold(found, hashes, before, fixed=fixed, seed=seed)
         if held is not None:
             found, notes = held, [*notes, *held.notes[len(found.notes) :]]
     ids, changes = keep_ids(found.labels, hashes, before, previous_ids)

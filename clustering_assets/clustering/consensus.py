@@ -66,6 +66,22 @@ class Consensus:
         """Mean adjusted Rand index (up to 1) between labels and the votes of the subsamples."""
         return float(np.mean([adjusted_rand_score(vote, labels[rows]) for rows, vote in self.votes]))
 
+    def affinity(self, labels: NDArray[np.integer], points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How alike clusters are: the mean agreement between their pictures plus the cosine of their centres.
+
+        Args:
+            labels: (n,) labels 0..k-1.
+            points: (n, m) points of the feature space.
+
+        Returns:
+            (k, k) from -1 to 2.
+        """
+        member = np.eye(int(labels.max()) + 1)[labels]
+        count = member.sum(axis=0)
+        centres = member.T @ points / count[:, None]
+        centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
+        return member.T @ self.agreement @ member / np.outer(count, count) + centres @ centres.T
+
     def tree(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """The average-linkage tree of disagreement; pictures that all votes join follow their distance.
 

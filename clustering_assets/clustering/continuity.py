@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import FULL_ROWS, Clustering, by_size
-from clustering_assets.clustering.graph import follow, modularity, similarity_graph
+from clustering_assets.clustering.consensus import settle
+from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
 from clustering_assets.clustering.identity import UNCLUSTERED
 from clustering_assets.clustering.quality import measure_fit, measure_quality
 from clustering_assets.clustering.space import even_sample
@@ -28,7 +29,7 @@ def hold(
 ) -> Clustering | None:
     """The previous clusters with the new pictures added, or None where the fresh ones are clearly better.
 
-    Pictures that the previous run knew keep their cluster; the others follow their nearest neighbours.
+    Pictures that the previous run knew keep their cluster, or none; the others follow their nearest neighbours.
     Both partitions are then scored alike, by modularity in the neighbour graph and by silhouette in the feature
     space, each as a share of the better one's.
 
@@ -41,11 +42,7 @@ def hold(
     """
     before = np.array([previous.get(h, UNCLUSTERED - 1) for h in hashes])
     known = before > UNCLUSTERED - 1
-    if (
-        known.sum() < COMMON * max(len(hashes), len(previous))
-        or (before[known] < 0).any()
-        or (found.labels < 0).any()
-    ):
+    if known.sum() < COMMON * max(len(hashes), len(previous)):
         return None
     labels = before.copy()
     if not known.all():
@@ -57,14 +54,19 @@ def hold(
     held = _measured(found, labels, seed)
     rows = even_sample(len(labels), FULL_ROWS, seed)
     graph = similarity_graph(found.points[rows])
-    evidence = np.array(
-        [[modularity(graph, _dense(c.labels[rows])), c.quality.silhouette] for c in (found, held)]
-    )
+    evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
     score = (evidence / np.maximum(evidence.max(axis=0), 1e-9)).sum(axis=1)
     if score[0] - score[1] >= REASON:
         return None
     note = "the clusters of the previous run were kept, new images added: clustering afresh would be no clear gain"
     return replace(held, notes=[*found.notes, note])
+
+
+def _evidence(clustering: Clustering, rows: NDArray[np.intp], graph: Sparse) -> tuple[float, float]:
+    """Modularity, with unclustered pictures counted to their nearest clusters, and silhouette of the rest."""
+    labels = _dense(settle(clustering.points[rows], clustering.labels[rows]))
+    clustered = 1 - clustering.quality.unclustered
+    return modularity(graph, labels), clustering.quality.silhouette * clustered
 
 
 def _dense(labels: NDArray[np.integer]) -> NDArray[np.intp]:

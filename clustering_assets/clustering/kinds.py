@@ -1,9 +1,13 @@
 """Everyday kinds of thing that the 1000 classes of ImageNet-1k belong to, for names a person would use."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+ClassScores = Callable[[NDArray[np.floating]], tuple[NDArray[np.floating], list[str]] | None]
+"""Features (m, d) -> ((m, classes) scores, class words), or None where the network has no head."""
 
 _KINDS = {
     "fish": "0-6 389-397",
@@ -67,3 +71,41 @@ def membership() -> tuple[tuple[str, ...], NDArray[np.float64]]:
             first, _, last = part.partition("-")
             table[int(first) : int(last or first) + 1, column] = 1
     return tuple(_KINDS), table
+
+
+TEMPERATURE = 2.0
+"""Divides the class scores before they become shares: a network is surer of itself than it is right."""
+
+CHUNK_ROWS = 2_048
+"""Pictures whose class scores are held at a time."""
+
+
+def kind_shares(vectors: NDArray[np.floating], class_scores: ClassScores) -> NDArray[np.float32] | None:
+    """What kind of thing each picture shows, as a direction that can be added to the feature space.
+
+    The square roots of the shares of the kinds and of what is of none, less their mean over all pictures: in
+    these coordinates distance is Hellinger's, and where the network is unsure pictures differ little.
+
+    Args:
+        vectors: (n, d) embeddings; may be a memmap.
+        class_scores: Class scores of features.
+
+    Returns:
+        (n, kinds + 1), or None where the network has no head for these classes.
+    """
+    _, member = membership()
+    parts = []
+    for start in range(0, len(vectors), CHUNK_ROWS):
+        scored = class_scores(np.asarray(vectors[start : start + CHUNK_ROWS], dtype=np.float32))
+        if scored is None or scored[0].shape[1] != CLASSES:
+            return None
+        kinds = softmax(scored[0] / TEMPERATURE) @ member
+        parts.append(np.hstack([kinds, 1 - kinds.sum(axis=1, keepdims=True)]))
+    shares = np.sqrt(np.clip(np.concatenate(parts), 0, 1))
+    return (shares - shares.mean(axis=0)).astype(np.float32)
+
+
+def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The scores of each row as shares that add up to 1."""
+    share = np.exp(np.asarray(scores, dtype=np.float64) - scores.max(axis=1, keepdims=True))
+    return share / share.sum(axis=1, keepdims=True)

@@ -18,8 +18,9 @@ from clustering_assets.clustering.choice import (
     Partitions,
     best,
     best_of_all,
+    chosen_or_joined,
     explain,
-    kmeans_or_joint,
+    told,
 )
 from clustering_assets.clustering.consensus import FEWEST, gather
 from clustering_assets.clustering.graph import nearest
@@ -61,6 +62,8 @@ class _Method(ClusterMixin, BaseEstimator):
 class SpectralKMeans(_Method):
     """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
+    It makes more clusters than are wanted, and those that are most alike are joined.
+
     Args:
         n_clusters: Number of clusters, at most n; 0 chooses it.
         swift: Skip the neighbour embeddings, which take seconds.
@@ -77,15 +80,18 @@ class SpectralKMeans(_Method):
         self.notes_ = []
         partitions = _partitions(X, self.random_state, self.swift)
         if self.n_clusters:
-            return self._adopt(kmeans_or_joint(partitions, self.n_clusters), partitions)
+            return self._adopt(told(partitions, self.n_clusters), partitions)
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
-        chosen = best(found)
+        chosen = chosen_or_joined(best(found), found, partitions)
         self.notes_.append(explain(chosen, found, X))
         return self._adopt(chosen, partitions)
 
 
 class ConsensusLinkage(_Method):
     """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
+
+    The leaves are small clusters rather than points, joined by how often the embeddings agree on their members and
+    by how close they are; where more clusters are wanted than there are leaves, the tree of all points is cut.
 
     Args:
         n_clusters: Number of clusters, at most n; 0 chooses it.
@@ -101,12 +107,14 @@ class ConsensusLinkage(_Method):
         self.notes_ = []
         partitions = _partitions(X, self.random_state)
         if self.n_clusters:
-            labels = partitions.linkage(self.n_clusters)
+            labels = partitions.joined(self.n_clusters)
+            if labels is None:
+                labels = partitions.linkage(self.n_clusters)
             if labels is None:
                 labels = partitions.plain_linkage(self.n_clusters)
             return self._adopt(partitions.judge("linkage", labels), partitions)
         found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
-        chosen = best(found)
+        chosen = chosen_or_joined(best(found), found, partitions)
         self.notes_.append(explain(chosen, found, X))
         return self._adopt(chosen, partitions)
 
@@ -179,8 +187,8 @@ class AutoClustering(_Method):
         self.notes_ = []
         partitions = _partitions(X, self.random_state)
         found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
-        chosen = best_of_all(found)
-        self.method_ = "hierarchical" if chosen.method == "linkage" else "kmeans"
+        chosen = chosen_or_joined(best_of_all(found), found, partitions)
+        self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
         self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
         return self._adopt(chosen, partitions)
 

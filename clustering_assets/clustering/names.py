@@ -2,7 +2,6 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,9 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of, partition_key
-from clustering_assets.clustering.kinds import CLASSES, membership
+from clustering_assets.clustering.kinds import CLASSES, ClassScores, membership, softmax
 from clustering_assets.clustering.space import even_sample
 from clustering_assets.errors import ClusteringError
-
-ClassScores = Callable[[NDArray[np.floating]], tuple[NDArray[np.floating], list[str]] | None]
-"""Features (m, d) -> ((m, classes) scores, class words), or None where the network has no head."""
 
 WORDS = 2
 """Words in a name."""
@@ -25,8 +21,21 @@ ASKED = 64
 """Pictures of each cluster that the network's head is asked about. Their class shares are averaged, not their
 features: what is the mean of a lake and a dog looks like neither."""
 
-OF_A_KIND = 0.15
+OF_A_KIND = 0.25
 """Share of a cluster's class scores in one kind of thing at which the cluster may be named for that kind."""
+
+OF_A_CLASS = 0.1
+"""Share in one class at which its word may stand beside its kind; with no kind to bear it out, twice that."""
+
+APART = 1.5
+"""Times the mean share of all clusters that a word needs, so that it says what is special about this one."""
+
+
+DARK, LIGHT = 35, 70
+"""L* (0 to 100) below which a colour is called dark, and above which light."""
+
+FLAT, STARK = 0.12, 0.28
+"""RMS contrast (0 to 1) below which it is called low, and above which high."""
 
 
 class NamesError(ClusteringError):
@@ -84,7 +93,8 @@ def name_clusters(
 
     The user's name wins. Otherwise the name is a hint: the kind of thing that most class scores speak for and
     the class word that the network finds more in this cluster than in the others (two words where no kind
-    stands out), then the dominant colour. Without a network head, the colour alone.
+    stands out), then the dominant colour. Where the network is not sure of any word, or there is none, the name
+    says what can be measured: lightness, colour and contrast.
 
     Args:
         labels: (n,) cluster ids; -1 for none.
@@ -105,7 +115,10 @@ def name_clusters(
         names[UNCLUSTERED] = given.get(UNCLUSTERED, "unclustered")
     for c in clusters:
         hint = ", ".join(words[c])
-        hint = f"{hint} ({colours[c]})" if hint and colours[c] else hint or colours[c] or f"cluster {c}"
+        if hint:
+            hint = f"{hint} ({colours[c]})" if colours[c] else hint
+        else:
+            hint = _tone(images[np.asarray(labels) == c], colours[c]) or f"cluster {c}"
         names[c] = given.get(c, hint)
     repeated = Counter(names.values())
     return {c: f"{name} #{c}" if repeated[name] > 1 and c not in given else name for c, name in names.items()}
@@ -126,26 +139,29 @@ def _words(
     scored = class_scores(np.asarray(vectors[np.concatenate(rows)], dtype=np.float32))
     if scored is None:
         return none
-    each = _shares(np.asarray(scored[0], dtype=np.float64))
+    each = softmax(np.asarray(scored[0]))
     ends = np.cumsum([len(r) for r in rows])[:-1]
     share = np.stack([part.mean(axis=0) for part in np.split(each, ends)])
     kinds, member = membership() if share.shape[1] == CLASSES else ((), np.zeros((share.shape[1], 0)))
     by_kind = share @ member
     contrast, kind_contrast = _contrast(share), _contrast(by_kind)
+    special, special_kind = _special(share), _special(by_kind)
     found = {}
     for row, c in enumerate(clusters):
-        kind = int(np.where(by_kind[row] >= OF_A_KIND, kind_contrast[row], -np.inf).argmax()) if kinds else 0
-        known = bool(kinds) and by_kind[row, kind] >= OF_A_KIND
-        weight = np.where(member[:, kind] > 0, contrast[row], -np.inf) if known else contrast[row]
-        best = [scored[1][j].split(",")[0].strip() for j in np.argsort(-weight, kind="stable")[:WORDS]]
-        found[c] = [kinds[kind], best[0]] if known else best
+        fits = special_kind[row] & (by_kind[row] >= OF_A_KIND)
+        kind = int(np.where(fits, kind_contrast[row], -np.inf).argmax()) if fits.any() else None
+        sure = special[row] & (share[row] >= (2 if kind is None else 1) * OF_A_CLASS)
+        if kind is not None:
+            sure &= member[:, kind] > 0
+        best = [j for j in np.argsort(-contrast[row], kind="stable") if sure[j]]
+        best = [scored[1][j].split(",")[0].strip() for j in best[: WORDS if kind is None else WORDS - 1]]
+        found[c] = best if kind is None else [kinds[kind], *best]
     return found
 
 
-def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Softmax of each row."""
-    share = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return share / share.sum(axis=1, keepdims=True)
+def _special(share: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a row has clearly more than the rows together; everywhere when there is one row."""
+    return share >= (APART * share.mean(axis=0) if len(share) > 1 else 0)
 
 
 def _contrast(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,6 +188,19 @@ def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[i
         }
         result[c] = max(sorted(weight), key=lambda w: weight[w]) if weight else ""
     return result
+
+
+def _tone(members: pd.DataFrame, colour: str) -> str:
+    """What pictures look like, such as "dark blue, low contrast"; the colour alone where nothing is measured."""
+    shade = ""
+    if "brightness" in members and colour and not colour.endswith(("grey", "black", "white")):
+        lightness = members["brightness"].median()
+        shade = "dark " if lightness < DARK else "light " if lightness > LIGHT else ""
+    words = [shade + colour] if colour else []
+    if "contrast" in members:
+        contrast = members["contrast"].median()
+        words += ["low contrast"] * bool(contrast < FLAT) + ["high contrast"] * bool(contrast > STARK)
+    return ", ".join(words)
 
 
 def colour_word(colour: str) -> str:

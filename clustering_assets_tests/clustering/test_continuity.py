@@ -65,3 +65,16 @@ def test_a_folder_that_is_mostly_new_is_clustered_afresh(grown, frame):
         vectors, frame(220, start=120), clusters=2, previous=before.table, previous_request=before.request
     )
     assert not any("were kept" in note for note in after.notes)
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"])
+def test_a_tenth_more_pictures_leave_the_old_in_place(blobs, frame, algorithm):
+    vectors, _ = blobs((60, 50, 40, 14), spread=1.2)
+    order = np.random.default_rng(3).permutation(len(vectors))
+    vectors, images = vectors[order], frame(len(vectors))
+    old = round(len(vectors) / 1.1)
+    settings = {"algorithm": algorithm, "clusters": 0}
+    before = assign(vectors[:old], images[:old], **settings)
+    after = assign(vectors, images, previous=before.table, previous_request=before.request, **settings)
+    assert after.changes.moved < 0.02
+    assert after.changes.added == len(vectors) - old

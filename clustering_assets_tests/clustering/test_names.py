@@ -136,3 +136,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     file.write_bytes(b"0,\xff\xfe\x00")
     with pytest.raises(NamesError, match="cannot be read as text"):
         read_names(file)
+
+
+def unsure(features):
+    """A head that is sure of nothing."""
+    return np.zeros((len(features), 4)), ["coil", "bannister", "fish", "fog"]
+
+
+def test_words_that_the_network_is_not_sure_of_are_left_out():
+    rows = images("#1030d0", "#1133cc", "#a0e0a0", "#a2e2a2", "")
+    rows["brightness"] = [20, 22, 85, 84, 50]
+    rows["contrast"] = [0.05, 0.06, 0.4, 0.35, 0.2]
+    names = name_clusters(LABELS, VECTORS, rows, class_scores=unsure)
+    assert names[0] == "dark blue, low contrast"
+    assert names[1] == "light green, high contrast"

@@ -1,0 +1,110 @@
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from clustering_assets.clustering.algorithms import beside, cluster
+from clustering_assets.clustering.choice import Candidate, Partitions, chosen_or_joined, even, told
+from clustering_assets.clustering.consensus import Consensus, gather
+from clustering_assets.clustering.kinds import CLASSES, kind_shares, membership
+
+
+@cache
+def parts() -> Partitions:
+    """Six groups of very different size, as unit vectors, with the votes on them."""
+    random = np.random.default_rng(1)
+    centres = np.linalg.qr(random.normal(size=(12, 12)))[0][:6]
+    groups = np.repeat(np.arange(6), [70, 40, 20, 12, 10, 10])
+    points = centres[groups] + random.normal(0, 0.12, (len(groups), 12))
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return Partitions(points, gather(points))
+
+
+def candidate(sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return Candidate("kmeans", len(sizes), labels, 0.5, 0.5)
+
+
+def test_joining_goes_from_many_pieces_to_one():
+    numbers = [int(labels.max()) + 1 for _, labels in parts().joinings]
+    assert numbers == list(range(numbers[0], 0, -1))
+    assert numbers[0] >= 6
+
+
+def test_each_joining_keeps_all_other_clusters():
+    steps = [labels for _, labels in parts().joinings]
+    for fine, coarse in pairwise(steps):
+        pairs = set(zip(fine.tolist(), coarse.tolist(), strict=True))
+        assert len(pairs) == fine.max() + 1
+
+
+def test_pieces_are_joined_to_the_groups_that_are_there():
+    labels = parts().joined(6)
+    assert labels is not None
+    assert sorted(np.bincount(labels)) == [10, 10, 12, 20, 40, 70]
+    assert told(parts(), 6).method == "joined"
+
+
+def test_more_clusters_than_pieces_are_made_by_centres():
+    assert parts().joined(30) is None
+    assert told(parts(), 30).clusters == 30
+
+
+def test_groups_of_uneven_size_are_all_found():
+    found = parts().candidates("kmeans")
+    chosen = chosen_or_joined(next(c for c in found if not even(c)), found, parts())
+    assert (chosen.method, chosen.clusters) == ("joined", 6)
+
+
+def test_an_even_choice_stands():
+    assert even(candidate([40, 100]))
+    assert not even(candidate([30, 100]))
+    chosen = candidate([81, 81])
+    assert chosen_or_joined(chosen, [chosen], parts()) is chosen
+
+
+def test_affinity_is_agreement_and_cosine():
+    points = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    agreement = np.array([[1, 1, 0.5], [1, 1, 0.25], [0.5, 0.25, 1]])
+    affinity = Consensus([], [], agreement).affinity(np.array([0, 0, 1]), points)
+    assert affinity == pytest.approx(np.array([[2, 0.375], [0.375, 2]]))
+
+
+def kind_head(features):
+    scores = np.zeros((len(features), CLASSES))
+    scores[features[:, 0] > 0, 200] = 40
+    scores[features[:, 1] > 0, 950] = 40
+    return scores, ["word"] * CLASSES
+
+
+def test_kinds_of_thing_set_pictures_apart():
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.float32)
+    shares = kind_shares(vectors, kind_head)
+    kinds, _ = membership()
+    assert shares is not None
+    assert shares.shape == (4, len(kinds) + 1)
+    assert shares.mean(axis=0) == pytest.approx(0, abs=1e-6)
+    assert shares[0, kinds.index("dogs")] == pytest.approx(0.5, abs=1e-2)
+    assert shares[2, kinds.index("dogs")] == pytest.approx(-0.5, abs=1e-2)
+
+
+def test_a_network_without_these_classes_says_nothing_of_kinds():
+    vectors = np.ones((3, 2), dtype=np.float32)
+    assert kind_shares(vectors, lambda features: None) is None
+    assert kind_shares(vectors, lambda features: (features, ["a", "b"])) is None
+
+
+def test_kinds_part_what_looks_alike():
+    random = np.random.default_rng(0)
+    vectors = np.abs(random.normal(size=(80, 30))).astype(np.float32)
+    kinds = np.where(np.arange(80)[:, None] < 40, [0.9, -0.9], [-0.9, 0.9])
+    labels = cluster(vectors, clusters=2, kinds=kinds).labels
+    assert set(labels[:40]) != set(labels[40:])
+    assert len(set(labels[:40])) == len(set(labels[40:])) == 1
+
+
+def test_directions_beside_keep_unit_length():
+    joined = beside(np.eye(3, dtype=np.float32), np.full((3, 2), 0.3))
+    assert joined.shape == (3, 5)
+    assert np.linalg.norm(joined, axis=1) == pytest.approx(1, abs=1e-6)
