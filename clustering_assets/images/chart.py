@@ -177,7 +177,8 @@ def _bars(axes: "Axes", counts: dict[str, int], title: str) -> None:
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
     names, numbers = list(counts)[:7], list(counts.values())[:7]
-    axes.barh(names, numbers, color=_ACCENT, height=0.62)
+    axes.barh(range(len(names)), numbers, color=_ACCENT, height=0.62)
+    axes.set_yticks(range(len(names)), names)
     axes.set_ylim(max(len(names), 4) - 0.4, -0.6)
     axes.set_xlim(0, max(numbers) * 1.22)
     axes.set_xticks([])

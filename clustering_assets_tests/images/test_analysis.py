@@ -52,7 +52,7 @@ def test_the_data_is_plain_json(folder):
 
 def test_the_text_names_the_counts_and_the_rejected_files(folder):
     text = analyse(scan(folder), folder).text
-    for part in ("9 files", "7 used, 1 duplicates, 1 rejected", "JPEG 5, PNG 3", "$x_{2}$?.jpg: a web page"):
+    for part in ("9 files", "7 used, 1 duplicate, 1 rejected", "JPEG 5, PNG 3", "$x_{2}$?.jpg: a web page"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 160
 
@@ -105,3 +105,12 @@ def test_files_that_are_no_pictures_are_told_apart_from_failures(photo, encoded,
     shown = [text.get_text() for text in analysis.figure.texts]
     assert "Rejected: 21 files (20 of them no pictures)" in shown
     assert shown.index("1 × a web page") < shown.index("20 × not a picture")
+
+
+def test_the_bars_are_named_and_pictures_are_counted_in_whole_numbers(folder):
+    figure = analyse(scan(folder), folder).figure
+    figure.canvas.draw()
+    charts = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    assert [label.get_text() for label in charts["Formats"].get_yticklabels()] == ["JPEG", "PNG"]
+    ticks = [label.get_text() for label in charts["RMS contrast"].get_yticklabels()]
+    assert ticks and all(tick.isdigit() for tick in ticks)
