@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.images.load import ImageError, load_image, read_picture
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
 from clustering_assets.video.encode import QUALITIES, write_video
@@ -102,7 +103,7 @@ def _pictures(folder: Path, count: int, settings: VideoSettings) -> list[str]:
         if not path.is_file():
             continue
         try:
-            height, width = load_image(path).shape[:2]
+            width, height = _size(path.resolve())
         except ImageError:
             continue
         if width >= 1.1 * settings.width and height >= 1.1 * settings.height and width < 1.9 * height:
@@ -119,10 +120,17 @@ def _table(folder: Path, paths: list[str]) -> pd.DataFrame:
     rows = []
     for path in paths:
         facts = (folder / path).stat()
-        height, width = load_image(folder / path).shape[:2]
+        width, height = _size((folder / path).resolve())
         rows.append((path, "", "", width, height, facts.st_size, facts.st_mtime_ns))
     names = ["path", "content_hash", "duplicate_of", "width", "height", "bytes", "mtime_ns"]
     return pd.DataFrame(rows, columns=names)
+
+
+@lru_cache
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture."""
+    picture = read_picture(path, min_side=64)
+    return picture.width, picture.height
 
 
 def _slideshow(folder: Path, table: pd.DataFrame, settings: VideoSettings) -> Slideshow:

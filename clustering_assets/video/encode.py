@@ -20,7 +20,6 @@ import av.codec.codec
 import av.error
 import cv2
 import numpy as np
-from av.codec.hwaccel import HWAccel
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 from upath import UPath
@@ -225,14 +224,18 @@ def _encoder_fails(name: str) -> str | None:
         context.encode(None)
     except av.codec.codec.UnknownCodecError:
         return f"this FFmpeg was built without {name}"
-    except (OSError, ValueError, RuntimeError, av.error.FFmpegError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, av.error.FFmpegError) as error:
         return str(error) or type(error).__name__
     return None
 
 
 def _device(codec: str) -> dict[str, Any]:
     """What PyAV must be told about the device of an encoder that takes its frames from a graphics card's memory."""
-    return {"hwaccel": HWAccel("vaapi")} if codec == "h264_vaapi" else {}
+    if codec != "h264_vaapi":
+        return {}
+    from av.codec.hwaccel import HWAccel
+
+    return {"hwaccel": HWAccel("vaapi")}
 
 
 def _pixels(codec: str) -> str:

@@ -32,6 +32,7 @@ class Making:
     fps: int = 10
     gop: int = 20
     first: int = 0
+    swapped: bool = False
     black: range = field(default_factory=lambda: range(0))
     audio: str = "aac"
     layout: str = "stereo"
@@ -63,6 +64,10 @@ def make(path: Path, slideshow: Slideshow, making: Making) -> None:
             if index in making.black:
                 planes[: slideshow.settings.height] = 16
                 planes[slideshow.settings.height :] = 128
+            if making.swapped:
+                height, width = slideshow.settings.height, slideshow.settings.width
+                chroma = planes[height:].reshape(2, height // 2, width // 2)
+                planes[height:] = chroma[::-1].reshape(height // 2, width)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.colorspace = frame.color_range = 1
             frame = frame.reformat(format=making.pixels)
@@ -108,12 +113,13 @@ FAULTS: dict[str, tuple[Callable[[Making], dict[str, Any]], set[str]]] = {
     "slides in another order": (lambda made: {"frames": [*range(15, 30), *range(15)]}, {"slides"}),
     "cuts too late": (lambda made: {"frames": [0, 0, 0, *made.frames[:-3]]}, {"slides"}),
     "black in the middle": (lambda _: {"black": range(12, 24)}, {"slides", "no_black_stretch"}),
+    "red and blue swapped": (lambda _: {"swapped": True}, {"slides"}),
     "frozen": (
         lambda _: {"frames": [*range(12), *[12] * 12, *range(24, 30)]},
         {"slides", "no_frozen_stretch"},
     ),
     "another codec": (lambda _: {"codec": "mpeg4"}, {"picture_format"}),
-    "colour at full size": (lambda _: {"pixels": "yuv444p"}, {"picture_format"}),
+    "colour at full size": (lambda _: {"pixels": "yuv444p"}, {"picture_format", "slides"}),
     "tagged as BT.601": (lambda _: {"tag": 6}, {"colour_tags"}),
     "not tagged": (lambda _: {"tag": 2}, {"colour_tags"}),
     "another frame rate": (lambda _: {"fps": 12}, {"frame_rate", "same_length"}),
