@@ -145,6 +145,11 @@ def load_image(
 ) -> NDArray[np.uint8]:
     """The pixels of a picture file: upright, 8-bit, sRGB.
 
+    Colours follow the embedded profile, or else what the file says in another way (code points, gamma, the camera's
+    mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in JPEG, GIF, BMP and
+    uncompressed TIFF single wrong bits cannot be told from right ones, and a progressive JPEG that lost
+    only its last refinement passes.
+
     Args:
         path: The file. Its content decides what it is, not its name.
         min_side: Allows a large JPEG to be decoded at 1/2, 1/4 or 1/8 as long as its shorter side keeps at

@@ -104,7 +104,10 @@ def import_openimages(
         ids = _first_ids(_list(lists_url, _PICTURES[subset], lists, patience), limit)
     results = _fetch(ids, f"{pictures_url}/{subset}", target, workers, patience)
     outcome = _outcome(results, target, pictures_url)
-    _name_authors(_list(lists_url, _PICTURES[subset], lists, patience), target)
+    try:
+        _name_authors(_list(lists_url, _PICTURES[subset], lists, patience), target)
+    except SourceError as error:  # the pictures are there; the next import names their authors
+        log.warning("The authors of the pictures in %s could not be named: %s", target, error)
     return outcome
 
 

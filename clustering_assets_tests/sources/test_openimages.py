@@ -194,3 +194,15 @@ def test_the_authors_are_named_beside_the_pictures(classes, fetch):
         "OriginalURL": f"http://x/{number}.jpg",
     }
     assert [file.path for file in find_files(done.folder)] == [f"{_id(i)}.jpg" for i in _names(done.folder)]
+
+
+def test_pictures_stay_when_their_authors_cannot_be_named_and_the_next_import_names_them(
+    fetch, openimages, caplog
+):
+    listed = openimages.files.pop("/lists/2018_04/validation/validation-images-with-rotation.csv")
+    done = fetch(limit=3, classes=["Dog"])
+    assert done.files == 3
+    assert "could not be named" in caplog.text
+    openimages.files["/lists/2018_04/validation/validation-images-with-rotation.csv"] = listed
+    done = fetch(limit=3, classes=["Dog"])
+    assert (done.files, (done.folder / "openimages_attribution.csv").is_file()) == (0, True)
