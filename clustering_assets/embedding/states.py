@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from clustering_assets.embedding.architectures import CLASSES, build, head_name,
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.weights import WeightsError
 
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+"""Names under which training scripts put the tensors into a file with other things."""
+
 
 def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Matrix (classes, dimension) and offsets (classes,) of the classification layer, if it is linear."""
     with torch.device("meta"):
-        head = head_name(build(backbone), backbone)
-    state = _renamed(read_state(weights))
+        network = build(backbone)
+    head = head_name(network, backbone)
+    state = _named_as_in(network, read_state(weights), head)
     matrix = state.get(f"{head}.weight")
     if matrix is None or matrix.shape != (CLASSES, backbone.dimension):
         return None
@@ -34,9 +39,14 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        if "Unsupported global" in str(error):
+            raise WeightsError(
+                f"weights {path}: holds other objects beside tensors, which are not loaded because they may run code; "
+                "save the network's state_dict() alone"
+            ) from error
         reason = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
         raise WeightsError(f"weights {path}: no PyTorch weights file, or a damaged one ({reason})") from error
-    for wrapper in ("state_dict", "model"):
+    for wrapper in _WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     tensors = (
@@ -46,7 +56,7 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     )
     if not tensors:
         raise WeightsError(f"weights {path}: holds no tensors by name (a state_dict is needed)")
-    return {name.removeprefix("module."): value for name, value in tensors.items()}
+    return tensors
 
 
 def _read_pickle(path: Path) -> Any:
@@ -64,11 +74,11 @@ def fill(
     network: nn.Module, state: dict[str, torch.Tensor], head: str, backbone: Backbone, weights: Path
 ) -> None:
     """Fill the network; the classification layer of the file may be missing or of another size."""
-    state = _renamed(state)
+    state = _named_as_in(network, state, head)
     wanted = {
         name: value.shape for name, value in network.state_dict().items() if not name.startswith(f"{head}.")
     }
-    needed = {name for name in wanted if not name.endswith("num_batches_tracked") and not _auxiliary(name)}
+    needed = _needed(network, head)
     missing = sorted(needed - state.keys())
     other = sorted(name for name in wanted.keys() & state.keys() if wanted[name] != state[name].shape)
     strange = sorted(
@@ -89,7 +99,42 @@ def fill(
             f"{len(missing)} are missing and {len(other)} have another shape, {len(strange)} are too many "
             f"(first: {first})"
         )
-    network.load_state_dict({name: state[name] for name in wanted.keys() & state.keys()}, strict=False)
+    fitting = OrderedDict((name, state[name]) for name in wanted.keys() & state.keys())
+    # MNASNet reads here in which layout its tensors are; the shapes above are those of the present one
+    vars(fitting)["_metadata"] = vars(network.state_dict())["_metadata"]
+    network.load_state_dict(fitting, strict=False)
+
+
+def _needed(network: nn.Module, head: str) -> set[str]:
+    """Names of the tensors without which the network is not itself."""
+    return {
+        name
+        for name in network.state_dict()
+        if not name.startswith(f"{head}.")
+        and not name.endswith("num_batches_tracked")
+        and not _auxiliary(name)
+    }
+
+
+def _named_as_in(network: nn.Module, state: dict[str, torch.Tensor], head: str) -> dict[str, torch.Tensor]:
+    """The tensors under the names that the network has for them.
+
+    What trained it may have wrapped it: `module.` (data parallel), `_orig_mod.` (compiled), `model.` or `backbone.`
+    (a module around it, whose other parts are left out).
+    """
+    state = _renamed(state)
+    needed = _needed(network, head)
+    for _ in range(3):
+        if needed & state.keys():
+            break
+        for prefix in sorted({name.partition(".")[0] + "." for name in state}):
+            inside = {
+                name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+            }
+            if any(name.endswith(tuple(needed)) for name in inside):
+                state = inside
+                break
+    return state
 
 
 def _auxiliary(name: str) -> bool:

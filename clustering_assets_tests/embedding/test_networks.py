@@ -51,7 +51,7 @@ def pixels():
 
 
 @pytest.mark.parametrize(
-    "architecture", ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5"]
+    "architecture", ["resnet18", "mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5"]
 )
 def test_features_are_what_torchvision_feeds_its_last_layer(architecture, tmp_path, pixels):
     original = random_weights(architecture, tmp_path / "net.pth")
@@ -128,6 +128,37 @@ def test_weights_fine_tuned_on_other_classes_are_taken(tmp_path, pixels):
     with torch.inference_mode():
         assert networks.feature_network(backbone, tmp_path / "mine.pth")(pixels).shape == (2, 512)
     assert class_scores(np.zeros((1, 512), np.float32), "resnet18", tmp_path / "mine.pth") is None
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {"model_state_dict": state, "epoch": 3},
+        lambda state: {"model": {f"_orig_mod.{name}": tensor for name, tensor in state.items()}},
+        lambda state: {"state_dict": {f"module.{name}": tensor.half() for name, tensor in state.items()}},
+        lambda state: {
+            "state_dict": {"loss.weight": torch.ones(2)}
+            | {f"net.model.{name}": state[name] for name in state}
+        },
+        lambda state: {
+            f"backbone.{name}": state[name] for name in state if not name.startswith("classifier.3.")
+        },
+    ],
+    ids=["bare", "checkpoint", "compiled", "parallel, half", "lightning", "without head"],
+)
+def test_weights_are_found_in_the_files_of_training_scripts(wrap, tmp_path):
+    state = random_weights("mobilenet_v3_small", tmp_path / "mine.pth").state_dict()
+    torch.save(wrap(state), tmp_path / "mine.pth")
+    network = networks.feature_network(resolve_backbone("mobilenet_v3_small"), tmp_path / "mine.pth")
+    for name, tensor in network.trunk.state_dict().items():
+        torch.testing.assert_close(tensor, state[name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_pickled_network_is_not_run_but_explained(tmp_path):
+    torch.save(models.get_model("squeezenet1_1", weights=None), tmp_path / "mine.pth")
+    with pytest.raises(WeightsError, match=r"mine\.pth.*state_dict\(\) alone"):
+        networks.feature_network(resolve_backbone("squeezenet1_1"), tmp_path / "mine.pth")
 
 
 def test_published_weights_are_fetched_checked_loaded_and_used(pictures, cache, tmp_path):
