@@ -277,7 +277,7 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
         audio = _AudioWriter(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
-            frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+            frame = _video_frame(planes)
             frame.pts, frame.time_base = index, Fraction(1, fps)
             frame.colorspace, frame.color_range = BT709, LIMITED
             if index in keys:
@@ -289,6 +289,16 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
         file.mux(video.encode(None))
         if audio:
             audio.finish()
+
+
+def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
+    """The frame of an I420 array, without copying it where a chroma plane is a whole number of the array's rows.
+
+    PyAV takes the array for a stack of such rows; with any other height it would point to memory of something else.
+    """
+    if planes.shape[0] % 6 == 0:
+        return av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+    return av.VideoFrame.from_ndarray(planes, format="yuv420p")
 
 
 def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
