@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,19 +31,26 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from clustering_assets.clustering.algorithms import cluster
+from clustering_assets.clustering.kinds import kind_shares
+from clustering_assets.embedding.heads import class_scores
 
 RAW_ROWS = 200_000
 """Most rows that k-means on raw features is given."""
 
-Labeller = Callable[[NDArray[np.float32], int, int], NDArray[np.integer]]
+Kinds = NDArray[np.floating] | None
+"""What kind of thing each picture shows, as this project's clustering takes it."""
+
+Labeller = Callable[[NDArray[np.float32], Kinds, int, int], NDArray[np.integer]]
 
 
-def raw_kmeans(vectors: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.integer]:
+def raw_kmeans(vectors: NDArray[np.float32], kinds: Kinds, clusters: int, seed: int) -> NDArray[np.integer]:
     """The usual way: scikit-learn's k-means on the features as they are."""
     return KMeans(clusters, n_init=10, random_state=seed).fit_predict(vectors)  # pyright: ignore[reportArgumentType]
 
 
-def raw_kmeans_once(vectors: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.integer]:
+def raw_kmeans_once(
+    vectors: NDArray[np.float32], kinds: Kinds, clusters: int, seed: int
+) -> NDArray[np.integer]:
     """The usual way with a single start, as scikit-learn has it by default."""
     return KMeans(clusters, n_init=1, random_state=seed).fit_predict(vectors)  # pyright: ignore[reportArgumentType]
 
@@ -50,8 +58,9 @@ def raw_kmeans_once(vectors: NDArray[np.float32], clusters: int, seed: int) -> N
 def way(algorithm: str, told: bool) -> Labeller:
     """This project's algorithm, told the number of clusters or not."""
 
-    def label(vectors: NDArray[np.float32], clusters: int, seed: int) -> NDArray[np.integer]:
-        return cluster(vectors, algorithm=algorithm, clusters=clusters if told else 0, seed=seed).labels
+    def label(vectors: NDArray[np.float32], kinds: Kinds, clusters: int, seed: int) -> NDArray[np.integer]:
+        number = clusters if told else 0
+        return cluster(vectors, algorithm=algorithm, clusters=number, seed=seed, kinds=kinds).labels
 
     return label
 
@@ -66,6 +75,10 @@ WAYS: dict[str, Labeller] = {
     "hdbscan": way("hdbscan", told=False),
     "auto": way("auto", told=False),
 }
+
+
+RAW = ("raw k-means, k told",)
+"""Ways that are given the features alone."""
 
 
 def purity(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> float:
@@ -110,6 +123,7 @@ def draws(
 def measure_quality(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     spare = 1 if arguments.draws == 1 else 3
     vectors, classes = embed_classes(arguments.folder, arguments.backbone, spare * arguments.per_class)
+    scores = partial(class_scores, backbone=arguments.backbone)
     results: dict[str, dict[str, float]] = {}
     chosen = list(draws(classes, arguments.per_class, arguments.unequal, arguments.draws))
     print(f"{len(chosen[0])} images, {len(np.unique(classes))} classes, medians of {len(chosen)} draws")
@@ -119,7 +133,8 @@ def measure_quality(arguments: argparse.Namespace) -> dict[str, dict[str, float]
         for seed, rows in enumerate(chosen):
             truth = classes[rows]
             begun = time.perf_counter()
-            labels = label(vectors[rows], len(np.unique(truth)), seed)
+            kinds = kind_shares(vectors[rows], scores) if name not in RAW else None
+            labels = label(vectors[rows], kinds, len(np.unique(truth)), seed)
             seconds = time.perf_counter() - begun
             figures.append(
                 (
@@ -169,7 +184,7 @@ def measure_speed(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
             ways["raw k-means, one start"] = raw_kmeans_once
         for name, label in ways.items():
             begun = time.perf_counter()
-            labels = label(vectors, arguments.clusters, 0)
+            labels = label(vectors, None, arguments.clusters, 0)
             seconds = time.perf_counter() - begun
             peak = (
                 resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

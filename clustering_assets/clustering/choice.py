@@ -18,6 +18,9 @@ from clustering_assets.clustering.quality import silhouettes
 MOST = 20
 """Largest number of clusters that is considered."""
 
+FINER = 1.5
+"""Times as many clusters at which joined pieces are preferred to clusters of even size too."""
+
 BEHIND = 0.12
 """Score (of at most 2) by which joined pieces may be behind the best candidate; further behind, more are joined."""
 
@@ -248,16 +251,18 @@ def told(partitions: Partitions, clusters: int) -> Candidate:
 def chosen_or_joined(chosen: Candidate, candidates: list[Candidate], partitions: Partitions) -> Candidate:
     """The candidate that was chosen by score, or pieces joined by affinity where its clusters are of uneven size.
 
-    They are joined until no two are alike and until the score is not far behind the best candidate's.
+    They are also preferred where they are far more. They are joined until no two are alike and until the score is
+    not far behind the best candidate's.
     """
-    if partitions.consensus is None or even(chosen):
+    if partitions.consensus is None:
         return chosen
     for affinity, labels in partitions.joinings:
         if affinity < ALIKE and labels.max() > 0:
             candidate = partitions.judge("joined", labels)
             score = scores([*candidates, candidate])
             if score[:-1].max() - score[-1] <= BEHIND:
-                return candidate
+                finer = candidate.clusters >= FINER * chosen.clusters
+                return candidate if finer or not even(chosen) else chosen
     return chosen
 
 
