@@ -15,6 +15,9 @@ from clustering_assets.clustering.space import even_sample
 REASON = 0.08
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""
 
+FIXED_REASON = 0.3
+"""The same where the number of clusters was asked for: there no new group can get a cluster of its own."""
+
 COMMON = 0.7
 """Least share of pictures that both runs must know, of each, for the previous clusters to stand."""
 
@@ -56,7 +59,7 @@ def hold(
     graph = similarity_graph(found.points[rows])
     evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
     score = (evidence / np.maximum(evidence.max(axis=0), 1e-9)).sum(axis=1)
-    if score[0] - score[1] >= REASON:
+    if score[0] - score[1] >= (FIXED_REASON if fixed else REASON):
         return None
     note = "the clusters of the previous run were kept, new images added: clustering afresh would be no clear gain"
     return replace(held, notes=[*found.notes, note])
