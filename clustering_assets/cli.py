@@ -150,7 +150,10 @@ def kaggle(dataset: str, limit: int | None, images: str | None) -> None:
     "--limit", type=click.IntRange(1), default=500, show_default=True, metavar="N", help="Number of pictures."
 )
 @click.option(
-    "--classes", default="", metavar="CAT,DOG", help="Names of classes; none for pictures of every kind."
+    "--classes",
+    multiple=True,
+    metavar="CAT,DOG",
+    help="Names of classes, also given several times; none for pictures of every kind.",
 )
 @click.option(
     "--subset",
@@ -163,7 +166,12 @@ def kaggle(dataset: str, limit: int | None, images: str | None) -> None:
 @click.option("--pictures-url", default=None, metavar="URL", help="Mirror of the pictures of Open Images.")
 @IMAGES_FLAG
 def openimages(
-    limit: int, classes: str, subset: str, lists_url: str | None, pictures_url: str | None, images: str | None
+    limit: int,
+    classes: tuple[str, ...],
+    subset: str,
+    lists_url: str | None,
+    pictures_url: str | None,
+    images: str | None,
 ) -> None:
     """Fetch pictures of Open Images V7, by class if you like."""
     from clustering_assets.sources.openimages import LISTS_URL, PICTURES_URL, import_openimages
@@ -172,7 +180,7 @@ def openimages(
         imported = import_openimages(
             Path(load_settings(images=images).images),
             limit=limit,
-            classes=[name.strip() for name in classes.split(",") if name.strip()],
+            classes=classes,
             subset=subset,
             lists_url=lists_url or LISTS_URL,
             pictures_url=pictures_url or PICTURES_URL,

@@ -57,6 +57,7 @@ def video_settings(settings: Settings) -> VideoSettings:
         beat_sync=settings.beat_sync,
         order=settings.order,
         titles=settings.titles,
+        captions=settings.captions,
         quality=settings.quality,
         encoder=settings.encoder,
         seed=settings.seed,

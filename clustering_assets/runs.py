@@ -205,7 +205,7 @@ def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
-    """Why a run failed, in the words of the error that ended it."""
+    """Why a run failed, in the words of the error that ended it: the project's own where it has said something."""
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed and evaluation.blocking:
             return RunFailed(evaluation.description or evaluation.check_name)
@@ -217,7 +217,7 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
         error = step.error if step else event.job_failure_data.error
         if error is None:
             continue
-        while error.cause is not None:
+        while error.cause is not None and error.cls_name not in _own_errors():
             error = error.cause
         message = error.message.strip().removeprefix(f"{error.cls_name}: ").partition(": ")
         plain = message[2] if message[0].endswith(str(error.cls_name)) else "".join(message)
@@ -230,8 +230,12 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
 
 def _is_expected(name: str) -> bool:
     """Whether an error class of this name is one that users can mend, or says that the disk refused."""
-    known = {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"}
-    return name in known or name in {kind.__name__ for kind in _descendants(ClusteringError)}
+    return name in {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"} | _own_errors()
+
+
+def _own_errors() -> set[str]:
+    """Names of the project's error classes, whose messages are written for users."""
+    return {kind.__name__ for kind in _descendants(ClusteringError)}
 
 
 def _descendants(kind: type) -> set[type]:

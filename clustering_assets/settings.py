@@ -126,6 +126,9 @@ class Settings(BaseSettings):
         description="Order of the pictures in a video: a smooth visual path, or the time taken.",
     )
     titles: bool = Field(default=False, description="Begin each video with a title card.")
+    captions: bool = Field(
+        default=False, description="Write the cluster's name in a corner of every picture."
+    )
     quality: Literal["preview", "standard", "high"] = Field(default="standard", description="Encoder preset.")
     encoder: Literal["x264", "nvenc", "videotoolbox", "vaapi"] = Field(
         default="x264", description="H.264 encoder; hardware encoders fall back to x264 with a warning."

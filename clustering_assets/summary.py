@@ -64,32 +64,12 @@ class Summary:
     figure: None = field(default=None, repr=False)
 
 
-LEDGER_COLUMNS = ["path", "outcome", "stage", "reason", "duplicate_of"]
-
-
 def failures_of(
     stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]
 ) -> list[tuple[str, str, str]]:
     """Path, stage and reason of the files that were fine in the scan and failed in a later stage."""
     noted = [stage.noted for stage in stages.values()] + [video.noted for video in videos]
     return [(path, stage, reason) for one in noted for path, stage, reason in one.get("failures") or []]
-
-
-def make_ledger(manifest: pd.DataFrame, failures: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
-    """What became of every file that was found, over all stages: one row and one outcome each.
-
-    Args:
-        manifest: The table `image_manifest`.
-        failures: What later stages could not read, as `failures_of` returns it; of several about one file the first
-            counts.
-
-    Returns:
-        The columns path, outcome (used, duplicate or rejected), stage, reason and duplicate_of.
-    """
-    from clustering_assets.images.manifest import with_failures
-
-    first = {path: (path, stage, reason) for path, stage, reason in reversed(failures)}
-    return with_failures(manifest, first.values())[LEDGER_COLUMNS]
 
 
 def summarise(
@@ -103,7 +83,7 @@ def summarise(
     """Sum up an update.
 
     Args:
-        ledger: What became of every file, as `make_ledger` returns it.
+        ledger: The table `ledger`.
         assignments: The table `cluster_assignments`.
         choice: The table `music_choice`.
         stages: What was recorded of each unpartitioned asset, by name.
@@ -139,16 +119,17 @@ def _counts(
     stages: Mapping[str, StageRecord],
     videos: Sequence[VideoRecord],
 ) -> dict[str, int]:
-    outcomes = ledger["outcome"].value_counts()
+    rejected = int((ledger["outcome"] == "rejected").sum())
+    copies = ledger[ledger["outcome"] == "duplicate"]
     embeddings = stages.get("embeddings")
     embedded = int(embeddings.noted.get("embedded", 0)) if embeddings and embeddings.fresh else 0
     rendered = sum(video.rendered for video in videos)
     return {
         "found": len(ledger),
-        "usable": len(ledger) - int(outcomes.get("rejected", 0)),
-        "rejected": int(outcomes.get("rejected", 0)),
-        "duplicates": int(outcomes.get("duplicate", 0)),
-        "near_duplicates": int((assignments["duplicate_of"] != "").sum()),
+        "usable": len(ledger) - rejected,
+        "rejected": rejected,
+        "duplicates": int((copies["reason"] == "").sum()),
+        "near_duplicates": int((copies["reason"] != "").sum()),
         "embedded": embedded,
         "reused": len(assignments) - embedded,
         "clusters": int(assignments.loc[assignments["cluster"] >= 0, "cluster"].nunique()),

@@ -29,7 +29,7 @@ source_images = dg.AssetSpec(
     group_name="dataset",
     kinds={"python", "pillow", "parquet"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="table_io",
     dagster_type=TABLE,
     deps=[source_images],
@@ -129,7 +129,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     group_name="dataset",
     kinds={"python", "matplotlib"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="text_io",
     metadata={OUTPUT: DATASET_ANALYSIS, USES: ["images"]},
 )

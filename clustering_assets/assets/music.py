@@ -18,7 +18,7 @@ from clustering_assets.versions import USES, data_version, digest, pins_file
     group_name="music",
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
@@ -35,6 +35,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
 
     A file that cannot be used keeps its row with the reason. A track that has not changed is not decoded again.
     """
+    from clustering_assets.music.analysis import VERSION
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
@@ -43,7 +44,9 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(
         value=tracks,
-        data_version=dg.DataVersion(digest(tracks[["path", "content_hash", "outcome"]].values.tolist())),
+        data_version=dg.DataVersion(
+            digest([VERSION, tracks[["path", "content_hash", "outcome"]].values.tolist()])
+        ),
         check_results=[
             dg.AssetCheckResult(
                 check_name="has_music",
@@ -66,7 +69,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     group_name="music",
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={

@@ -14,7 +14,7 @@ from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
-from clustering_assets.summary import StageRecord, VideoRecord, failures_of, make_ledger, summarise
+from clustering_assets.summary import StageRecord, VideoRecord, failures_of, summarise
 from clustering_assets.versions import USES, data_version, latest_video
 
 STAGES = (
@@ -51,19 +51,23 @@ def ledger(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
     image_manifest: pd.DataFrame,
+    cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
     """What became of every file that was found: used, duplicate of another, or rejected with the stage and the reason.
 
     It begins with the outcome of `image_manifest`; a picture that vanished or broke before it was embedded or shown
-    in a video is rejected there.
+    in a video is rejected there. A picture that looks the same as a sharper one counts as its duplicate.
     """
+    from clustering_assets.images.ledger import ledger as make_ledger
+
     started = update_started(context.instance)
     lost = failures_of(
         stage_records(context.instance, started),
         [video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]],
     )
-    table = make_ledger(image_manifest, lost)
+    copies = cluster_assignments.loc[cluster_assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
+    table = make_ledger(image_manifest, lost, dict(copies.itertuples(index=False, name=None)))
     outcomes = table["outcome"].value_counts()
     return dg.MaterializeResult(
         value=table,

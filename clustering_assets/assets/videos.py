@@ -22,6 +22,7 @@ VIDEO_SETTINGS = [
     "beat_sync",
     "order",
     "titles",
+    "captions",
     "quality",
     "encoder",
     "seed",
@@ -68,6 +69,7 @@ def cluster_videos(
             "preview": dg.MetadataValue.md(inline_markdown(contact_sheet(slideshow), recipe.title)),
             "cluster_name": recipe.title,
             "track": recipe.track,
+            "sound": slideshow.soundtrack.limit if slideshow.soundtrack else "",
             "pictures": len(recipe.images),
         },
     )

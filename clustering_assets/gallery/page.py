@@ -138,14 +138,14 @@ def _shown(text: str) -> str:
 
 
 def _counts(ledger: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]:
-    outcomes = ledger["outcome"].value_counts()
+    copies = ledger[ledger["outcome"] == "duplicate"]
     return {
         "found": len(ledger),
         "pictures": len(assignments),
         "clusters": int(assignments.loc[assignments["cluster"] != UNCLUSTERED, "cluster"].nunique()),
-        "duplicates": int(outcomes.get("duplicate", 0)),
-        "near_duplicates": int((assignments["duplicate_of"] != "").sum()),
-        "rejected": int(outcomes.get("rejected", 0)),
+        "duplicates": int((copies["reason"] == "").sum()),
+        "near_duplicates": int((copies["reason"] != "").sum()),
+        "rejected": int((ledger["outcome"] == "rejected").sum()),
     }
 
 

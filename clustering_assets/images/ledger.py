@@ -1,16 +1,15 @@
 """The ledger: one outcome for every file that was found, whatever stage decided it."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from clustering_assets.images.manifest import DUPLICATE, REJECTED, USED, with_failures
+from clustering_assets.images.manifest import DUPLICATE, USED, with_failures
 
 COLUMNS = ("path", "outcome", "stage", "reason", "duplicate_of")
 
-OUTCOMES = (USED, DUPLICATE, REJECTED)
+LOOKS_THE_SAME = "looks the same"
+"""Reason of a near duplicate; an exact one has none."""
 
 
 def ledger(
@@ -40,28 +39,6 @@ def ledger(
         better = {path: best for path, best in near_duplicates.items() if path in used and best in used}
         near = table["path"].isin(list(better))
         table.loc[near, "outcome"] = DUPLICATE
-        table.loc[near, "reason"] = "looks the same"
+        table.loc[near, "reason"] = LOOKS_THE_SAME
         table.loc[near, "duplicate_of"] = [better[path] for path in table.loc[near, "path"]]
     return table.sort_values("path", ignore_index=True)
-
-
-def totals(table: pd.DataFrame) -> dict[str, int]:
-    """How many files there are, and how many of each outcome; the outcomes add up to the files."""
-    counts = table["outcome"].value_counts()
-    return {"found": len(table)} | {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
-
-
-def as_csv(table: pd.DataFrame) -> str:
-    """A ledger as a CSV file (RFC 4180), rejected files first, so that nobody has to look for them.
-
-    Spreadsheets run cells that begin like a formula; such names of files get an apostrophe in front.
-    """
-    order = table["outcome"].map({REJECTED: 0, DUPLICATE: 1, USED: 2})
-    target = io.StringIO()
-    writer = csv.writer(target)
-    writer.writerow(COLUMNS)
-    for row in table.loc[order.sort_values(kind="stable").index, list(COLUMNS)].itertuples(index=False):
-        writer.writerow(
-            [f"'{value}" if value.startswith(("=", "+", "-", "@", "\t")) else value for value in row]
-        )
-    return target.getvalue()
