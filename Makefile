@@ -13,6 +13,10 @@ PORT ?= 3000
 ARGS ?=
 DEMO_ARGS ?=
 
+# Processes that the tests run in; each file of tests stays in one of them.
+WORKERS ?= 2
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
+
 SETTINGS = $(if $(IMAGES),CLUSTERING_IMAGES="$(IMAGES)") $(if $(MUSIC),CLUSTERING_MUSIC="$(MUSIC)") $(if $(OUTPUT),CLUSTERING_OUTPUT="$(OUTPUT)")
 
 .PHONY: help setup demo run dev test test-all check format clean
@@ -42,10 +46,10 @@ dev: $(STAMP)
 	$(SETTINGS) CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: $(STAMP)
-	$(BIN)/pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

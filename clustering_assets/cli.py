@@ -218,8 +218,14 @@ def info(output: str | None) -> None:
 
 @cache.command()
 @click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
-def prune(output: str | None) -> None:
-    """Remove the vectors of pictures that are not in the manifest any more."""
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="SET",
+    help="A set of vectors that stays, by its name in `cache info`; the others go. Without it all sets stay.",
+)
+def prune(output: str | None, keep: tuple[str, ...]) -> None:
+    """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
     from clustering_assets.embedding.cache import prune_cache
     from clustering_assets.outputs import IMAGE_MANIFEST, Outputs
 
@@ -228,8 +234,21 @@ def prune(output: str | None) -> None:
         manifest = Outputs(load_settings(output=output).output).read_table(IMAGE_MANIFEST)
     except FileNotFoundError as error:
         raise ClusteringError(f"There is no manifest in the output, so nothing is pruned: {error}") from error
-    gone = prune_cache(folder, keep_hashes=set(manifest["content_hash"]))
+    _check_sets(folder, keep)
+    gone = prune_cache(folder, keep_hashes=set(manifest["content_hash"]), keep_sets=keep or None)
     click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
+
+
+def _check_sets(folder: Path, names: tuple[str, ...]) -> None:
+    """Refuse names that no set has, before anything is removed."""
+    from clustering_assets.embedding.cache import cache_info
+
+    known = [entry.name for entry in cache_info(folder).sets]
+    for name in names:
+        if name not in known:
+            raise SettingsError(
+                f"--keep {name}: there is no such set; there are {', '.join(known) or 'none'}"
+            )
 
 
 def _cache_folder(output: str | None) -> Path:

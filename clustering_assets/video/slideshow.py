@@ -65,6 +65,11 @@ class Sound(Protocol):
         ...
 
     @property
+    def limit(self) -> str:
+        """What keeps it quieter than meant, in one sentence; empty where nothing does."""
+        ...
+
+    @property
     def track_start(self) -> float:
         """Where in the track the soundtrack begins, in seconds."""
         ...

@@ -60,8 +60,13 @@ def test_groups_of_uneven_size_are_all_found():
 def test_an_even_choice_stands():
     assert even(candidate([40, 100]))
     assert not even(candidate([30, 100]))
-    chosen = candidate([81, 81])
+    chosen = candidate([33, 33, 32, 32, 32])
     assert chosen_or_joined(chosen, [chosen], parts()) is chosen
+
+
+def test_far_more_joined_pieces_win_over_an_even_choice():
+    chosen = candidate([81, 81])
+    assert chosen_or_joined(chosen, [chosen], parts()).clusters == 6
 
 
 def test_affinity_is_agreement_and_cosine():

@@ -1,6 +1,7 @@
 """The command line: exit codes, and what a person reads."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+from clustering_assets.settings import SettingsError
 from clustering_assets_tests.orchestration.conftest import SMALL
 
 
@@ -114,3 +116,21 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
     assert not list((project.root / "output").rglob("*.partial"))
     result = command("run", *flags(), folder=project.root)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_cache_can_be_looked_at_and_made_smaller_but_not_by_a_wrong_name(project):
+    from click.testing import CliRunner
+
+    from clustering_assets.cli import cli
+    from clustering_assets.embedding.cache import cache_info
+
+    run = CliRunner().invoke
+    cache = project.outputs.local_cache()
+    (kept,) = [entry.name for entry in cache_info(cache).sets]
+    assert f"{kept}: " in run(cli, ["cache", "info"]).output
+    wrong = run(cli, ["cache", "prune", "--keep", "no such set"])
+    assert isinstance(wrong.exception, SettingsError) and kept in str(wrong.exception)
+    shutil.copytree(cache / "vectors" / kept, cache / "vectors/of an old version")
+    assert "Removed" in run(cli, ["cache", "prune", "--keep", kept]).output
+    assert [entry.name for entry in cache_info(cache).sets] == [kept]
+    assert cache_info(cache).sets[0].vectors == len(project.assignments()["content_hash"].unique())
