@@ -175,8 +175,7 @@ def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[i
     """For each cluster the colour word that sets it apart from all pictures; '' where nothing is known."""
     if "dominant_colours" not in images:
         return dict.fromkeys(clusters, "")
-    first = [str(text).split()[:1] if isinstance(text, str) else [] for text in images["dominant_colours"]]
-    word = [colour_word(found[0]) if found else "" for found in first]
+    word = [_main_colour(text) if isinstance(text, str) else "" for text in images["dominant_colours"]]
     everywhere = Counter(w for w in word if w)
     result = {}
     for c in clusters:
@@ -188,6 +187,14 @@ def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[i
         }
         result[c] = max(sorted(weight), key=lambda w: weight[w]) if weight else ""
     return result
+
+
+def _main_colour(colours: str) -> str:
+    """The word that most of a picture's dominant colours have, each counting less than the one before; '' for none."""
+    weight: dict[str, float] = {}
+    for rank, colour in enumerate(colours.split(), 1):
+        weight[colour_word(colour)] = weight.get(colour_word(colour), 0) + 1 / rank
+    return max(weight, key=lambda word: weight[word]) if weight else ""
 
 
 def _tone(members: pd.DataFrame, colour: str) -> str:
@@ -210,7 +217,7 @@ def colour_word(colour: str) -> str:
     red, green, blue = (int(colour.lstrip("#")[i : i + 2], 16) / 255 for i in (0, 2, 4))
     hue, light, _ = colorsys.rgb_to_hls(red, green, blue)
     chroma = max(red, green, blue) - min(red, green, blue)
-    if light < 0.12:
+    if light < (0.12 if chroma < 0.1 else 0.06):
         return "black"
     if chroma < 0.1:
         return (

@@ -19,6 +19,12 @@ def images(*colours):
     return pd.DataFrame({"dominant_colours": colours})
 
 
+def test_a_sky_in_several_blues_beside_white_clouds_is_blue():
+    sky, night = "#f2f2ea #b0d4e9 #6bb5ea #90c7eb", "#070c32 #18296b #2b50ad #d6cef4"
+    names = name_clusters(np.array([0, 1]), np.eye(2, dtype=np.float32), images(sky, night))
+    assert "blue" in names[0] and "blue" in names[1]
+
+
 def test_words_set_clusters_apart():
     names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=head)
     assert names[0].startswith("boat")
