@@ -182,6 +182,8 @@ def measure_speed(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
         ways: dict[str, Labeller] = {"kmeans, k told": way("kmeans", told=True)}
         if len(vectors) <= RAW_ROWS:
             ways["raw k-means, one start"] = raw_kmeans_once
+        for label in ways.values():
+            label(vectors[:500], None, arguments.clusters, 0)  # what is imported at first use is not the work
         for name, label in ways.items():
             begun = time.perf_counter()
             labels = label(vectors, None, arguments.clusters, 0)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.space import even_sample
+from clustering_assets.clustering.space import even_sample, in_threads
 
 EXACT_ROWS = 5_000
 """Up to this many pictures silhouettes are measured against all others."""
@@ -139,7 +139,8 @@ def silhouettes(
     sampled[measured] = True
     squares = np.einsum("ij,ij->i", points[measured], points[measured])
     block = max(1, 4_000_000 // len(measured))
-    for start in range(0, len(clustered), block):
+
+    def measure(start: int) -> None:
         rows, mine = clustered[start : start + block], own[start : start + block]
         square = np.einsum("ij,ij->i", points[rows], points[rows])[:, None] + squares
         square -= 2 * points[rows] @ points[measured].T
@@ -155,6 +156,8 @@ def silhouettes(
         outside = total.min(axis=1)
         value = (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-12)
         result[rows] = np.where(others > 0, value, 0.0)
+
+    in_threads(measure, range(0, len(clustered), block))
     return result
 
 

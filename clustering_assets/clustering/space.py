@@ -1,5 +1,8 @@
 """The feature space that every algorithm works in, fitted once on the embeddings and then reused."""
 
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,16 +75,28 @@ class FeatureSpace:
         result = np.empty((len(vectors), len(self.components)), dtype=np.float32)
         axes = (self.components / self.scale).T
         offset = self.mean @ axes
-        for start in range(0, len(vectors), CHUNK_ROWS):
+
+        def place(start: int) -> None:
             part = _root(np.asarray(vectors[start : start + CHUNK_ROWS], dtype=np.float32)) @ axes - offset
             length = np.linalg.norm(part, axis=1, keepdims=True)
             result[start : start + CHUNK_ROWS] = part / np.where(length < 1e-6, 1.0, length)
+
+        in_threads(place, range(0, len(vectors), CHUNK_ROWS))
         return result
 
 
 def _root(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The square root of each value's size, with its sign."""
-    return np.copysign(np.sqrt(np.abs(rows)), rows)
+    root = np.abs(rows)
+    np.sqrt(root, out=root)
+    return np.copysign(root, rows, out=root)
+
+
+def in_threads(work: Callable[[int], None], starts: Iterable[int]) -> None:
+    """Call `work` for each start of a chunk, on as many threads as there are cores, at most four."""
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        for _ in pool.map(work, starts):
+            pass
 
 
 def even_sample(n: int, most: int, seed: int) -> NDArray[np.intp]:
