@@ -375,7 +375,7 @@ def _save_random_weights(backbone: str, folder: Path) -> Path:
 def _machine() -> dict[str, Any]:
     import platform
 
-    from clustering_assets.embedding.runtimes import available_cores
+    from clustering_assets.cores import available_cores
 
     model = platform.processor()
     information = Path("/proc/cpuinfo")

@@ -18,7 +18,7 @@ from clustering_assets.versions import USES, data_version
     group_name="embedding",
     kinds={"python", "pytorch", "numpy"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="array_io",
     pool="embedding",
     metadata={OUTPUT: EMBEDDINGS, USES: ["images", "backbone", "weights", "runtime"]},

@@ -14,20 +14,12 @@ from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
+from clustering_assets.runs import CLOSING, SCANS, STAGES
 from clustering_assets.summary import StageRecord, VideoRecord, failures_of, summarise
 from clustering_assets.versions import USES, data_version, latest_video
 
-STAGES = (
-    "image_manifest",
-    "dataset_analysis",
-    "embeddings",
-    "cluster_assignments",
-    "cluster_plot",
-    "music_tracks",
-    "music_choice",
-    "ledger",
-    "gallery",
-)
+RECORDED = (*SCANS, *STAGES, *CLOSING)
+"""Unpartitioned assets whose record the summary shows."""
 
 
 @dg.asset(
@@ -186,7 +178,7 @@ def update_started(instance: dg.DagsterInstance) -> float:
 
 def stage_records(instance: dg.DagsterInstance, started: float) -> dict[str, StageRecord]:
     """What was recorded of each unpartitioned asset that has been made, by name."""
-    records = {name: stage_record(instance, name, started) for name in STAGES}
+    records = {name: stage_record(instance, name, started) for name in RECORDED}
     return {name: record for name, record in records.items() if record is not None}
 
 

@@ -1,6 +1,5 @@
 """The feature space that every algorithm works in, fitted once on the embeddings and then reused."""
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.cores import available_cores
 from clustering_assets.errors import ClusteringError
 
 DIMENSIONS = 50
@@ -94,7 +94,7 @@ def _root(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def in_threads(work: Callable[[int], None], starts: Iterable[int]) -> None:
     """Call `work` for each start of a chunk, on as many threads as there are cores, at most four."""
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+    with ThreadPoolExecutor(min(available_cores(), 4)) as pool:
         for _ in pool.map(work, starts):
             pass
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.cores import available_cores
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.cache import (
@@ -31,7 +32,7 @@ from clustering_assets.embedding.cache import (
 from clustering_assets.embedding.precision import settle
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtime
-from clustering_assets.embedding.runtimes import available_cores, plan_runtime, start_runtime
+from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import ImageError, Limits, read_picture

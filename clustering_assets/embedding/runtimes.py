@@ -3,12 +3,12 @@
 import ctypes
 import importlib.util
 import logging
-import os
 import platform
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+from clustering_assets.cores import available_cores
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.runtime import Plan, Runtime, RuntimeUnavailable
 
@@ -78,13 +78,6 @@ def start_runtime(
 
     network = prepared(feature_network(backbone, weights()), plan.precision)
     return TorchRuntime(plan, network, batch_size, threads)
-
-
-def available_cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _accelerator() -> str:

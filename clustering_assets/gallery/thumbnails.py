@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from clustering_assets.cores import available_cores
 from clustering_assets.images.load import ImageError, Limits, load_image
 from clustering_assets.progress import track
 
@@ -58,7 +58,7 @@ def shrink_pictures(
         image.thumbnail(box, Image.Resampling.LANCZOS)
         return image
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(max_workers=available_cores()) as pool:
         made = list(track(pool.map(shrink, paths), "Gallery", total=len(paths), unit="pictures"))
     small: dict[str, Image.Image] = {}
     lost: list[tuple[str, ImageError]] = []

@@ -2,12 +2,10 @@
 
 import hashlib
 import logging
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from clustering_assets.cores import available_cores, opencv_on_one_thread
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.duplicates import perceptual_hash
 from clustering_assets.images.features import measure_reduced, reduce
@@ -146,8 +145,8 @@ def scan(
     def look(index: int) -> _Row:
         return _look(folder, files[index], limits)
 
-    with _one_thread_each():
-        looked = _in_threads(look, fresh, workers or _cores())
+    with opencv_on_one_thread():
+        looked = _in_threads(look, fresh, workers or available_cores())
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
     return _judged(_table(files, rows, previous, known))
@@ -407,21 +406,3 @@ def _in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) ->
                 yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep OpenCV from splitting small work among threads of its own, which doubles its cost here."""
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
-def _cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

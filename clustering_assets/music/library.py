@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from clustering_assets.cores import available_cores
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.decoding import DecodeLimits, holds_audio
 from clustering_assets.music.moods import mood_words
@@ -126,7 +127,7 @@ def usable_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
 
 def _pool(workers: int | None) -> ThreadPoolExecutor:
     # decoding and spectra run outside the interpreter's lock
-    return ThreadPoolExecutor(workers or min(os.cpu_count() or 1, 8), thread_name_prefix="music")
+    return ThreadPoolExecutor(workers or min(available_cores(), 8), thread_name_prefix="music")
 
 
 def _music_files(folder: Path) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -18,12 +17,12 @@ from typing import Any
 import av
 import av.codec.codec
 import av.error
-import cv2
 import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 from upath import UPath
 
+from clustering_assets.cores import available_cores, opencv_on_one_thread
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
 from clustering_assets.video.plan import VideoError
@@ -142,7 +141,7 @@ def write_video(
     begun = time.monotonic()
     codec, options = choose_encoder(encoder, quality)
     try:
-        with _one_thread_each(), atomic_path(path) as partial:
+        with opencv_on_one_thread(), atomic_path(path) as partial:
             if isinstance(partial, Path):
                 _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1])
                 size = partial.stat().st_size
@@ -303,7 +302,7 @@ def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
 
 def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
     """All frames in order, drawn a few ahead of the encoder by a few threads: a frame depends on no other."""
-    threads = min(4, max(1, _cores() // 2))
+    threads = min(4, max(1, available_cores() // 2))
     ahead: deque[Future[NDArray[np.uint8]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="drawing") as pool:
         try:
@@ -316,22 +315,6 @@ def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
         finally:
             for future in ahead:
                 future.cancel()
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep OpenCV from splitting a frame among threads of its own: whole frames are drawn side by side already."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
-def _cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:
@@ -351,7 +334,7 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
         # chroma is averaged over 2x2 pixels, so it lies in their middle
         own = ":".join(filter(None, ["chromaloc=1", options.get("x264-params")]))
         context.options = {**context.options, "x264-params": own}
-        context.thread_count = _cores()  # frames are drawn meanwhile, so no core waits
+        context.thread_count = available_cores()  # frames are drawn meanwhile, so no core waits
     return stream
 
 
