@@ -12,9 +12,11 @@ import pytest
 import sklearn.datasets
 import torch
 from PIL import Image
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.func import functional_call
 from torchvision import models
 
-from clustering_assets.embedding import networks
+from clustering_assets.embedding import networks, runtimes
 from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.engine import EmbeddingError, embed
 from clustering_assets.embedding.heads import class_scores
@@ -311,6 +313,57 @@ def test_vectors_that_overflow_are_failures_not_numbers(pictures, tmp_path):
 def test_an_unknown_runtime_is_refused():
     with pytest.raises(RuntimeUnavailable, match="auto, openvino, torch"):
         plan_runtime("tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("driver", "found", "computes", "wanted"),
+    [
+        (2, True, True, Plan("torch", "cuda", "float16")),
+        (0, True, True, None),
+        (1, False, True, None),
+        (1, True, False, None),
+    ],
+    ids=["usable", "no driver", "torch without CUDA", "too old for this torch"],
+)
+@pytest.mark.parametrize("requested", ["auto", "torch", "openvino"])
+def test_a_gpu_is_chosen_where_torch_computes_on_it(driver, found, computes, wanted, requested, monkeypatch):
+    monkeypatch.setattr(runtimes, "_cuda_devices", lambda: driver)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
+    monkeypatch.setattr(runtimes, "_computes", lambda device: computes)
+    plan = plan_runtime(requested)
+    if wanted is None or requested == "openvino":
+        assert plan.device == "cpu"
+    else:
+        assert plan == wanted
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        None,
+        "resnet50",
+        "mobilenet_v3_small",
+        pytest.param("vgg16", marks=pytest.mark.slow),
+        pytest.param("swin_t", marks=pytest.mark.slow),
+    ],
+)
+def test_every_part_of_a_network_goes_to_the_gpu_with_it(architecture, tmp_path):
+    """Shapes, types and devices only: torch refuses to mix devices also where it computes nothing."""
+    if architecture is None:
+        backbone, path = LITE, weights()
+    else:
+        path = tmp_path / "mine.pth"
+        torch.save(models.get_model(architecture, weights=None).state_dict(), path)
+        backbone = resolve_backbone(architecture, path)
+    network = prepared(networks.feature_network(backbone, path), "float16")
+    state = network.state_dict()
+    with FakeTensorMode() as mode, torch.inference_mode():
+        there = {name: mode.from_tensor(part).to("cuda") for name, part in state.items()}
+        pixels = torch.empty((4, network.side, network.side, 3), dtype=torch.uint8, device="cuda")
+        vectors = functional_call(network, there, (pixels,), strict=True)
+    assert vectors.device.type == "cuda"
+    assert vectors.dtype == torch.float32
+    assert vectors.shape == (4, backbone.dimension)
 
 
 @CUDA
