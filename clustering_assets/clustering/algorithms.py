@@ -239,8 +239,9 @@ def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """The labels renumbered 0, 1, 2, ... from the largest cluster to the smallest; -1 stays."""
     groups, first, count = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
     order = np.lexsort((first, -count))
-    number = {int(groups[old]): new for new, old in enumerate(order)}
-    return np.array([number.get(int(label), -1) for label in labels], dtype=np.int64)
+    number = np.full(int(groups.max(initial=-1)) + 2, -1)  # the last entry is that of the label -1
+    number[groups[order]] = np.arange(len(groups))
+    return number[labels]
 
 
 def _plane(points: NDArray[np.floating]) -> NDArray[np.float64]:

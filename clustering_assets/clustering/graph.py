@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from clustering_assets.clustering.space import in_threads
+
 NEIGHBOURS = 10
 """Neighbours of each picture in the similarity graph."""
 
 DENSE_ROWS = 1_500
 """Up to this many pictures the eigenvectors are computed exactly, beyond by Lanczos iteration."""
+
+BLOCK = 500_000
+"""Distances that are worked on at a time by each core."""
 
 Sparse = Any  # scipy's sparse arrays have no usable static type
 
@@ -20,7 +25,7 @@ def nearest(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The k nearest rows of `among` for each row of `points`, by Euclidean distance, nearest first.
 
-    Exact, in blocks of about 32 MB. Without `among` the neighbours are the other rows of `points`.
+    Exact, in blocks that stay in a core's cache. Without `among` the neighbours are the other rows of `points`.
 
     Returns:
         (n, k) row numbers and (n, k) distances. k is cut to what there is.
@@ -30,11 +35,13 @@ def nearest(
     index = np.empty((len(points), k), dtype=np.intp)
     distance = np.empty((len(points), k))
     squares = np.einsum("ij,ij->i", others, others)
-    block = max(1, 4_000_000 // max(len(others), 1))
-    for start in range(0, len(points), block):
+    target = np.vstack([-2 * others.T, squares])
+    block = max(16, BLOCK // max(len(others), 1))
+
+    def measure(start: int) -> None:
         rows = points[start : start + block]
-        square = rows @ (-2 * others.T)
-        square += squares
+        square = rows @ target[:-1]
+        square += target[-1]
         if among is None:
             square[np.arange(len(rows)), np.arange(start, start + len(rows))] = np.inf
         if k == 1:
@@ -43,12 +50,15 @@ def nearest(
             part = np.argpartition(square, k - 1, axis=1)[:, :k]
         else:
             part = np.tile(np.arange(len(others)), (len(rows), 1))
-        # ties are broken by row number, so that equal pictures come in the same order everywhere
         values = np.take_along_axis(square, part, axis=1)
-        order = np.lexsort((part, values), axis=1)
-        index[start : start + block] = np.take_along_axis(part, order, axis=1)
-        values = np.take_along_axis(values, order, axis=1) + np.einsum("ij,ij->i", rows, rows)[:, None]
+        if k > 1:  # ties are broken by row number, so that equal pictures come in the same order everywhere
+            order = np.lexsort((part, values), axis=1)
+            part, values = np.take_along_axis(part, order, axis=1), np.take_along_axis(values, order, axis=1)
+        index[start : start + block] = part
+        values = values + np.einsum("ij,ij->i", rows, rows)[:, None]
         distance[start : start + block] = np.sqrt(np.maximum(values, 0))
+
+    in_threads(measure, range(0, len(points), block))
     return index, distance
 
 

@@ -13,6 +13,9 @@ EXACT_ROWS = 5_000
 SAMPLE_ROWS = 1_000
 """Beyond, against an even sample of this size."""
 
+BLOCK = 500_000
+"""Distances that are worked on at a time by each core."""
+
 MEDOID_ROWS = 2_000
 """Largest cluster whose medoid is found exactly; beyond, the picture nearest to the centre stands in."""
 
@@ -131,23 +134,25 @@ def silhouettes(
     if len(groups) < 2:
         return result
     measured = _sample_per_cluster(clustered, own, seed)
-    member = np.zeros((len(measured), len(groups)))
+    member = np.zeros((len(measured), len(groups)), dtype=points.dtype)
     position = np.searchsorted(clustered, measured)
     member[np.arange(len(measured)), own[position]] = 1
     count = member.sum(axis=0)
     sampled = np.zeros(len(points), dtype=bool)
     sampled[measured] = True
     squares = np.einsum("ij,ij->i", points[measured], points[measured])
-    block = max(1, 4_000_000 // len(measured))
+    block = max(16, BLOCK // len(measured))
+    mirror = np.ascontiguousarray(-2 * points[measured].T)
 
     def measure(start: int) -> None:
         rows, mine = clustered[start : start + block], own[start : start + block]
-        square = np.einsum("ij,ij->i", points[rows], points[rows])[:, None] + squares
-        square -= 2 * points[rows] @ points[measured].T
-        apart = np.sqrt(np.maximum(square, 0)).astype(np.float64)
+        apart = points[rows] @ mirror
+        apart += squares
+        apart += np.einsum("ij,ij->i", points[rows], points[rows])[:, None]
+        np.sqrt(np.maximum(apart, 0, out=apart), out=apart)
         itself = sampled[rows]
         apart[np.flatnonzero(itself), np.searchsorted(measured, rows[itself])] = 0
-        total = apart @ member
+        total = (apart @ member).astype(np.float64)
         here = np.arange(len(rows))
         others = count[mine] - itself
         inside = total[here, mine] / np.maximum(others, 1)

@@ -1,6 +1,6 @@
 """The feature space that every algorithm works in, fitted once on the embeddings and then reused."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,8 +16,15 @@ DIMENSIONS = 50
 FIT_ROWS = 5_000
 """Most rows that the space is fitted on; beyond, an even sample of this size stands for all."""
 
-CHUNK_ROWS = 8_192
-"""Rows that are converted at a time, so that a memory-mapped array is never held as a whole."""
+CHUNK_ROWS = 512
+"""Rows that are worked on at a time: few enough to stay in a core's cache, and a memory-mapped array is never held
+as a whole."""
+
+SPARE = 10
+"""Directions beyond those wanted in which the principal components are searched for."""
+
+ROUNDS = 4
+"""Rounds of the search, each of which multiplies by the covariance once."""
 
 
 class VectorsError(ClusteringError):
@@ -55,8 +62,6 @@ class FeatureSpace:
             seed: Seed of the sample and of the randomised decomposition.
             dimensions: Most components to keep; never more than n - 1 or d.
         """
-        from sklearn.decomposition import PCA
-
         rooted = _root(np.asarray(vectors[even_sample(len(vectors), FIT_ROWS, seed)], dtype=np.float32))
         mean = rooted.mean(axis=0)
         scale = rooted.std(axis=0)
@@ -64,11 +69,9 @@ class FeatureSpace:
         rooted -= mean
         rooted /= scale
         kept = max(1, min(dimensions, len(rooted) - 1, rooted.shape[1]))
-        pca = PCA(kept, svd_solver="randomized", iterated_power=4, random_state=seed)  # pyright: ignore[reportArgumentType]
-        with np.errstate(divide="ignore", invalid="ignore"):  # a single row has no variance to share out
-            pca.fit(rooted)
-            explained = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
-        return cls(mean, scale, np.asarray(pca.components_, dtype=np.float32), explained)
+        components, variances = principal_components(rooted, kept, seed)
+        total = float(np.einsum("ij,ij->", rooted, rooted, dtype=np.float64))
+        return cls(mean, scale, components, float(variances.sum()) / total if total > 0 else 0.0)
 
     def transform(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         """The (n, m) unit vectors of (n, d) embeddings; a picture at the very centre stays zero."""
@@ -85,16 +88,64 @@ class FeatureSpace:
         return result
 
 
+def principal_components(
+    rows: NDArray[np.float32], count: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The directions in which centred rows vary most, by subspace iteration from random directions.
+
+    Halko, Martinsson and Tropp, 2011, doi 10.1137/090771806, algorithm 4.4. Where few directions are left to
+    choose from, they are found exactly.
+
+    Args:
+        rows: (n, d) rows whose mean is zero.
+        count: Number of directions, at most n and d.
+        seed: Seed of the random directions.
+
+    Returns:
+        (count, d) unit vectors, strongest first, the largest entry of each positive, and (count,) sums of squares of
+        the rows along them.
+    """
+    n, d = rows.shape
+    width = min(count + SPARE, n, d)
+    if d <= width:
+        basis = np.eye(d, dtype=np.float32)
+    else:
+        start = rows[:width] if n <= width else None
+        if start is None:
+            start = np.random.default_rng(seed).standard_normal((width, d), dtype=np.float32)
+        basis = np.linalg.qr(start.T)[0]
+        for _ in range(ROUNDS if n > width else 0):
+            basis = np.linalg.qr(rows.T @ (rows @ basis))[0]
+    along = rows @ basis
+    values, turn = np.linalg.eigh((along.T @ along).astype(np.float64))
+    directions = (basis @ turn[:, ::-1][:, :count].astype(np.float32)).T
+    strongest = directions[np.arange(count), np.abs(directions).argmax(axis=1)]
+    directions *= np.where(strongest < 0, -1, 1)[:, None].astype(np.float32)
+    return directions, np.maximum(values[::-1][:count], 0).astype(np.float32)
+
+
 def _root(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The square root of each value's size, with its sign."""
+    if rows.size and rows.min() >= 0:  # as with most networks' features
+        return np.sqrt(rows)
     root = np.abs(rows)
     np.sqrt(root, out=root)
     return np.copysign(root, rows, out=root)
 
 
-def in_threads(work: Callable[[int], None], starts: Iterable[int]) -> None:
-    """Call `work` for each start of a chunk, on as many threads as there are cores, at most four."""
-    with ThreadPoolExecutor(min(available_cores(), 4)) as pool:
+def in_threads(work: Callable[[int], None], starts: Sequence[int]) -> None:
+    """Call `work` for each start of a chunk, on as many threads as there are cores, at most four.
+
+    Matrix products within `work` stay on its own thread: threads of their own would only wait for one another.
+    """
+    workers = min(available_cores(), len(starts), 4)
+    if workers < 2:
+        for start in starts:
+            work(start)
+        return
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, starts):
             pass
 
