@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from clustering_assets.video.colour import Planes, from_rgb, smooth_planes
 from clustering_assets.video.framing import Framing, View
-from clustering_assets.video.sampling import edged, sample
+from clustering_assets.video.sampling import edged, sampled
+from clustering_assets.video.strips import Strips
 
 
 @dataclass(frozen=True)
@@ -16,17 +17,30 @@ class Canvas:
     """A picture ready to be drawn, and how the view moves over it.
 
     Attributes:
-        planes: Its planes at canvas size, each with the margins that `sampling.sample` needs.
+        luma: Its luma at canvas size, with the margins that `sampling.sampled` needs.
+        chroma: Its chroma, (h / 2, w / 2, 2), with margins.
         framing: How the view moves.
+        strips: The views it moves through, drawn already, where they are all of one size; None otherwise.
     """
 
-    planes: Planes
+    luma: NDArray[np.uint8]
+    chroma: NDArray[np.uint8]
     framing: Framing
+    strips: Strips | None = None
 
     @classmethod
-    def of(cls, planes: Planes, framing: Framing) -> "Canvas":
-        """The canvas with these planes, which have no margins yet."""
-        return cls(Planes(edged(planes.y), edged(planes.u), edged(planes.v)), framing)
+    def of(cls, planes: Planes, framing: Framing, frame: tuple[int, int] | None = None) -> "Canvas":
+        """The canvas with these planes, which have no margins yet.
+
+        Args:
+            planes: The picture as it lies on the canvas.
+            framing: How the view moves.
+            frame: Width and height of the frames, where many are to be drawn.
+        """
+        luma = edged(planes.y)
+        chroma = edged(np.asarray(cv2.merge([planes.u, planes.v]), np.uint8))
+        strips = Strips.along(luma, chroma, framing, frame) if frame else None
+        return cls(luma, chroma, framing, strips)
 
     def view(self, share: float) -> View:
         """The view when `share` (0 to 1) of the time that the slide is seen has gone."""
@@ -35,8 +49,8 @@ class Canvas:
     def draw(self, view: View, into: Planes, frame_width: int, offset: float = 0.0) -> None:
         """Draw a view, or a stretch of its columns.
 
-        Sampling is bilinear at fractions of a pixel, by the positions of pixel centres, so a slow move has no
-        steps. The canvas is never much finer than the output, so nothing needs smoothing first.
+        Sampling is by the positions of pixel centres at fractions of a pixel, so a slow move has no steps. The
+        canvas is never much finer than the output, so nothing needs smoothing first.
 
         Args:
             view: What the frame shows of the canvas.
@@ -44,19 +58,27 @@ class Canvas:
             frame_width: Width of the whole frame in pixels.
             offset: Column of the frame, fractions allowed, that is the first of `into`.
         """
+        if self.strips is not None and self.strips.draw(view, into, offset):
+            return
         scale = view.width / frame_width
         left = view.left + offset * scale
         centre = 0.5 * scale - 0.5
-        sample(self.planes.y, scale, left + centre, view.top + centre, into.y)
-        for source, target in ((self.planes.u, into.u), (self.planes.v, into.v)):
-            sample(source, scale, left / 2 + centre, view.top / 2 + centre, target)
+        width, height = into.size
+        into.y[:] = sampled(self.luma, scale, left + centre, view.top + centre, (width, height))
+        half = (width // 2, height // 2)
+        cv2.split(
+            sampled(self.chroma, scale, left / 2 + centre, view.top / 2 + centre, half), [into.u, into.v]
+        )
 
 
-def lay(rgb: NDArray[np.uint8], framing: Framing) -> Canvas:
-    """Put a picture (h, w, 3) on its canvas: scaled once, on a blurred copy of itself where it leaves room."""
+def lay(rgb: NDArray[np.uint8], framing: Framing, frame: tuple[int, int] | None = None) -> Canvas:
+    """Put a picture (h, w, 3) on its canvas: scaled once, on a blurred copy of itself where it leaves room.
+
+    `frame` is the size of the frames, where many are to be drawn (see `Canvas.of`).
+    """
     left, top, width, height = framing.place
     if not framing.backed:
-        return Canvas.of(from_rgb(scaled(rgb, (width, height))), framing)
+        return Canvas.of(from_rgb(scaled(rgb, (width, height))), framing, frame)
     planes = blurred(rgb, framing.canvas, shaded=framing.place)
     # chroma is shared by two pixels, so the picture begins and ends at even ones
     left, top = left // 2 * 2, top // 2 * 2
@@ -65,7 +87,7 @@ def lay(rgb: NDArray[np.uint8], framing: Framing) -> Canvas:
     planes.y[top : top + height, left : left + width] = picture.y
     half = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
     planes.u[half], planes.v[half] = picture.u, picture.v
-    return Canvas.of(planes, framing)
+    return Canvas.of(planes, framing, frame)
 
 
 def blurred(

@@ -49,6 +49,9 @@ shimmers: from frame to frame two to four times as much at 1.0 as at 1.2, while 
 nothing (benchmarks/video.py measures it).
 """
 
+ENOUGH = 0.97
+"""Pixels of the picture, at least, for each output pixel of the nearest view, where it need not be decoded whole."""
+
 MOVES = ("in", "out", "left", "right")
 """The ways a view moves; two slides in a row never move the same way."""
 
@@ -128,9 +131,17 @@ def likely_kind(source: tuple[int, int], frame: tuple[int, int]) -> str:
 
 
 def needed_side(source: tuple[int, int], frame: tuple[int, int], seconds: float) -> int:
-    """Length of the shorter side, in pixels, that a picture must be decoded to for this frame."""
-    covering = max(frame[0] / source[0], frame[1] / source[1]) * (1 + zoom(seconds)) * FINER
-    return max(1, int(np.ceil(min(source) * min(covering, 1.0))))
+    """Length of the shorter side, in pixels, that a picture must be decoded to for this frame.
+
+    About a pixel for each output pixel of the nearest view: more would not be seen, and decoders that can halve a
+    picture are three times as fast where they may.
+    """
+    near = 1 + zoom(seconds)
+    if likely_kind(source, frame) == "card":
+        output = _card_enlargement(source, frame) * (1 + min(near - 1, MAX_CARD_ZOOM))
+    else:
+        output = max(frame[0] / source[0], frame[1] / source[1]) * near
+    return max(1, int(np.ceil(min(source) * min(output * ENOUGH, 1.0))))
 
 
 def zoom(seconds: float) -> float:
@@ -233,8 +244,7 @@ def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: st
     """The whole picture in the middle of a canvas, for a blurred copy of itself to lie behind it."""
     near = 1 + min(near - 1, MAX_CARD_ZOOM)
     canvas = (_even_up(frame[0] * FINER * near), _even_up(frame[1] * FINER * near))
-    enlargement = max(MAX_CARD_ENLARGEMENT, LEAST_CARD * min(frame) / max(source))
-    fit = min(CARD * frame[0] / source[0], CARD * frame[1] / source[1], enlargement) * FINER * near
+    fit = _card_enlargement(source, frame) * FINER * near
     size = (max(1, round(source[0] * fit)), max(1, round(source[1] * fit)))
     place = ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2, *size)
     aspect = frame[0] / frame[1]
@@ -250,6 +260,12 @@ def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: st
         "right": (left, right),
     }
     return Framing("card", canvas, place, *ends[move], kept=1.0)
+
+
+def _card_enlargement(source: tuple[int, int], frame: tuple[int, int]) -> float:
+    """Output pixels for each pixel of a picture that is shown whole, where the view is furthest away."""
+    enlargement = max(MAX_CARD_ENLARGEMENT, LEAST_CARD * min(frame) / max(source))
+    return min(CARD * frame[0] / source[0], CARD * frame[1] / source[1], enlargement)
 
 
 def _pan(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from clustering_assets.errors import ClusteringError
 
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 """Goes up whenever the same pictures, music and settings would give a different video."""
 
 

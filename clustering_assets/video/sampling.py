@@ -24,28 +24,37 @@ MARGIN = 136
 FAR_MARGIN = 4
 """The same at its right and bottom, for the last, unfinished one."""
 
-_LINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-
 
 def edged(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The plane with margins that continue its edge pixels, as `sample` needs it."""
+    """The plane, or planes (h, w, n), with margins that continue its edge pixels, as `sampled` needs it."""
     return np.asarray(
         cv2.copyMakeBorder(plane, MARGIN, FAR_MARGIN, MARGIN, FAR_MARGIN, cv2.BORDER_REPLICATE), np.uint8
     )
 
 
-def sample(source: NDArray[np.uint8], scale: float, left: float, top: float, into: NDArray[np.uint8]) -> None:
-    """Fill `into` (h, w) by bilinear interpolation: its pixel (x, y) is what lies at (left + scale x, top + scale y).
+def sampled(
+    source: NDArray[np.uint8],
+    scale: float,
+    left: float,
+    top: float,
+    size: tuple[int, int],
+    method: int = cv2.INTER_LINEAR,
+) -> NDArray[np.uint8]:
+    """A picture of `size` (width, height): its pixel (x, y) is what lies at (left + scale x, top + scale y).
 
     Args:
-        source: A plane with margins, from `edged`; places count without them, and beyond its edges lies more of
-            the same.
+        source: A plane with margins, from `edged`, or several (h, w, n) that are sampled alike; places count
+            without the margins, and beyond its edges lies more of the same.
         scale: Pixels of the source for each pixel of the result.
         left: Place of the centre of the first column, 0 being the centre of the source's first column.
         top: The same for rows.
-        into: Where to draw; need not be contiguous.
+        size: Width and height of the result.
+        method: OpenCV's code of the interpolation, bilinear or bicubic.
+
+    Returns:
+        (height, width) or (height, width, n); need not be contiguous.
     """
-    height, width = into.shape
+    width, height = size
     columns, rows = _spare(scale, left), _spare(scale, top)
     if columns is not None and rows is not None and resize_keeps_its_scale():
         first_column, first_row = columns[1] + MARGIN, rows[1] + MARGIN
@@ -54,15 +63,12 @@ def sample(source: NDArray[np.uint8], scale: float, left: float, top: float, int
         inside = first_row + down <= source.shape[0] and first_column + across <= source.shape[1]
         if min(first_column, first_row) >= 0 and inside:
             part = source[first_row : first_row + down, first_column : first_column + across]
-            drawn = cv2.resize(part, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_LINEAR)
-            into[:] = drawn[rows[0] : rows[0] + height, columns[0] : columns[0] + width]
-            return
+            drawn = cv2.resize(part, None, fx=1 / scale, fy=1 / scale, interpolation=method)
+            return np.asarray(drawn, np.uint8)[rows[0] : rows[0] + height, columns[0] : columns[0] + width]
     matrix = np.array([[scale, 0, left + MARGIN], [0, scale, top + MARGIN]])
-    drawn = cv2.warpAffine(
-        source, matrix, (width, height), dst=into, flags=_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    if drawn is not into:
-        into[:] = drawn
+    flags = method | cv2.WARP_INVERSE_MAP
+    drawn = cv2.warpAffine(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(drawn, np.uint8)
 
 
 @lru_cache(maxsize=1)

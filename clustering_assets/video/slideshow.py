@@ -449,7 +449,7 @@ class Slideshow(VideoClip):
         if share < 1:
             return lay(rgb, shrunk(framing, share))
         self.kept[source.path] = framing.kept
-        return lay(rgb, framing)
+        return lay(rgb, framing, frame)
 
 
 def make_slideshow(

@@ -67,7 +67,7 @@ def test_a_caption_without_printable_letters_is_none():
 def test_names_in_any_script_are_written(text):
     assert not np.array_equal(captioned((640, 360), 60, text), plain((640, 360), 60))
     card = title_canvas(np.full((90, 160, 3), 90, np.uint8), (160, 90), text, "2 pictures", motion=False)
-    assert card.planes.y.std() > 1
+    assert card.luma.std() > 1
 
 
 def test_a_long_name_is_cut_off_with_an_ellipsis():
@@ -96,7 +96,7 @@ def test_a_long_title_stays_on_its_card():
     card = title_canvas(rgb, (640, 360), "word " * 200, "2 pictures", motion=False)
     beside = title_canvas(rgb, (640, 360), "word", "", motion=False)
     edge = np.s_[:, :180]
-    assert np.abs(card.planes.y[edge].astype(int) - beside.planes.y[edge]).max() <= 3
+    assert np.abs(card.luma[edge].astype(int) - beside.luma[edge]).max() <= 3
 
 
 def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):

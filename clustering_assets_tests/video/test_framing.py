@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustering_assets.video.framing import (
+    ENOUGH,
     FINER,
     MAX_CARD_ENLARGEMENT,
     MAX_ENLARGEMENT,
@@ -152,8 +153,14 @@ def test_motion_is_gentle():
 @given(SIZES, FRAMES)
 def test_a_picture_is_decoded_large_enough_for_its_place(source, frame):
     framing = frame_picture(source, frame, EVEN, seconds=3.8, move="in")
-    wanted = min(min(framing.place[2:]), min(source))
+    wanted = min(min(framing.place[2:]) * ENOUGH / FINER, min(source))
     assert needed_side(source, frame, 3.8) >= 0.98 * wanted - 2
+
+
+def test_a_picture_that_is_shown_whole_is_not_decoded_as_if_it_filled_the_frame():
+    upright, landscape = needed_side((3000, 4000), WIDE, 3.8), needed_side((4000, 3000), WIDE, 3.8)
+    assert upright <= 0.8 * WIDE[1]
+    assert WIDE[1] <= landscape <= 1500  # half of its shorter side
 
 
 @given(SIZES, FRAMES, st.floats(0.05, 1))

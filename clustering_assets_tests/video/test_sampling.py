@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from clustering_assets.video import sampling
-from clustering_assets.video.sampling import edged, resize_keeps_its_scale, sample
+from clustering_assets.video.sampling import edged, resize_keeps_its_scale, sampled
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,7 @@ def exact(plane: np.ndarray, scale: float, left: float, top: float, size: tuple[
 @pytest.mark.parametrize("scale", [0.7, 0.98, 1.0, 1.07, 1.2, 1.2137, 1.25, 1.2501, 1.3086, 4 / 3, 1.399])
 @pytest.mark.parametrize(("left", "top"), [(0.0, 0.0), (-0.4, 0.3), (17.37, 21.118), (60.5, 9.99)])
 def test_samples_are_what_lies_at_their_places(plane, scale, left, top):
-    drawn = np.zeros((200, 300), np.uint8)
-    sample(edged(plane), scale, left, top, drawn)
+    drawn = sampled(edged(plane), scale, left, top, (300, 200))
     wrong = np.abs(drawn - exact(plane, scale, left, top, (300, 200)))
     slope = np.abs(np.diff(plane.astype(int), axis=1)).max()
     assert wrong.max() <= 2 + 2 * slope * sampling.TOLERANCE
@@ -38,28 +37,23 @@ def test_samples_are_what_lies_at_their_places(plane, scale, left, top):
 
 
 def test_beyond_the_edges_the_plane_goes_on(plane):
-    drawn = np.zeros((500, 700), np.uint8)
-    sample(edged(plane), 1.0137, -20.25, -10.5, drawn)
+    drawn = sampled(edged(plane), 1.0137, -20.25, -10.5, (700, 500))
     wrong = np.abs(drawn - exact(plane, 1.0137, -20.25, -10.5, (700, 500)))
     assert wrong.mean() < 0.7
 
 
-def test_part_of_a_larger_frame_can_be_filled(plane):
-    frame = np.zeros((200, 300), np.uint8)
-    sample(edged(plane), 1.21, 5.3, 7.7, frame[:, 100:160])
-    whole = np.zeros((200, 60), np.uint8)
-    sample(edged(plane), 1.21, 5.3, 7.7, whole)
-    assert np.array_equal(frame[:, 100:160], whole)
-    assert not frame[:, :100].any()
-    assert not frame[:, 160:].any()
+def test_several_planes_are_sampled_alike(plane):
+    both = sampled(edged(np.dstack([plane, plane[::-1]])), 1.21, 5.3, 7.7, (60, 200))
+    assert np.array_equal(both[..., 0], sampled(edged(plane), 1.21, 5.3, 7.7, (60, 200)))
+    other = sampled(edged(np.ascontiguousarray(plane[::-1])), 1.21, 5.3, 7.7, (60, 200))
+    assert np.array_equal(both[..., 1], other)
 
 
 def test_both_ways_of_opencv_agree(plane, monkeypatch):
     assert resize_keeps_its_scale()
-    one, other = np.zeros((200, 300), np.uint8), np.zeros((200, 300), np.uint8)
-    sample(edged(plane), 1.2137, 17.37, 21.118, one)
+    one = sampled(edged(plane), 1.2137, 17.37, 21.118, (300, 200))
     monkeypatch.setattr(sampling, "resize_keeps_its_scale", lambda: False)
-    sample(edged(plane), 1.2137, 17.37, 21.118, other)
+    other = sampled(edged(plane), 1.2137, 17.37, 21.118, (300, 200))
     assert not np.array_equal(one, other)  # the two ways round differently, so both were taken
     assert np.abs(one.astype(int) - other).mean() < 0.7
 
