@@ -16,7 +16,13 @@ from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC
 from clustering_assets.partitions import UNFINISHED, PartitionChanges, sync_partitions
 from clustering_assets.recipes import Recipe, out_of_date, recipes
 from clustering_assets.settings import Settings
-from clustering_assets.versions import expected_version, latest_video, recorded_digest, recorded_version
+from clustering_assets.versions import (
+    confirm_video,
+    expected_version,
+    latest_video,
+    recorded_digest,
+    recorded_version,
+)
 
 PROCESS_TAG = "clustering_assets/process"
 """Tag of runs that live and die with a process of ours: `host:pid`."""
@@ -114,6 +120,8 @@ def update(
     result.clusters = runner.recipes()
     result.partitions = sync_partitions(instance, result.clusters)
     due = runner.videos_due(result.clusters)
+    for key in result.clusters.keys() - set(due):
+        confirm_video(instance, key)
     if due:
         announce(f"Rendering {len(due)} of {len(result.clusters)} videos")
     for key in due:

@@ -22,7 +22,7 @@ from clustering_assets.partitions import (
 from clustering_assets.recipes import out_of_date, recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG, close_abandoned_runs
-from clustering_assets.versions import latest_video, recorded_digest
+from clustering_assets.versions import confirm_video, latest_video, recorded_digest
 
 ATTEMPTS = 3
 """How often the sensor tries to render the same video before it leaves it to a person."""
@@ -158,6 +158,8 @@ def cluster_videos_sensor(
         present=[key for key in wanted if outputs.existing_video(key)],
     )
     in_flight = keys_in_flight(instance)
+    for key in wanted.keys() - set(due) - set(in_flight):
+        confirm_video(instance, key)
     failures = {key: _failures(instance, digests[key]) for key in due}
     requested = videos_to_request(due, in_flight, failures)
     changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), in_flight)

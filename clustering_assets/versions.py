@@ -20,6 +20,9 @@ USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
 
 DATA_VERSION_TAG = "dagster/data_version"
+INPUT_VERSION_TAG = "dagster/input_data_version/"
+"""Where Dagster notes the version of what an asset was made from; the key of that asset follows."""
+
 PINS = "pins.csv"
 VIDEOS = dg.AssetKey("cluster_videos")
 
@@ -75,6 +78,42 @@ def recorded_digest(event: dg.EventLogEntry | None) -> str | None:
     """The data version that a materialization recorded; None if there is none."""
     materialization = event.asset_materialization if event else None
     return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+
+
+def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
+    """Record that the video of a cluster would be the same if it were made from what lies upstream now.
+
+    Dagster compares the versions of whole upstream tables, and would show every video as out of date when a picture of
+    one cluster is new.
+
+    Args:
+        instance: Where it is recorded.
+        key: Cluster whose latest video has the digest of its present recipe.
+
+    Returns:
+        Whether there was anything to record.
+    """
+    event = latest_video(instance, key)
+    made = event.asset_materialization if event else None
+    if made is None:
+        return False
+    tags = dict(made.tags or {})
+    for tag in tags:
+        if tag.startswith(INPUT_VERSION_TAG):
+            upstream = dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG))
+            tags[tag] = recorded_version(instance, upstream) or tags[tag]
+    if tags == made.tags:
+        return False
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            VIDEOS,
+            partition=key,
+            description="The same pictures, track and settings as before: the video is kept.",
+            metadata={**made.metadata, "rendered": False},
+            tags=tags,
+        )
+    )
+    return True
 
 
 def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> str:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from clustering_assets.definitions import defs
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, Outputs
 from clustering_assets.runs import UpdateResult, open_instance, update
 from clustering_assets.settings import Settings, load_settings
+from clustering_assets.versions import VIDEOS
 
 SMALL = {
     "images": "images",
@@ -61,6 +64,14 @@ class Project:
 
     def assignments(self):
         return self.outputs.read_table(CLUSTER_ASSIGNMENTS)
+
+    def out_of_date(self, instance: dg.DagsterInstance) -> set[str]:
+        """Keys of the videos that the UI would show as out of date."""
+        resolver = CachingStaleStatusResolver(
+            instance, defs.resolve_asset_graph(), LoadingContextForTest(instance)
+        )
+        keys = instance.get_dynamic_partitions("clusters")
+        return {key for key in keys if resolver.get_status(VIDEOS, key) is not StaleStatus.FRESH}
 
     def videos(self) -> dict[str, int]:
         """Time of the last change of each video, by name."""

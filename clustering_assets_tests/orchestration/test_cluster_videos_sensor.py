@@ -1,5 +1,7 @@
 """`cluster_videos_sensor`: what is missing or out of date is asked for, and nothing else."""
 
+import shutil
+
 import dagster as dg
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from clustering_assets.recipes import out_of_date
 from clustering_assets.resources import settings_type
 from clustering_assets.runs import DIGEST_TAG
 from clustering_assets.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
+from clustering_assets.versions import latest_video
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
 
@@ -38,6 +41,22 @@ def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
         result = tick(project, instance)
     assert result.run_requests == [] and "up to date" in result.skip_reason.skip_message
     assert result.dynamic_partitions_requests == []
+
+
+def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(project):
+    config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
+    shutil.copy(next((project.root / "images").rglob("*.jpg")), project.root / "images/copy.jpg")
+    with project.instance() as instance:
+        before = latest_video(instance, "cluster_0").asset_materialization
+        assert defs.resolve_job_def("cluster_images").execute_in_process(instance=instance, run_config=config)
+        assert project.out_of_date(instance) == {"cluster_0", "cluster_1", "cluster_2"}
+        requested = {request.partition_key for request in tick(project, instance).run_requests}
+        assert "cluster_0" not in requested
+        assert project.out_of_date(instance) == requested
+        kept = latest_video(instance, "cluster_0").asset_materialization
+        tick(project, instance)
+        assert latest_video(instance, "cluster_0").asset_materialization == kept, "once is enough"
+    assert kept.metadata == {**before.metadata, "rendered": dg.MetadataValue.bool(False)}
 
 
 def test_a_changed_setting_asks_for_every_video_once(project):

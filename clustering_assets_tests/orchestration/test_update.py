@@ -148,7 +148,7 @@ def test_a_new_picture_costs_one_embedding_and_the_video_of_its_cluster(project)
     with Image.open(project.root / "images" / member) as image:
         image.convert("RGB").resize((300, 200)).save(project.root / "images/new.png")
     before = project.videos()
-    project.update()
+    result = project.update()
     assert counts(project)["embedded"] == 1
     now = project.assignments()
     cluster = int(now.set_index("path").loc["new.png", "cluster"])
@@ -156,6 +156,11 @@ def test_a_new_picture_costs_one_embedding_and_the_video_of_its_cluster(project)
     moved = assignments.set_index("path")["cluster"].compare(now.set_index("path")["cluster"].drop("new.png"))
     if moved.empty:
         assert changed <= {f"cluster_{cluster}_slideshow_with_music.mp4"}
+    assert counts(project)["videos_rendered"] == len(result.rendered) == len(changed)
+    with project.instance() as instance:
+        assert not project.out_of_date(instance), (
+            "a video that stays as it is counts as made from what there is now"
+        )
 
 
 def test_a_deleted_video_is_made_again(project):
