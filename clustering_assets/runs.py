@@ -4,10 +4,12 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 from dagster._core.instance.ref import InstanceRef
 
 from clustering_assets.errors import ClusteringError
@@ -25,7 +27,10 @@ from clustering_assets.versions import (
 )
 
 PROCESS_TAG = "clustering_assets/process"
-"""Tag of runs that live and die with a process of ours: `host:pid`."""
+"""Tag of runs that live and die with a process of ours: `host:pid:start`, the start in seconds since the epoch."""
+
+CLOCK_STEPS = 60
+"""Seconds by which a process may seem to have started at another time, because the clock was set meanwhile."""
 
 DIGEST_TAG = "clustering_assets/digest"
 """Tag of a run that renders a video: the digest of what the video is made of."""
@@ -250,27 +255,32 @@ def _descendants(kind: type) -> set[type]:
     return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
 
 
+@cache
 def this_process() -> str:
     """The value of `PROCESS_TAG` for runs of this process."""
-    return f"{platform.node()}:{os.getpid()}"
+    process = psutil.Process()
+    return f"{platform.node()}:{process.pid}:{process.create_time():.0f}"
 
 
 def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs as failed whose process was killed, which nobody else would notice; returns their ids."""
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        host, _, pid = run.tags.get(PROCESS_TAG, "").rpartition(":")
-        if host == platform.node() and not _is_running(int(pid)):
+        process = run.tags.get(PROCESS_TAG, "")
+        if process.startswith(f"{platform.node()}:") and not _is_running(process):
             instance.report_run_failed(run, "The process of this run was ended from outside.")
             closed.append(run.run_id)
     return closed
 
 
-def _is_running(pid: int) -> bool:
+def _is_running(process: str) -> bool:
+    """Whether a process of this machine, named as in `this_process`, is the one that has its number now."""
+    number, started = map(int, process.rsplit(":", 2)[1:])
+    if number == os.getpid():  # in a container every process may have the same number
+        return process == this_process()
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return abs(psutil.Process(number).create_time() - started) < CLOCK_STEPS
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True

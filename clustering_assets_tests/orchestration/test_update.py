@@ -1,7 +1,7 @@
 """The whole way, on generated pictures and music: what an update makes, and what it leaves alone."""
 
 import json
-import platform
+import os
 import shutil
 import subprocess
 import sys
@@ -320,19 +320,29 @@ def test_a_cluster_that_is_gone_loses_its_partition(project):
 
 
 def test_the_run_of_a_killed_process_is_closed(project):
-    child = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
-    )
+    ask = "from clustering_assets.runs import this_process; print(this_process())"
+    child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    host, number, started = this_process().rsplit(":", 2)
+    processes = {
+        "ended": child.stdout.strip(),
+        "another now has its number": f"{host}:{os.getppid()}:{int(started) - 10_000}",
+        "this one now has its number": f"{host}:{number}:{int(started) - 2}",
+        "under way": this_process(),
+        "elsewhere": f"elsewhere.{child.stdout.strip()}",
+    }
     with project.instance() as instance:
         job = defs.resolve_job_def("cluster_images")
-        tags = {PROCESS_TAG: f"{platform.node()}:{child.stdout.strip()}"}
-        dead = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
-        alive = instance.create_run_for_job(
-            job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: this_process()}
-        )
-        assert close_abandoned_runs(instance) == [dead.run_id]
-        assert instance.get_run_by_id(dead.run_id).status is dg.DagsterRunStatus.FAILURE
-        assert instance.get_run_by_id(alive.run_id).status is dg.DagsterRunStatus.STARTED
+        runs = {
+            name: instance.create_run_for_job(
+                job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: process}
+            ).run_id
+            for name, process in processes.items()
+        }
+        close_abandoned_runs(instance)
+        status = {name: instance.get_run_by_id(run).status for name, run in runs.items()}
+    under_way = {name for name, found in status.items() if found is dg.DagsterRunStatus.STARTED}
+    assert under_way == {"under way", "elsewhere"}
+    assert set(status.values()) == {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE}
 
 
 def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs(project):
