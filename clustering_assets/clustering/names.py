@@ -1,7 +1,7 @@
 """Names of clusters: the user's own where there are some, otherwise a hint from words and colours."""
 
 import csv
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,9 @@ WORDS = 2
 ASKED = 64
 """Pictures of each cluster that the network's head is asked about. Their class shares are averaged, not their
 features: what is the mean of a lake and a dog looks like neither."""
+
+SEEN = 400
+"""Pictures of each cluster whose colours are looked at."""
 
 OF_A_KIND = 0.25
 """Share of a cluster's class scores in one kind of thing at which the cluster may be named for that kind."""
@@ -175,18 +178,27 @@ def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[i
     """For each cluster the colour word that sets it apart from all pictures; '' where nothing is known."""
     if "dominant_colours" not in images:
         return dict.fromkeys(clusters, "")
-    word = [_main_colour(text) if isinstance(text, str) else "" for text in images["dominant_colours"]]
-    everywhere = Counter(w for w in word if w)
+    colours = images["dominant_colours"].to_numpy(dtype=object)
+    here = {}
+    for c in clusters:
+        rows = np.flatnonzero(labels == c)
+        texts = colours[rows[even_sample(len(rows), SEEN, c)]]
+        here[c] = _shares(Counter(_main_colour(text) for text in texts if isinstance(text, str) and text))
+    size = {c: int((labels == c).sum()) for c in clusters if here[c]}
+    everywhere: defaultdict[str, float] = defaultdict(float)
+    for c, n in size.items():
+        for word, share in here[c].items():
+            everywhere[word] += share * n / sum(size.values())
     result = {}
     for c in clusters:
-        here = Counter(word[i] for i in np.flatnonzero(np.asarray(labels) == c) if word[i])
-        total, n = max(sum(everywhere.values()), 1), max(sum(here.values()), 1)
-        weight = {
-            w: (m / n) * np.log(1e-9 + (m / n) / (everywhere[w] / total)) + 0.2 * m / n
-            for w, m in here.items()
-        }
+        weight = {w: s * np.log(1e-9 + s / everywhere[w]) + 0.2 * s for w, s in here[c].items()}
         result[c] = max(sorted(weight), key=lambda w: weight[w]) if weight else ""
     return result
+
+
+def _shares(counts: Counter[str]) -> dict[str, float]:
+    """Counts as shares of their sum."""
+    return {word: count / counts.total() for word, count in counts.items()}
 
 
 def _main_colour(colours: str) -> str:

@@ -62,6 +62,8 @@ class FeatureSpace:
             seed: Seed of the sample and of the randomised decomposition.
             dimensions: Most components to keep; never more than n - 1 or d.
         """
+        from threadpoolctl import threadpool_limits
+
         rooted = _root(np.asarray(vectors[even_sample(len(vectors), FIT_ROWS, seed)], dtype=np.float32))
         mean = rooted.mean(axis=0)
         scale = rooted.std(axis=0)
@@ -69,7 +71,8 @@ class FeatureSpace:
         rooted -= mean
         rooted /= scale
         kept = max(1, min(dimensions, len(rooted) - 1, rooted.shape[1]))
-        components, variances = principal_components(rooted, kept, seed)
+        with threadpool_limits(1):  # the factorisations are small: more threads only wait for one another
+            components, variances = principal_components(rooted, kept, seed)
         total = float(np.einsum("ij,ij->", rooted, rooted, dtype=np.float64))
         return cls(mean, scale, components, float(variances.sum()) / total if total > 0 else 0.0)
 
