@@ -1,6 +1,7 @@
 """The caption: a cluster's name in a lower corner of every picture."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -26,6 +27,9 @@ _WHITE = 232
 """Luma of the letters."""
 
 
+_Shares = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
 @dataclass(frozen=True)
 class Caption:
     """Letters with a soft shadow, ready to be laid over frames of one size.
@@ -48,15 +52,28 @@ class Caption:
             return
         planes = split(i420)
         height, width = self.kept.shape
-        kept = 1 - np.float32(strength) * (1 - self.kept)
         rows, columns = slice(self.top, self.top + height), slice(self.left, self.left + width)
-        planes.y[rows, columns] = cv2.blendLinear(planes.y[rows, columns], self.luma, kept, 1 - kept)
-        half = cv2.resize(kept, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        (kept, laid), (half_kept, half_laid) = self._shares if strength >= 1 else self._weighed(strength)
+        planes.y[rows, columns] = cv2.blendLinear(planes.y[rows, columns], self.luma, kept, laid)
         rows = slice(self.top // 2, (self.top + height) // 2)
         columns = slice(self.left // 2, (self.left + width) // 2)
-        grey = np.full((height // 2, width // 2), GREY, np.uint8)
+        grey = np.full(half_kept.shape, GREY, np.uint8)
         for plane in (planes.u, planes.v):
-            plane[rows, columns] = cv2.blendLinear(plane[rows, columns], grey, half, 1 - half)
+            plane[rows, columns] = cv2.blendLinear(plane[rows, columns], grey, half_kept, half_laid)
+
+    @cached_property
+    def _shares(self) -> tuple[_Shares, _Shares]:
+        """The weights of a caption that is fully seen, which most frames need."""
+        return self._weighed(1.0)
+
+    def _weighed(self, strength: float) -> tuple[_Shares, _Shares]:
+        """Weights of the picture and of the caption, for luma and for chroma."""
+        kept = 1 - np.float32(strength) * (1 - self.kept)
+        height, width = kept.shape
+        half = np.asarray(
+            cv2.resize(kept, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32
+        )
+        return (kept, 1 - kept), (half, 1 - half)
 
 
 def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
