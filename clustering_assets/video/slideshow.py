@@ -21,6 +21,7 @@ from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
+from clustering_assets.video.losses import SOUNDTRACK, digest_of_what_is_left
 from clustering_assets.video.plan import VideoError, VideoSettings, recipe_digest
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.timeline import (
@@ -111,7 +112,7 @@ class Slideshow(VideoClip):
         timeline: The plan, in frames.
         choice: Which pictures are shown and how well the order flows.
         failures: `(path, stage, reason)` of each picture or track that could not be used.
-        digest: Recipe digest, stored in the file.
+        digest: Recipe digest, stored in the file; another one where something had to be left out.
         settings: The settings it was made with.
         title: Its title.
         cluster: Number of the cluster.
@@ -143,7 +144,7 @@ class Slideshow(VideoClip):
         self.title, self.cluster = title, cluster
         self.failures: list[tuple[str, str, str]] = []
         self.kept: dict[str, float] = {}
-        self.digest = recipe_digest(images, _text(track, "content_hash"), title, settings)
+        self._recipe = recipe_digest(images, _text(track, "content_hash"), title, settings)
         self._caption: Caption | None = make_caption(title, settings.size) if settings.captions else None
         self._shelf = _Shelf(self._lay)
         self._plan()
@@ -151,6 +152,11 @@ class Slideshow(VideoClip):
         self.size = settings.size
         self.fps = settings.fps
         self.frame_function = self._frame_at
+
+    @property
+    def digest(self) -> str:
+        """Digest of what it shows: that of its recipe, unless something had to be left out."""
+        return digest_of_what_is_left(self._recipe, self.failures)
 
     @property
     def frame_count(self) -> int:
@@ -399,7 +405,7 @@ class Slideshow(VideoClip):
         except (ClusteringError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             log.warning("The video of cluster %s is made without music: %s", self.cluster, reason)
-            self.failures.append((str(self._track_path), "soundtrack", reason))
+            self.failures.append((str(self._track_path), SOUNDTRACK, reason))
             self._track_path = None
             return None
 
