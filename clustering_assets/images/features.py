@@ -17,6 +17,8 @@ COLOUR_SIDE = 128
 _LUMA = (0.299, 0.587, 0.114)
 _OPPONENTS_AND_LUMA = np.array([[1, -1, 0], [0.5, 0.5, -1], _LUMA], np.float32)
 _MOST_COLOURS, _SMALLEST_SHARE = 5, 0.04
+_CELL = np.array([64, 8, 1])
+_PLACES = np.array([1, 1 << 16, 1 << 32])
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,7 @@ def measure_reduced(reduced: Reduced) -> VisualFeatures:
     import cv2
 
     small = reduced.rgb
-    numbers = room("numbers", small.shape, np.float32)
-    np.copyto(numbers, small)
-    opponents = cv2.transform(numbers, _OPPONENTS_AND_LUMA, dst=room("opponents", small.shape, np.float32))
+    opponents = cv2.transform(small.astype(np.float32), _OPPONENTS_AND_LUMA)
     means, deviations = cv2.meanStdDev(opponents)
     (rg, yb, _), (rg_deviation, yb_deviation, luma_deviation) = means.ravel(), deviations.ravel()
     colourfulness = np.hypot(rg_deviation, yb_deviation) + 0.3 * np.hypot(rg, yb)
@@ -173,10 +173,10 @@ def _sharpness(grey: NDArray[np.uint8]) -> float:
 def _dominant_colours(rgb: NDArray[np.uint8]) -> str:
     """The fullest of 8 x 8 x 8 colour cells, each with the mean of what is in it; close ones count as one."""
     step = math.ceil(max(rgb.shape[:2]) / 26)
-    red, green, blue = rgb[::step, ::step].reshape(-1, 3).T.astype(np.int64)
-    cells = (red >> 5) << 6 | (green >> 5) << 3 | blue >> 5
+    levels = rgb[::step, ::step].reshape(-1, 3).astype(np.int64)
+    cells = (levels >> 5) @ _CELL
     # The three places within a cell in one number, so that one sum does for all of them.
-    places = (red & 31) | (green & 31) << 16 | (blue & 31) << 32
+    places = (levels & 31) @ _PLACES
     counts = np.bincount(cells, minlength=512)
     full = np.flatnonzero(counts >= min(_SMALLEST_SHARE * len(cells), counts.max()))
     sums = np.bincount(cells, places, 512)[full].astype(np.int64).tolist()
@@ -188,4 +188,6 @@ def _dominant_colours(rgb: NDArray[np.uint8]) -> str:
         )
         if all(max(abs(x - y) for x, y in zip(colour, other, strict=True)) >= 32 for other in kept):
             kept.append(colour)
-    return " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in kept[:_MOST_COLOURS])
+            if len(kept) == _MOST_COLOURS:
+                break
+    return " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in kept)

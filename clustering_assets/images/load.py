@@ -43,6 +43,9 @@ _READ_ONLY = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
 
+_FIRST_BYTES = 1 << 18
+"""A file of up to this size is read in one go; of a longer one first only its beginning, which may be enough."""
+
 # Pillow tells of damaged notes inside a file by warnings; the pixels are what counts here, and a folder of phone
 # pictures would fill the screen with them.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -197,7 +200,9 @@ def read_picture(
     path: Path, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
 ) -> Picture:
     """As `load_image`, with what the file says beside its pixels."""
-    return decode_picture(_read(path, limits), path, min_side=min_side, limits=limits, background=background)
+    return decode_picture(
+        read_file(path, limits), path, min_side=min_side, limits=limits, background=background
+    )
 
 
 def decode_picture(
@@ -248,6 +253,24 @@ def decode_picture(
     return Picture(image, width, height, format, mode, facts)
 
 
+def read_file(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The whole file, if it is an ordinary one, not too large, and begins like a picture.
+
+    Raises:
+        ImageError: It is none of that, or cannot be read.
+    """
+    try:
+        file = os.open(path, _READ_ONLY)
+        try:
+            return _content(file, path, limits)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise ImageError(path, "read", error.strerror or type(error).__name__) from error
+    except ValueError as error:  # a null character in the name
+        raise ImageError(path, "read", str(error)) from error
+
+
 def pixels(image: Image.Image) -> NDArray[np.uint8]:
     """The pixels of an "RGB" picture without copying them where that can be done; only to be read.
 
@@ -257,31 +280,27 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
     import pyarrow as pa
 
     try:
-        numbers = pa.array(image).flatten()
+        numbers = pa.array(image).values
     except ValueError:  # a large picture, which Pillow keeps in several pieces
         return np.asarray(image)
     return numbers.to_numpy(zero_copy_only=True).reshape(image.height, image.width, 4)
 
 
-def _read(path: Path, limits: Limits) -> bytes:
-    """The whole file, if it is an ordinary one, not too large, and begins like a picture."""
-    try:
-        with open(os.open(path, _READ_ONLY), "rb", buffering=0) as file:  # noqa: PTH123
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                raise ImageError(path, "find", "not an ordinary file")
-            _check_size(facts.st_size, path, limits)
-            head = file.read(HEAD_BYTES)
-            _check_format(head, path)
-            data = head + file.readall()
-            after = os.fstat(file.fileno())
-            if (after.st_size, after.st_mtime_ns) != (facts.st_size, facts.st_mtime_ns):
-                raise ImageError(path, "read", "changed while it was read")
-            return data
-    except OSError as error:
-        raise ImageError(path, "read", error.strerror or type(error).__name__) from error
-    except ValueError as error:  # a null character in the name
-        raise ImageError(path, "read", str(error)) from error
+def _content(file: int, path: str | Path, limits: Limits) -> bytes:
+    """What an opened file holds; of one that is no picture only the beginning is read."""
+    facts = os.fstat(file)
+    if not stat.S_ISREG(facts.st_mode):
+        raise ImageError(path, "find", "not an ordinary file")
+    _check_size(facts.st_size, path, limits)
+    data = os.read(file, min(facts.st_size, _FIRST_BYTES))
+    _check_format(data[:HEAD_BYTES], path)
+    if len(data) < facts.st_size:
+        with open(file, "rb", buffering=0, closefd=False) as rest:
+            data += rest.readall()
+    after = os.fstat(file)
+    if (after.st_size, after.st_mtime_ns) != (facts.st_size, facts.st_mtime_ns):
+        raise ImageError(path, "read", "changed while it was read")
+    return data
 
 
 def _open(data: bytes, known: str) -> Image.Image:

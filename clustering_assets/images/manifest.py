@@ -3,27 +3,20 @@
 import hashlib
 import logging
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import xxhash
-from numpy.typing import NDArray
 
 from clustering_assets.cores import available_cores, opencv_on_one_thread
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.duplicates import perceptual_hash
-from clustering_assets.images.features import measure_reduced, reduce
 from clustering_assets.images.find import FoundFile, find_files, printable
-from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, pixels, read_picture
-from clustering_assets.images.scratch import room
+from clustering_assets.images.load import DEFAULT_LIMITS, Limits
+from clustering_assets.images.look import Look, look_at_all
 from clustering_assets.progress import track
 
 log = logging.getLogger("clustering_assets.images")
@@ -81,36 +74,9 @@ scan_version: `SCAN_VERSION` of the code that wrote the row.
 
 _REOPENED = ("find", "read", "limits")
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 
 class DatasetError(ClusteringError):
     """A folder of pictures that a run cannot go on with."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What a look at one file brought to light; the columns of the manifest that one file decides alone."""
-
-    content_hash: str = ""
-    format: str = ""
-    mode: str = ""
-    width: int = 0
-    height: int = 0
-    taken_at: datetime | None = None
-    camera: str = ""
-    stage: str = ""
-    reason: str = ""
-    sharpness: float = np.nan
-    brightness: float = np.nan
-    colourfulness: float = np.nan
-    contrast: float = np.nan
-    chroma: float = np.nan
-    saturation: float = np.nan
-    warmth: float = np.nan
-    phash: str = ""
-    dominant_colours: str = ""
 
 
 def scan(
@@ -139,14 +105,10 @@ def scan(
     """
     files = _listed(folder)
     known = _reusable(previous, files)
-    rows: list[_Row | None] = [None] * len(files)
+    rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-
-    def look(index: int) -> _Row:
-        return _look(folder, files[index], limits)
-
     with opencv_on_one_thread():
-        looked = _in_threads(look, fresh, workers or available_cores())
+        looked = look_at_all(folder, [files[index] for index in fresh], limits, workers or available_cores())
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
     return _judged(_table(files, rows, previous, known))
@@ -309,46 +271,8 @@ def _reusable(previous: pd.DataFrame | None, files: list[FoundFile]) -> list[int
     return [-1 if file.problem else known.get((file.path, file.bytes, file.mtime_ns), -1) for file in files]
 
 
-def _look(folder: Path, file: FoundFile, limits: Limits) -> _Row:
-    """Open, decode, hash and measure one file."""
-    if file.problem:
-        return _Row(stage="find", reason=file.problem)
-    try:
-        picture = read_picture(folder / file.path, limits=limits)
-    except ImageError as error:
-        return _Row(stage=error.stage, reason=error.reason)
-    view = pixels(picture.image)
-    reduced = reduce(view)
-    return _Row(
-        content_hash=_pixel_hash(view),
-        format=picture.format,
-        mode=picture.mode,
-        width=picture.width,
-        height=picture.height,
-        taken_at=picture.facts.taken_at,
-        camera=picture.facts.camera,
-        phash=perceptual_hash(reduced.rgb),
-        **vars(measure_reduced(reduced)),
-    )
-
-
-def _pixel_hash(view: NDArray[np.uint8]) -> str:
-    """The content hash of `MANIFEST_SCHEMA`, in strips of a megabyte, so that no second copy is needed."""
-    import cv2
-
-    height, width, values = view.shape
-    digest = xxhash.xxh3_128(f"{width}x{height}".encode())
-    rows = max(1, (1 << 20) // (3 * width))
-    for top in range(0, height, rows):
-        strip = view[top : top + rows]
-        if values == 4:
-            strip = cv2.cvtColor(strip, cv2.COLOR_RGBA2RGB, dst=room("strip", (*strip.shape[:2], 3)))
-        digest.update(np.ascontiguousarray(strip).data)
-    return digest.hexdigest()
-
-
 def _table(
-    files: list[FoundFile], rows: list[_Row | None], previous: pd.DataFrame | None, known: list[int]
+    files: list[FoundFile], rows: list[Look | None], previous: pd.DataFrame | None, known: list[int]
 ) -> pd.DataFrame:
     """The manifest before judging: new rows and rows of `previous` in the order of `files`, built by columns."""
     fresh = [index for index, row in enumerate(rows) if row is not None]
@@ -360,7 +284,7 @@ def _table(
         "duplicate_of": [""] * len(fresh),
         "scan_version": [SCAN_VERSION] * len(fresh),
     }
-    for field in fields(_Row):
+    for field in fields(Look):
         columns[field.name] = [getattr(rows[index], field.name) for index in fresh]
     table = pa.table({name: columns[name] for name in MANIFEST_SCHEMA.names}, MANIFEST_SCHEMA)
     order = np.empty(len(files), np.int64)
@@ -385,24 +309,3 @@ def _judged(manifest: pd.DataFrame) -> pd.DataFrame:
         outcome=np.select([rejected, duplicate], [REJECTED, DUPLICATE], USED),
         duplicate_of=original.where(duplicate, ""),
     )
-
-
-def _in_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
-    """`function` of each item, in order, in threads; only a few results for each thread wait to be fetched.
-
-    Threads do: the decoders, the hash and OpenCV let go of the interpreter lock. They get several items at once,
-    since handing over a single small picture costs a tenth of decoding it.
-    """
-    size = max(1, min(16, len(items) // (8 * workers)))
-    chunks = (items[begin : begin + size] for begin in range(0, len(items), size))
-    waiting: deque[Future[list[R]]] = deque()
-    with ThreadPoolExecutor(workers, "scan") as pool:
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(lambda part: [function(item) for item in part], chunk))
-                if len(waiting) >= 3 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)

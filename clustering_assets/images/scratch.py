@@ -3,6 +3,7 @@
 A small picture costs more for fresh memory than for arithmetic: the system clears every new page first.
 """
 
+import math
 import threading
 from typing import Any
 
@@ -21,10 +22,10 @@ def room(name: str, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDAr
         shape: Its shape.
         dtype: Its type.
     """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     if size > _LARGEST:
         return np.empty(shape, dtype)
     memory: dict[str, NDArray[np.uint8]] = vars(_kept)
     if name not in memory or memory[name].size < size:
         memory[name] = np.empty(size, np.uint8)
-    return memory[name][:size].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, memory[name].data)

@@ -11,13 +11,14 @@ import pytest
 import xxhash
 from PIL import Image
 
-from clustering_assets.images import manifest as manifests
+from clustering_assets.images import look as looks
 from clustering_assets.images.features import measure, measure_reduced, reduce
-from clustering_assets.images.load import Limits, pixels
+from clustering_assets.images.find import FoundFile
+from clustering_assets.images.load import Limits, pixels, read_file
+from clustering_assets.images.look import pixel_hash, portions
 from clustering_assets.images.manifest import (
     MANIFEST_SCHEMA,
     DatasetError,
-    _pixel_hash,
     check_folder,
     check_usable,
     common_reasons,
@@ -46,13 +47,13 @@ def folder(photo, encoded, save, tmp_path) -> Path:
 def opened(monkeypatch) -> list[str]:
     """The names of the files that are opened from here on."""
     names: list[str] = []
-    read = manifests.read_picture
+    read = looks.read_file
 
-    def spy(path, **options):
-        names.append(path.name)
-        return read(path, **options)
+    def spy(path, limits):
+        names.append(Path(path).name)
+        return read(path, limits)
 
-    monkeypatch.setattr(manifests, "read_picture", spy)
+    monkeypatch.setattr(looks, "read_file", spy)
     return names
 
 
@@ -271,10 +272,10 @@ def test_pixels_are_hashed_and_measured_the_same_without_a_copy(size, photo):
     image = Image.fromarray(photo(width=width, height=height))
     view = pixels(image)
     whole = xxhash.xxh3_128(f"{width}x{height}".encode() + np.asarray(image).tobytes()).hexdigest()
-    assert _pixel_hash(view) == whole
-    looks, copied = vars(measure_reduced(reduce(view))), vars(measure(np.asarray(image)))
-    assert looks.pop("dominant_colours").count("#") == copied.pop("dominant_colours").count("#")
-    assert looks == pytest.approx(copied, rel=0.01, abs=0.01)
+    assert pixel_hash(view) == whole
+    seen, copied = vars(measure_reduced(reduce(view))), vars(measure(np.asarray(image)))
+    assert seen.pop("dominant_colours").count("#") == copied.pop("dominant_colours").count("#")
+    assert seen == pytest.approx(copied, rel=0.01, abs=0.01)
 
 
 def test_drawings_and_sounds_beside_pictures_are_no_failures(folder, save):
@@ -296,3 +297,22 @@ def test_a_drawing_that_claims_to_be_a_photo_is_a_failure(folder, save):
     save("images/logo.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     row = scan(folder).set_index("path").loc["logo.jpg"].to_dict()
     assert (row["stage"], row["reason"]) == ("format", "an SVG drawing")
+
+
+def test_files_are_handed_out_in_portions_small_enough_to_lie_in_memory_together():
+    files = [
+        FoundFile(f"{number}.jpg", size, 0) for number, size in enumerate([50_000] * 100 + [3 << 20] * 3)
+    ]
+    shared = list(portions(files, workers=1))
+    assert [file for portion in shared for file in portion] == files
+    assert max(map(len, shared)) == 12 and [len(portion) for portion in shared[-3:]] == [1, 1, 1]
+    assert all(len(portion) == 1 or sum(file.bytes for file in portion) <= 1 << 20 for portion in shared)
+    assert len(list(portions(files, workers=8))) == len(files), "every worker gets some of a small folder"
+    assert list(portions([], workers=2)) == []
+
+
+def test_a_file_longer_than_the_first_look_is_read_to_its_end(save, encoded, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 500, 3), np.uint8)
+    data = encoded(noise, "PNG")
+    assert len(data) > 1 << 18
+    assert read_file(save("noise.png", data)) == data
