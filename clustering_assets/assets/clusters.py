@@ -196,12 +196,8 @@ def cluster_plot(
 ) -> dg.MaterializeResult:
     """The clusters as a picture: each image a point, typical ones as thumbnails, sizes, names and silhouettes."""
     from clustering_assets.clustering.plot import plot_clusters
-    from clustering_assets.pictures import figure_png, inline_markdown, preview
 
-    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
-    picture = preview(figure_png(figure))
     return dg.MaterializeResult(
-        value=figure,
+        value=plot_clusters(cluster_assignments, Path(settings.value.images)),
         data_version=data_version(context, settings.value),
-        metadata={"preview": dg.MetadataValue.md(inline_markdown(picture, "clusters"))},
     )

@@ -141,12 +141,8 @@ def dataset_analysis(
     Stored as text for people, as JSON for programs, and as a figure.
     """
     from clustering_assets.images.analysis import analyse
-    from clustering_assets.pictures import figure_png, inline_markdown, preview
 
-    analysis = analyse(image_manifest, Path(settings.value.images))
-    picture = preview(figure_png(analysis.figure))
     return dg.MaterializeResult(
-        value=analysis,
+        value=analyse(image_manifest, Path(settings.value.images)),
         data_version=data_version(context, settings.value),
-        metadata={"preview": dg.MetadataValue.md(inline_markdown(picture, "dataset analysis"))},
     )

@@ -18,9 +18,7 @@ class FigureIOManager(OutputIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: "Figure", path: UPath) -> None:
         """Draw the figure into the file."""
-        from clustering_assets.pictures import figure_png
-
-        write_bytes(path, figure_png(obj))
+        write_figure(context, obj, path)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> bytes:
         """The PNG as bytes."""
@@ -30,6 +28,16 @@ class FigureIOManager(OutputIOManager):
         """Size in pixels."""
         width, height = (obj.get_size_inches() * obj.dpi).round().astype(int).tolist()
         return {"width": width, "height": height}
+
+
+def write_figure(context: dg.OutputContext, figure: "Figure", path: UPath) -> None:
+    """Draw a figure into a PNG file, and show a small copy of it with the asset."""
+    from clustering_assets.pictures import figure_png, inline_markdown, preview
+
+    drawn = figure_png(figure)
+    write_bytes(path, drawn)
+    alt = context.asset_key.to_user_string().replace("_", " ")
+    context.add_output_metadata({"preview": dg.MetadataValue.md(inline_markdown(preview(drawn), alt))})
 
 
 class FigureIO(OutputIOFactory):

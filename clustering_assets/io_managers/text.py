@@ -8,8 +8,9 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.io_managers.figure import write_figure
 from clustering_assets.outputs import write_json
-from clustering_assets.storage import write_bytes, write_text
+from clustering_assets.storage import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,9 +43,7 @@ class TextIOManager(OutputIOManager):
         write_text(path, obj.text)
         write_json(path.with_suffix(".json"), obj.data)
         if obj.figure is not None:
-            from clustering_assets.pictures import figure_png
-
-            write_bytes(path.with_suffix(".png"), figure_png(obj.figure))
+            write_figure(context, obj.figure, path.with_suffix(".png"))
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> dict[str, Any]:
         """The data of the report."""
