@@ -44,8 +44,15 @@ TIE = 0.035
 SIMPLER = 0.05
 """Score that a cut of the tree must lead by for k-means with no more clusters to be passed over."""
 
-STRUCTURE = 0.5
-"""Least stability at which the clusters are taken to be in the data."""
+STABLE = 0.5
+"""Least stability at which another sample of the same pictures would be clustered much alike."""
+
+NOISE, CLEAR_CUT = 0.28, 0.42
+"""Mean silhouettes in the layouts: noise of five kinds stayed below the first; photos of one kind of thing came between
+the two, unless the kind has kinds of its own; mixtures of labelled photos had the second and more."""
+
+SWIFT_NOISE, SWIFT_CLEAR_CUT = 0.03, 0.08
+"""The same in the feature space, where there are no layouts."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,18 @@ class Partitions:
             inside = self.consensus.silhouette(labels)
         return Candidate(method, len(np.unique(labels)), labels, modularity(self.graph, labels), inside)
 
+    def structure(self) -> tuple[float, float]:
+        """The mean silhouettes below which there are no clusters and below which they shade into one another."""
+        return (SWIFT_NOISE, SWIFT_CLEAR_CUT) if self.consensus is None else (NOISE, CLEAR_CUT)
+
+    def clearest(self) -> Candidate | None:
+        """The partition with the highest silhouette, of pieces joined to ever fewer or of k-means without votes."""
+        if self.consensus is None:
+            found = self.candidates("kmeans")
+        else:
+            found = [self.judge("joined", labels) for _, labels in self.joinings if labels.max() > 0]
+        return max(found, key=lambda c: c.silhouette, default=None)
+
     def candidates(self, *methods: str) -> list[Candidate]:
         """The partitions into 2 to `MOST` clusters by the methods named, without those that hold tiny ones."""
         found = []
@@ -264,6 +283,40 @@ def chosen_or_joined(chosen: Candidate, candidates: list[Candidate], partitions:
                 finer = candidate.clusters >= FINER * chosen.clusters
                 return candidate if finer or not even(chosen) else chosen
     return chosen
+
+
+def doubts(chosen: Candidate, partitions: Partitions, stability: float) -> list[str]:
+    """What speaks against taking the clusters for groups that are in the data; nothing if they are clear and stable.
+
+    Args:
+        chosen: The partition that was made.
+        partitions: What else may be made of the points.
+        stability: Of the partition; nan if unknown.
+    """
+    noise, clear = partitions.structure()
+    value = chosen.silhouette
+    if chosen.clusters > 1 and value < clear:
+        other = partitions.clearest()
+        if other is not None and other.silhouette >= clear:
+            return [
+                f"these {chosen.clusters} clusters overlap (silhouette {value:.2f}); {other.clusters} would stand "
+                f"apart more clearly ({other.silhouette:.2f})"
+            ]
+        return [weakness(max(value, other.silhouette if other else value), noise, clear)]
+    if stability < STABLE:
+        return [
+            f"uncertain clusters: subsamples agree with them to {max(stability, 0):.0%} only "
+            f"(adjusted Rand index; {STABLE:.0%} and more is stable)"
+        ]
+    return []
+
+
+def weakness(value: float, noise: float = NOISE, clear: float = CLEAR_CUT) -> str:
+    """A sentence for clusters whose silhouette is below `clear`."""
+    figures = f"(silhouette {value:.2f}; noise stays below {noise}, clear clusters have {clear} and more)"
+    if value < noise:
+        return f"no cluster structure: these images form no groups that stand apart {figures}"
+    return f"no clear cluster structure: the clusters shade into one another {figures}"
 
 
 def explain(chosen: Candidate, candidates: list[Candidate], points: NDArray[np.floating]) -> str:

@@ -58,6 +58,15 @@ _KINDS = {
     "coral and reefs": "973 983",
 }
 
+_FAMILIES = {
+    "animals": (
+        "fish, birds, frogs and salamanders, reptiles, spiders and scorpions, sea life, dogs, wolves and foxes, cats, "
+        "big cats, bears, insects, small animals, horses and cattle, monkeys and apes"
+    ),
+    "vehicles": "cars and lorries, motorbikes and bicycles, trains and trams, aircraft, boats and ships",
+    "food and plants": "food, vegetables, fruit, flowers and plants, mushrooms",
+}
+
 CLASSES = 1000
 """Number of classes of a head that these kinds belong to."""
 
@@ -71,6 +80,17 @@ def membership() -> tuple[tuple[str, ...], NDArray[np.float64]]:
             first, _, last = part.partition("-")
             table[int(first) : int(last or first) + 1, column] = 1
     return tuple(_KINDS), table
+
+
+@cache
+def families() -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Families of kinds and a (kinds, families) table with 1 where a kind is of a family."""
+    kinds = list(_KINDS)
+    table = np.zeros((len(kinds), len(_FAMILIES)))
+    for column, members in enumerate(_FAMILIES.values()):
+        for kind in members.split(", "):
+            table[kinds.index(kind), column] = 1
+    return tuple(_FAMILIES), table
 
 
 TEMPERATURE = 2.0

@@ -8,23 +8,27 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.choice import (
-    STRUCTURE,
+    CLEAR_CUT,
     Candidate,
     Partitions,
     best,
     best_of_all,
     chosen_or_joined,
+    doubts,
     explain,
     told,
+    weakness,
 )
-from clustering_assets.clustering.consensus import FEWEST, gather
+from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.layout import lay_out
+from clustering_assets.clustering.quality import mean_silhouette
 
 SMALLEST_SHARE = 0.02
 """Least share of the points that HDBSCAN calls a cluster."""
@@ -45,17 +49,24 @@ class _Method(ClusterMixin, BaseEstimator):
         self.notes_ = getattr(self, "notes_", [])
 
     def _adopt(self, chosen: Candidate, partitions: Partitions) -> Self:
-        """Take a candidate, measure how stable it is, and say so when it is not."""
+        """Take a candidate, measure how stable it is, and say what speaks against it."""
         if partitions.consensus is not None:
             stability = partitions.consensus.stability(chosen.labels)
         else:
             stability = resampled_stability(partitions, chosen)
         self._keep(chosen.labels, stability)
-        if stability < STRUCTURE:
-            self.notes_.append(
-                f"no clear cluster structure: subsamples agree with these clusters to {max(stability, 0):.0%} only "
-                f"(adjusted Rand index; {STRUCTURE:.0%} and more is clear)"
-            )
+        self.notes_ += doubts(chosen, partitions, stability)
+        return self
+
+    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64]) -> Self:
+        """Take labels made in a layout, and say so when they do not stand apart there."""
+        self._keep(labels)
+        settled = settle(place, labels)
+        inside = mean_silhouette(squareform(pdist(place)), settled)
+        if settled.max() < 1:
+            self.notes_.append("no cluster structure: the images form a single group")
+        elif inside < CLEAR_CUT:
+            self.notes_.append(weakness(inside))
         return self
 
 
@@ -143,9 +154,9 @@ class KneeDBSCAN(_Method):
         place = lay_out(X, seed=self.random_state)
         samples = max(1, min(self.min_samples, len(X) // 4))
         self.eps_ = float(self.eps) if self.eps else knee(nearest(place, samples)[1][:, -1])
-        self._keep(DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place))
         self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
-        return self
+        labels = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place)
+        return self._adopt_layout(labels, place)
 
 
 class LayoutHDBSCAN(_Method):
@@ -165,8 +176,7 @@ class LayoutHDBSCAN(_Method):
         place = lay_out(X, seed=self.random_state)
         size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
         model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
-        self._keep(model.fit_predict(place))
-        return self
+        return self._adopt_layout(model.fit_predict(place), place)
 
 
 class AutoClustering(_Method):

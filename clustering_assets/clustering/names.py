@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of, partition_key
-from clustering_assets.clustering.kinds import CLASSES, ClassScores, membership, softmax
+from clustering_assets.clustering.kinds import CLASSES, ClassScores, families, membership, softmax
 from clustering_assets.clustering.space import even_sample
 from clustering_assets.errors import ClusteringError
 
@@ -27,18 +27,32 @@ SEEN = 400
 OF_A_KIND = 0.25
 """Share of a cluster's class scores in one kind of thing at which the cluster may be named for that kind."""
 
-OF_A_CLASS = 0.1
-"""Share in one class at which its word may stand beside its kind; with no kind to bear it out, twice that."""
+SURE = 0.7
+"""Share that a kind needs of all its family's: where cats and dogs are both likely, "animals" is not wrong."""
+
+OF_A_FAMILY = 0.4
+"""Share in one family of kinds at which the cluster may be named for the family."""
+
+OF_A_CLASS = 0.2
+"""Share in one class at which its word may stand beside its kind; with no kind to bear it out, half as much again."""
 
 APART = 1.5
 """Times the mean share of all clusters that a word needs, so that it says what is special about this one."""
-
 
 DARK, LIGHT = 35, 70
 """L* (0 to 100) below which a colour is called dark, and above which light."""
 
 FLAT, STARK = 0.12, 0.28
 """RMS contrast (0 to 1) below which it is called low, and above which high."""
+
+
+DIFFERENCES = (
+    ("brightness", 8.0, "darker", "lighter"),
+    ("colourfulness", 12.0, "paler", "more colourful"),
+    ("contrast", 0.05, "softer", "starker"),
+)
+"""What tells clusters of one name apart: a column of the manifest, the least difference of medians that is seen, and
+the words for less and more."""
 
 
 class NamesError(ClusteringError):
@@ -113,18 +127,42 @@ def name_clusters(
     clusters = [int(c) for c in np.unique(labels) if c >= 0]
     words = _words(labels, vectors, clusters, class_scores)
     colours = _colours(labels, images, clusters)
+    labels = np.asarray(labels)
     names: dict[int, str] = {}
-    if (np.asarray(labels) < 0).any():
+    if (labels < 0).any():
         names[UNCLUSTERED] = given.get(UNCLUSTERED, "unclustered")
     for c in clusters:
         hint = ", ".join(words[c])
         if hint:
             hint = f"{hint} ({colours[c]})" if colours[c] else hint
         else:
-            hint = _tone(images[np.asarray(labels) == c], colours[c]) or f"cluster {c}"
+            hint = _tone(images[labels == c], colours[c]) or f"cluster {c}"
         names[c] = given.get(c, hint)
+    alike: dict[str, list[int]] = defaultdict(list)
+    for c in clusters:
+        if c not in given:
+            alike[names[c]].append(c)
+    for group in alike.values():
+        names |= _tell_apart({c: names[c] for c in group}, labels, images) if len(group) > 1 else {}
     repeated = Counter(names.values())
     return {c: f"{name} #{c}" if repeated[name] > 1 and c not in given else name for c, name in names.items()}
+
+
+def _tell_apart(names: dict[int, str], labels: NDArray[np.integer], images: pd.DataFrame) -> dict[int, str]:
+    """Names of clusters that share one, with a word each for what they look like beside one another."""
+    names, left = dict(names), list(names)
+    for column, least, less, more in DIFFERENCES:
+        if column not in images or len(left) < 2:
+            continue
+        middle = images[column].groupby(np.asarray(labels)).median()
+        order = sorted(left, key=lambda c: middle[c])
+        if middle[order[-1]] - middle[order[-2]] >= least:
+            names[order[-1]] += f", {more}"
+            left.remove(order[-1])
+        if middle[order[1]] - middle[order[0]] >= least:
+            names[order[0]] += f", {less}"
+            left.remove(order[0])
+    return names
 
 
 def _words(
@@ -145,21 +183,51 @@ def _words(
     each = softmax(np.asarray(scored[0]))
     ends = np.cumsum([len(r) for r in rows])[:-1]
     share = np.stack([part.mean(axis=0) for part in np.split(each, ends)])
-    kinds, member = membership() if share.shape[1] == CLASSES else ((), np.zeros((share.shape[1], 0)))
+    kinds, member = _kinds(share.shape[1])
     by_kind = share @ member
-    contrast, kind_contrast = _contrast(share), _contrast(by_kind)
-    special, special_kind = _special(share), _special(by_kind)
+    contrast, special = _contrast(share), _special(share)
+    kind_of = [_kind(own, row, by_kind) for row, own in enumerate(by_kind)]
     found = {}
     for row, c in enumerate(clusters):
-        fits = special_kind[row] & (by_kind[row] >= OF_A_KIND)
-        kind = int(np.where(fits, kind_contrast[row], -np.inf).argmax()) if fits.any() else None
-        sure = special[row] & (share[row] >= (2 if kind is None else 1) * OF_A_CLASS)
+        kind = kind_of[row]
+        sure = special[row] & (share[row] >= (1.5 if kind is None else 1) * OF_A_CLASS)
         if kind is not None:
             sure &= member[:, kind] > 0
         best = [j for j in np.argsort(-contrast[row], kind="stable") if sure[j]]
         best = [scored[1][j].split(",")[0].strip() for j in best[: WORDS if kind is None else WORDS - 1]]
         found[c] = best if kind is None else [kinds[kind], *best]
     return found
+
+
+def _kinds(classes: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The kinds and after them their families, and a (classes, kinds) table; none for a head of other classes."""
+    if classes != CLASSES:
+        return (), np.zeros((classes, 0))
+    kinds, member = membership()
+    names, of_family = families()
+    return (*kinds, *names), np.hstack([member, member @ of_family])
+
+
+def _kind(own: NDArray[np.float64], row: int, by_kind: NDArray[np.float64]) -> int | None:
+    """The kind, or else the family, that a cluster may be named for; None where nothing is sure enough.
+
+    Args:
+        own: The cluster's shares of kinds and families.
+        row: Its row in `by_kind`.
+        by_kind: (clusters, kinds and families) shares.
+    """
+    if not len(own):
+        return None
+    _, of_family = families()
+    whole = own[-of_family.shape[1] :]
+    kinds, special = len(own) - len(whole), _special(by_kind)[row]
+    of_all = np.where(of_family.any(axis=1), of_family @ whole, own[:kinds])
+    fits = special[:kinds] & (own[:kinds] >= OF_A_KIND) & (own[:kinds] >= SURE * of_all)
+    if fits.any():
+        return int(np.where(fits, _contrast(by_kind)[row, :kinds], -np.inf).argmax())
+    if whole.max() >= OF_A_FAMILY and special[kinds + int(whole.argmax())]:
+        return kinds + int(whole.argmax())
+    return None
 
 
 def _special(share: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -45,7 +45,19 @@ def test_a_chosen_number_is_explained_with_its_margin(four_groups):
 def test_a_cloud_without_clusters_is_called_one():
     cloud = np.random.default_rng(0).normal(size=(150, 60)).astype(np.float32)
     notes = cluster(cloud, algorithm="auto", clusters=0).notes
-    assert any("no clear cluster structure" in note for note in notes)
+    assert any("no cluster structure" in note for note in notes)
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "dbscan", "hdbscan"])
+def test_every_algorithm_says_that_noise_has_no_groups(algorithm):
+    noise = np.abs(np.random.default_rng(1).normal(size=(120, 80))).astype(np.float32)
+    notes = cluster(noise, algorithm=algorithm, clusters=5).notes
+    assert any(note.startswith("no cluster structure") for note in notes)
+
+
+def test_a_number_that_does_not_fit_is_said_not_to(four_groups):
+    notes = cluster(four_groups[0], algorithm="kmeans", clusters=14).notes
+    assert any("these 14 clusters overlap" in note and "4 would stand apart" in note for note in notes)
 
 
 def test_clear_groups_are_not_called_a_cloud(four_groups):

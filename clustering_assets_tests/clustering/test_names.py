@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clustering_assets.clustering.kinds import CLASSES, membership
+from clustering_assets.clustering.kinds import CLASSES, families, membership
 from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names
 
 LABELS = np.array([0, 0, 1, 1, -1])
@@ -43,6 +43,45 @@ def test_a_cluster_of_one_kind_is_named_for_it():
     names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=imagenet)
     assert names[0] == "dogs, class 200"
     assert names[1] == "fruit, class 950"
+
+
+def test_what_may_be_a_cat_or_a_dog_is_an_animal():
+    words = [f"class {i}" for i in range(CLASSES)]
+
+    def unsure(features):
+        scores = np.zeros((len(features), CLASSES))
+        scores[features[:, 0] > 0, 200] = 12
+        scores[features[:, 0] > 0, 283] = 11.8
+        scores[features[:, 1] > 0, 950] = 12
+        return scores, words
+
+    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=unsure)
+    assert names[0].startswith("animals")
+    assert names[1].startswith("fruit")
+
+
+def test_families_hold_kinds_that_there_are():
+    names, table = families()
+    kinds, _ = membership()
+    assert table.shape == (len(kinds), len(names))
+    assert table.sum(axis=1).max() == 1
+    assert table[kinds.index("cats"), names.index("animals")] == 1
+
+
+def test_equal_hints_are_told_apart_by_what_differs():
+    rows = images("#1030d0", "#1133cc", "#1030d0", "#1133cc", "").assign(
+        brightness=[20.0, 22.0, 60.0, 61.0, 0.0]
+    )
+    names = name_clusters(LABELS, VECTORS, rows.assign(contrast=0.2))
+    assert names[0] != names[1]
+    assert not any("#" in name for name in names.values())
+
+
+def test_of_three_alike_the_extremes_get_a_word():
+    labels = np.arange(3)
+    rows = images("#808080", "#818181", "#7f7f7f").assign(brightness=[50.0, 70.0, 30.0])
+    names = name_clusters(labels, np.eye(3, dtype=np.float32), rows)
+    assert names == {0: "grey", 1: "grey, lighter", 2: "grey, darker"}
 
 
 def test_each_class_is_of_one_kind_at_most():
