@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import ExifTags, Image
+
 from clustering_assets.images.find import ATTRIBUTION
 from clustering_assets.progress import task, track
 from clustering_assets.sources.download import DownloadError, Patience, download
 from clustering_assets.sources.imported import Imported, SourceError
-from clustering_assets.storage import write_text
+from clustering_assets.storage import write_bytes, write_text
 
 log = logging.getLogger("clustering_assets.sources")
 
@@ -42,6 +44,13 @@ _PICTURES = {
 }
 _LISTS_FOLDER = ".lists"
 _CREDITS = ("ImageID", "Title", "Author", "AuthorProfileURL", "License", "OriginalLandingURL", "OriginalURL")
+_ROTATION = "Rotation"
+_ORIENTATIONS = {90: 8, 180: 3, 270: 6}
+"""EXIF orientation for degrees counterclockwise.
+
+In one picture of forty the author meant another side to be up than the bucket's copy shows; the lists say which
+(https://storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html).
+"""
 _LONGEST_NAME = 6  # parts between commas
 _MAX_PICTURE = 50_000_000  # bytes; the largest in the bucket are far below
 
@@ -71,7 +80,8 @@ def import_openimages(
     """Fetch up to `limit` pictures into `folder/openimages/<subset>`.
 
     The lists are kept in a hidden folder there, and pictures that are there already are not fetched again, so
-    that the same call after an interruption goes on where it was. Each class gets its share of the limit.
+    that the same call after an interruption goes on where it was. Each class gets its share of the limit. Pictures
+    that the lists say lie on their side get a note (EXIF orientation) that sets them upright.
 
     Args:
         folder: The folder of pictures.
@@ -244,24 +254,47 @@ def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) ->
 
 
 def _name_authors(table: Path, target: Path) -> None:
-    """Write author, licence and origin of every picture in `target` to a list beside them.
+    """Write author, licence and origin of every picture in `target` to a list beside them, and turn pictures upright.
 
-    The columns are found by their names, so that a list with more of them, or in another order, will do.
+    The columns are found by their names, so that a list with more of them, or in another order, will do. The list
+    beside the pictures also says how each was turned, since the licence asks that changes are told.
     """
     there = {path.stem for path in target.glob("*.jpg")}
     rows = _rows(table)
     columns = {name: place for place, name in enumerate(next(rows, []))}
-    places = [columns.get(name, -1) for name in _CREDITS]
+    places = [columns.get(name, -1) for name in (*_CREDITS, _ROTATION)]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(_CREDITS)
+    writer.writerow((*_CREDITS, _ROTATION))
     for row in rows:
         if row and row[0] in there:
-            writer.writerow([row[place] if 0 <= place < len(row) else "" for place in places])
+            credits = [row[place] if 0 <= place < len(row) else "" for place in places]
+            writer.writerow(credits)
+            _turn_upright(target / f"{row[0]}.jpg", credits[-1])
             there.discard(row[0])
             if not there:
                 break
     write_text(target / ATTRIBUTION, text.getvalue())
+
+
+def _turn_upright(path: Path, rotation: str) -> None:
+    """Note in a JPEG that it is to be shown turned by `rotation` degrees counterclockwise; its pixels stay as they are.
+
+    A picture that has notes already is left alone: they are those of its author, or of an earlier import.
+    """
+    turn = re.fullmatch(r"(90|180|270)(\.0+)?", rotation)
+    if not turn:
+        return
+    data = path.read_bytes()
+    if not data.startswith(b"\xff\xd8\xff") or b"Exif\0\0" in data[:65536]:
+        return
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = _ORIENTATIONS[int(turn[1])]
+    notes = exif.tobytes()
+    # A JFIF header has to stay the first segment (ITU-T T.871, 10.1).
+    at = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    segment = b"\xff\xe1" + (2 + len(notes)).to_bytes(2, "big") + notes
+    write_bytes(path, data[:at] + segment + data[at:])
 
 
 def _outcome(results: Sequence[_Result], target: Path, pictures_url: str) -> Imported:

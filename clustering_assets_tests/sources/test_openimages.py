@@ -1,10 +1,14 @@
 """Open Images: the right pictures by class, in parallel, resumable, honest about what failed."""
 
 import csv
+import io
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from clustering_assets.images.find import find_files
+from clustering_assets.images.load import decode_image, load_image
 from clustering_assets.sources.imported import SourceError
 from clustering_assets.sources.openimages import import_openimages
 
@@ -192,6 +196,7 @@ def test_the_authors_are_named_beside_the_pictures(classes, fetch):
         "License": "http://licence/by/2.0/",
         "OriginalLandingURL": f"http://x/{number}",
         "OriginalURL": f"http://x/{number}.jpg",
+        "Rotation": "0",
     }
     assert [file.path for file in find_files(done.folder)] == [f"{_id(i)}.jpg" for i in _names(done.folder)]
 
@@ -206,3 +211,33 @@ def test_pictures_stay_when_their_authors_cannot_be_named_and_the_next_import_na
     openimages.files["/lists/2018_04/validation/validation-images-with-rotation.csv"] = listed
     done = fetch(limit=3, classes=["Dog"])
     assert (done.files, (done.folder / "openimages_attribution.csv").is_file()) == (0, True)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+@pytest.mark.parametrize("written", ["{}", "{}.0"])
+def test_a_picture_that_lies_on_its_side_is_set_upright_once(rotation, written, fetch, openimages):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    openimages.files[name] = f"ImageID,Rotation\n{_id(1)},{written.format(rotation)}\n{_id(2)},nan\n".encode()
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8).repeat(16, 0).repeat(16, 1)
+    lying = io.BytesIO()
+    Image.fromarray(pixels).save(lying, "JPEG")
+    for number in (1, 2):
+        openimages.files[f"/pictures/validation/{_id(number)}.jpg"] = lying.getvalue()
+    stored = decode_image(lying.getvalue(), "lying.jpg")
+    folder = fetch(limit=2).folder
+    np.testing.assert_array_equal(load_image(folder / f"{_id(1)}.jpg"), np.rot90(stored, rotation // 90))
+    np.testing.assert_array_equal(load_image(folder / f"{_id(2)}.jpg"), stored)
+    turned = (folder / f"{_id(1)}.jpg").read_bytes()
+    assert fetch(limit=2).skipped == 2
+    assert (folder / f"{_id(1)}.jpg").read_bytes() == turned
+
+
+def test_notes_that_a_picture_has_already_go_before_the_list(fetch, openimages):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    openimages.files[name] = f"ImageID,Rotation\n{_id(1)},90\n".encode()
+    notes = Image.Exif()
+    notes[274] = 3
+    own = io.BytesIO()
+    Image.new("RGB", (8, 4)).save(own, "JPEG", exif=notes)
+    openimages.files[f"/pictures/validation/{_id(1)}.jpg"] = own.getvalue()
+    assert (fetch(limit=1).folder / f"{_id(1)}.jpg").read_bytes() == own.getvalue()
