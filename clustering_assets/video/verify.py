@@ -253,9 +253,10 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
         fits = abs(measured - wanted) <= LOUDNESS_TOLERANCE
     else:
         fits = np.isfinite(wanted) == np.isfinite(measured)
-    yield Check(
-        "loudness", bool(fits), f"{measured:.1f} LUFS", f"{wanted:.1f} LUFS within {LOUDNESS_TOLERANCE} LU"
-    )
+    expected = f"{wanted:.1f} LUFS within {LOUDNESS_TOLERANCE} LU"
+    if sound.limit:
+        expected += f". {sound.limit}"
+    yield Check("loudness", bool(fits), f"{measured:.1f} LUFS", expected)
     peak = meter.true_peak
     yield Check("true_peak", peak <= PEAK_CEILING, f"{peak:.1f} dBTP", f"at most {PEAK_CEILING:g} dBTP")
 

@@ -37,6 +37,7 @@ class Hum:
         self.seconds = seconds
         self.samples = round(seconds * 48000)
         self.track_start = 0.0
+        self.limit = ""
         times = np.arange(self.samples) / 48000
         chord = sum(np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
         self._sound = np.stack([0.08 * chord, 0.08 * chord]).astype(np.float32)

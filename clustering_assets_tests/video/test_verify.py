@@ -1,5 +1,6 @@
 """The output contract: each line of it fails for a file that breaks it, and for no other reason."""
 
+import copy
 import dataclasses
 import os
 import subprocess
@@ -102,6 +103,18 @@ def test_a_file_made_by_hand_can_keep_the_contract(planned, tmp_path):
     slideshow, making = planned
     make(tmp_path / "video.mp4", slideshow, making)
     assert failed(tmp_path / "video.mp4", slideshow) == set()
+
+
+def test_the_check_of_the_loudness_says_why_less_is_expected(planned, tmp_path):
+    slideshow, making = planned
+    quiet = slideshow.soundtrack = copy.copy(slideshow.soundtrack)
+    quiet.limit = (
+        "It stays at -21.0 LUFS instead of -16, as its peaks would go beyond -1.7 dBTP with more gain."
+    )
+    make(tmp_path / "video.mp4", slideshow, making)
+    check = next(check for check in verify(tmp_path / "video.mp4", slideshow) if check.name == "loudness")
+    assert check.passed
+    assert check.expected.endswith(quiet.limit)
 
 
 FAULTS: dict[str, tuple[Callable[[Making], dict[str, Any]], set[str]]] = {
