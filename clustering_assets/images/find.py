@@ -12,6 +12,14 @@ from clustering_assets.storage import OUTPUT_MARK, PARTIAL
 ATTRIBUTION = "openimages_attribution.csv"
 """Name of the file that an import puts beside its pictures to name their authors; no listing counts it."""
 
+_OF_SYSTEMS = frozenset(
+    ("__MACOSX", "@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+)
+"""Folders that systems and network drives put beside pictures: thumbnails, deleted files, leftovers of archives."""
+
+_UNFINISHED = (PARTIAL, ".part", ".crdownload", ".opdownload")
+"""Endings of files that are still being written or downloaded, and get another name when they are whole."""
+
 LEAVES_FOLDER = "symbolic link that leaves the folder"
 BROKEN_LINK = "symbolic link to nothing"
 NOT_REGULAR = "special file"
@@ -53,7 +61,8 @@ class Listing:
 def find_files(folder: Path) -> list[FoundFile]:
     """Every file below `folder`, sorted by path; no file is opened.
 
-    Hidden names (they begin with a dot), partial files and lists of authors are left out. A link inside the folder is
+    Hidden names (they begin with a dot), files that are still being written, lists of authors and folders that systems
+    keep for themselves (`@eaDir`, `__MACOSX`, recycle bins) are left out. A link inside the folder is
     followed, one that leaves it is listed with that problem, and so are FIFOs, sockets, devices and folders
     that cannot be read. A folder reached twice is listed once, so loops end. A folder below that holds the results of
     a run, as its mark says, is left out.
@@ -118,7 +127,9 @@ def _entries(at: str, root: Path, found: list[FoundFile]) -> Iterator[os.DirEntr
 
 def _is_listed(name: str) -> bool:
     """Whether a file or folder of this name is looked at."""
-    return not (name.startswith(".") or name.endswith(PARTIAL) or name == ATTRIBUTION)
+    return not (
+        name.startswith(".") or name.endswith(_UNFINISHED) or name in _OF_SYSTEMS or name == ATTRIBUTION
+    )
 
 
 def _place(

@@ -10,7 +10,7 @@ PICTURE_SUFFIXES = frozenset(
     for endings in (
         "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
         "psd jp2 j2k jpf jxl tga exr hdr ppm pgm pbm pnm pam qoi pcx dds",
-        "dng cr2 cr3 nef arw orf rw2 raf",
+        "dng cr2 cr3 nef nrw arw srf sr2 srw orf rw2 rwl raf pef x3f mrw iiq 3fr erf kdc",
     )
     for ending in endings.split()
 )
@@ -38,6 +38,13 @@ _OTHERS = (
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\x00\x00\x01\x00", "a Windows icon"),
     (b"icns", "a macOS icon"),
+    (b"\x8aMNG", "an MNG animation"),
+    (b"\x8bJNG", "a JNG picture"),
+    (b"\x01\xda", "an SGI picture"),
+    (b"PF\n", "a PFM picture"),
+    (b"Pf\n", "a PFM picture"),
+    (b"FOVb", "a camera raw file"),
+    (b"\x00MRM", "a camera raw file"),
     (b"SIMPLE", "a FITS file"),
     (b"v/1\x01", "an OpenEXR picture"),
     (b"#?RADIANCE", "a Radiance HDR picture"),
@@ -90,6 +97,10 @@ def describe(head: bytes) -> str:
             return name
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
         return "a PNM picture"
+    if head.startswith(
+        b"\x00\x00\x02\x00"
+    ):  # the number of cursors, or the empty colour map of a Targa picture
+        return "a Windows cursor" if head[4:6].strip(b"\x00") else "a Targa picture"
     if head[4:8] == b"ftyp":
         return "a camera raw file" if head[8:11] == b"crx" else "a video or sound file"
     if head.startswith(b"RIFF"):

@@ -12,6 +12,7 @@ _FLAT_ROWS = 8
 _HOLE, _RUN = 256, 64
 _COEFFICIENTS = 64
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
+_LOSSLESS, _HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)  # ITU-T T.81, table B.1
 
 
 class DamageError(ValueError):
@@ -122,6 +123,14 @@ def _end_of_pixels(data: bytes, begin: int) -> int:
     """Where the first end marker behind the begin of the pixels is; the length of the data if there is none."""
     end = data.find(b"\xff\xd9", begin)
     return end if end >= 0 else len(data)
+
+
+def coding_not_read(data: bytes) -> str:
+    """What kind of JPEG this is if its coding is one that hardly any program reads; empty for the usual ones."""
+    kind = _frame(data)[0]
+    if kind in _LOSSLESS:
+        return "a lossless JPEG, which is not read"
+    return "a hierarchical JPEG, which is not read" if kind in _HIERARCHICAL else ""
 
 
 def bits_of_jpeg(data: bytes) -> int:

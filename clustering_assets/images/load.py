@@ -33,7 +33,13 @@ from clustering_assets.images.coding import ADOBE_RGB, Coding, UnknownCodingErro
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.facts import TURNS, Facts, read_facts
 from clustering_assets.images.formats import HEAD_BYTES, describe, promises_picture, sniff
-from clustering_assets.images.integrity import bits_of_jpeg, check_data, check_jpeg, without_notes
+from clustering_assets.images.integrity import (
+    bits_of_jpeg,
+    check_data,
+    check_jpeg,
+    coding_not_read,
+    without_notes,
+)
 from clustering_assets.images.png import Png, read_png
 
 WHITE: Colour = (255, 255, 255)
@@ -249,6 +255,8 @@ def decode_picture(
     except MemoryError as error:
         raise ImageError(name, "decode", "not enough memory to decode it") from error
     except Exception as error:  # decoders answer damage with every kind of exception there is
+        if known == "JPEG" and (coding := coding_not_read(data)):
+            raise ImageError(name, "format", coding) from error
         raise ImageError(name, "decode", f"damaged {known}: {error or type(error).__name__}") from error
     return Picture(image, width, height, format, mode, facts)
 

@@ -36,6 +36,25 @@ def test_hidden_and_partial_files_are_left_out(save, tmp_path):
     assert paths(tmp_path) == ["d.jpg"]
 
 
+@pytest.mark.parametrize("folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"])
+def test_what_systems_keep_beside_pictures_is_left_out(folder, save, tmp_path):
+    for name in (
+        f"{folder}/a.jpg",
+        f"album/{folder}/a.jpg/THUMB_XL.jpg",
+        "album/a.jpg",
+        f"not{folder}/a.jpg",
+    ):
+        save(name, b"x")
+    assert paths(tmp_path) == sorted(["album/a.jpg", f"not{folder}/a.jpg"])
+
+
+@pytest.mark.parametrize("ending", [".part", ".crdownload", ".partial"])
+def test_a_download_that_is_not_finished_is_left_out(ending, save, tmp_path):
+    save(f"a.jpg{ending}", b"x")
+    save("spare.part.jpg", b"x")
+    assert paths(tmp_path) == ["spare.part.jpg"]
+
+
 def test_a_link_that_leaves_the_folder_is_listed_but_marked(save, tmp_path):
     outside = save("outside/secret.jpg", b"x")
     inside = tmp_path / "inside"

@@ -397,6 +397,12 @@ def test_any_damage_ends_in_pixels_or_in_a_reason(format, changes, photo, encode
         (b"P.S. more tomorrow", "not a picture"),
         (b"hello", "not a picture"),
         (b"\0\0\0\x18ftypmp42" + bytes(99), "video"),
+        (b"\0\0\2\0\1\0" + bytes(60), "a Windows cursor"),
+        (b"\0\0\2" + bytes(9) + b"\x40\1\xc8\0\x18\0", "a Targa picture"),
+        (b"\x8aMNG\r\n\x1a\n", "an MNG animation"),
+        (b"\x01\xda\1\1" + bytes(60), "an SGI picture"),
+        (b"PF\n2 2\n-1.0\n" + bytes(48), "a PFM picture"),
+        (b"FOVb" + bytes(60), "a camera raw file"),
         (b"BMW is a maker of cars and motorcycles", "not a picture"),
     ],
 )
@@ -625,6 +631,61 @@ def test_a_jpeg_of_twelve_bits_is_refused_by_name(quadrants, encoded):
     with pytest.raises(ImageError, match="12 bits") as caught:
         decode_image(bytes(data), "scan.jpg")
     assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(0xC3, "a lossless JPEG"), (0xC5, "a hierarchical JPEG"), (0xC7, "a lossless JPEG")]
+)
+def test_a_coding_of_jpeg_that_is_not_read_is_not_called_damage(kind, reason, quadrants, encoded):
+    data = bytearray(encoded(quadrants, "JPEG"))
+    data[data.index(b"\xff\xc0") + 1] = kind
+    with pytest.raises(ImageError, match=reason) as caught:
+        decode_image(bytes(data), "scan.jpg")
+    assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize("ratio", ["440", "411"])
+def test_unusual_subsampling_of_a_jpeg_keeps_its_colours(ratio, quadrants, centres):
+    import cv2
+
+    factor = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{ratio}")
+    _, data = cv2.imencode(".jpg", quadrants[..., ::-1], [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor])
+    np.testing.assert_allclose(centres(decode_image(data.tobytes(), "a.jpg")), centres(quadrants), atol=LOSSY)
+
+
+def bitmap(bits: int, rows: bytes, height: int) -> bytes:
+    """An uncompressed BMP of eight columns; a negative height means that the first row is the upper one."""
+    info = struct.pack("<IiiHHIIiiII", 40, 8, height, 1, bits, 0, len(rows), 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 54 + len(rows), 0, 0, 54) + info + rows
+
+
+@pytest.mark.parametrize("downwards", [False, True])
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_a_bitmap_has_its_colours_and_the_right_way_up(bits, downwards):
+    rgb = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    levels = rgb >> 3 if bits == 16 else rgb
+    if bits == 16:
+        red, green, blue = levels.astype("<u2").transpose(2, 0, 1)
+        stored = red << 10 | green << 5 | blue
+    else:
+        unused = np.zeros((6, 8, bits // 8 - 3), np.uint8)
+        stored = np.dstack([levels[..., ::-1], unused])
+    rows = stored if downwards else stored[::-1]
+    expected = np.rint(levels * (255 / 31)) if bits == 16 else levels
+    data = bitmap(bits, rows.tobytes(), -6 if downwards else 6)
+    np.testing.assert_allclose(decode_image(data, "a.bmp"), expected, atol=1)
+
+
+def test_a_bitmap_of_os2_is_read(quadrants):
+    header = b"BM" + struct.pack("<IHHIIHHHH", 26 + quadrants.size, 0, 0, 26, 12, 96, 64, 1, 24)
+    data = header + quadrants[::-1, :, ::-1].tobytes()
+    np.testing.assert_array_equal(decode_image(data, "os2.bmp"), quadrants)
+
+
+def test_an_avif_that_names_no_colours_is_srgb(quadrants, encoded, centres):
+    # ISO/IEC 23000-22, 7.3.6.4: without the property, code points 1 and 13 hold, whatever the stream says.
+    data = encoded(quadrants, "AVIF", quality=95).replace(b"colrnclx", b"freenclx")
+    np.testing.assert_allclose(centres(decode_image(data, "a.avif")), centres(quadrants), atol=LOSSY)
 
 
 @pytest.mark.parametrize("filling", [b"\0", b"\xff"])
