@@ -23,6 +23,9 @@ log = logging.getLogger("clustering_assets.clustering")
 
 GROUND, PAPER, INK, FAINT = "#f4f5f7", "#ffffff", "#1f2430", "#6b7280"
 
+DPI = 100
+"""Pixels per inch of the figure."""
+
 THUMBNAIL = 72
 """Longer side of a thumbnail, in points of 1/100 inch."""
 
@@ -62,7 +65,7 @@ def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure
     from matplotlib.figure import Figure
 
     groups = _groups(table)
-    figure = Figure(figsize=(16, 9), dpi=100, facecolor=GROUND)
+    figure = Figure(figsize=(16, 9), dpi=DPI, facecolor=GROUND)
     grid = figure.add_gridspec(
         1, 2, width_ratios=(1.75, 1), left=0.025, right=0.975, top=0.9, bottom=0.06, wspace=0.04
     )
@@ -283,11 +286,29 @@ def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64],
     axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
     mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
     count = f"{len(group.rows):,} image{'s' if len(group.rows) != 1 else ''}{mean}"
-    name = f"{_number(group)}  {_shorten(group.name, 34 if large else 38)}"
-    gap = 0.13 if large else 0.2
-    axes.text(0.11, gap - row, name, fontsize=10 if large else 8.8, color=INK, weight="bold", va="center")
+    size = 10.0 if large else 8.8
+    width = 0.88 * axes.bbox.width * 72 / DPI
+    name = shorten(f"{_number(group)}  {group.name}", width, size)
+    gap = 0.012 * rows if large else 0.2  # the two lines stay as far apart however high the row is
+    axes.text(0.11, gap - row, name, fontsize=size, color=INK, weight="bold", va="center")
     axes.text(0.11, -gap - row, count, fontsize=9 if large else 8, color=FAINT, va="center")
 
 
-def _shorten(name: str, most: int) -> str:
-    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+def shorten(name: str, width: float, size: float) -> str:
+    """The name, cut with an ellipsis so that it is at most so wide in bold type.
+
+    Args:
+        name: A line of text.
+        width: Room in points.
+        size: Font size in points.
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(weight="bold", size=size)
+    measure = TextToPath()
+    for length in range(len(name), 0, -1):
+        text = name if length == len(name) else name[:length].rstrip() + "…"
+        if measure.get_text_width_height_descent(text, font, ismath=False)[0] <= width:
+            return text
+    return "…"

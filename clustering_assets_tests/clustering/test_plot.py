@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from clustering_assets.clustering.colours import cluster_colour, cluster_marker
-from clustering_assets.clustering.plot import plot_clusters, spread_apart
+from clustering_assets.clustering.plot import plot_clusters, shorten, spread_apart
 
 
 @pytest.fixture
@@ -111,3 +111,12 @@ def test_thumbnails_do_not_hide_one_another():
     np.fill_diagonal(gap, np.inf)
     assert gap.min() > 50
     assert spread.min() >= 30
+
+
+def test_a_name_is_cut_to_the_room_that_there_is():
+    long = "a name that somebody wrote for all the holidays in the mountains"
+    cut = shorten(long, 150, 10)
+    assert cut.endswith("…")
+    assert long.startswith(cut[:-1])
+    assert len(shorten("W" * 64, 150, 10)) < len(cut)
+    assert shorten("cats", 150, 10) == "cats"
