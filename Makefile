@@ -17,7 +17,15 @@ DEMO_ARGS ?=
 WORKERS ?= 2
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-SETTINGS = $(if $(IMAGES),CLUSTERING_IMAGES="$(IMAGES)") $(if $(MUSIC),CLUSTERING_MUSIC="$(MUSIC)") $(if $(OUTPUT),CLUSTERING_OUTPUT="$(OUTPUT)")
+ifneq ($(value IMAGES),)
+export CLUSTERING_IMAGES := $(value IMAGES)
+endif
+ifneq ($(value MUSIC),)
+export CLUSTERING_MUSIC := $(value MUSIC)
+endif
+ifneq ($(value OUTPUT),)
+export CLUSTERING_OUTPUT := $(value OUTPUT)
+endif
 
 .PHONY: help setup demo run dev test test-all check format clean
 
@@ -40,10 +48,10 @@ demo: $(STAMP)
 	$(BIN)/python -m clustering_assets demo $(DEMO_ARGS)
 
 run: $(STAMP)
-	$(SETTINGS) $(BIN)/python -m clustering_assets run $(ARGS)
+	$(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	$(SETTINGS) CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
+	CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
 
 test: $(STAMP)
 	$(PYTEST)

@@ -4,16 +4,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.settings import NUMBERED, Settings, SettingsError, load_settings
+from clustering_assets.settings import NUMBERED, Settings, SettingsError, as_environment, load_settings
 from clustering_assets.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -43,13 +47,25 @@ DEMO_SETTINGS: dict[str, Any] = {
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def settings_options(command: Command) -> Command:
-    """Give a command one flag for each setting, with the setting's own description and default."""
+def settings_options(
+    defaults: Mapping[str, Any] = MappingProxyType({}), without: Collection[str] = ("sensors",)
+) -> Callable[[Command], Command]:
+    """Give a command one flag for each setting, with the setting's own description.
+
+    Args:
+        defaults: Defaults of this command that differ from those of the settings.
+        without: Settings that the command has no flag for.
+    """
+    return lambda command: _with_options(command, defaults, without)
+
+
+def _with_options(command: Command, defaults: Mapping[str, Any], without: Collection[str]) -> Command:
     for name, field in reversed(Settings.model_fields.items()):
-        if name == "sensors":
+        if name in without:
             continue
         flag = "--" + name.replace("_", "-")
-        help_text = f"{field.description} [default: {_shown_default(name, field.default)}]"
+        default = _shown_default(name, defaults.get(name, field.default))
+        help_text = f"{field.description} [default: {default}]"
         if field.annotation is bool:
             option = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
         else:
@@ -81,7 +97,7 @@ def cli() -> None:
 
 
 @cli.command()
-@settings_options
+@settings_options()
 def run(**flags: Any) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.
 
@@ -103,7 +119,7 @@ def run(**flags: Any) -> None:
     type=click.IntRange(24),
     help="Number of pictures.",
 )
-@settings_options
+@settings_options(DEMO_SETTINGS, without=("sensors", "images", "music"))
 def demo(count: int, **flags: Any) -> None:
     """Generate sample pictures and music into data/demo and run everything on them."""
     begun = time.monotonic()
@@ -265,6 +281,7 @@ def _update(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
     """Check what can be checked at once, then run everything."""
     _check_at_once(settings)
     say("Starting Dagster")
+    os.environ.update(as_environment(settings))  # the code location takes its defaults from there
     from clustering_assets.definitions import defs
     from clustering_assets.runs import open_instance, update
 
@@ -273,12 +290,12 @@ def _update(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
 
 
 def _close(result: "UpdateResult", settings: Settings, begun: float) -> None:
-    """Say what was done and where it is; a video that failed fails the command."""
+    """Say what was done and where it is; a video that failed or is not as planned fails the command."""
     from clustering_assets.outputs import Outputs
 
     summary = _read_summary(Outputs(settings.output))
     click.echo(closing_words(result, summary, settings, time.monotonic() - begun))
-    if result.failed:
+    if result.failed or result.flawed:
         sys.exit(FAILED)
 
 
@@ -301,6 +318,9 @@ def _check_at_once(settings: Settings) -> None:
         raise SettingsError(
             f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
         )
+    for name in ("names_file", "pins_file"):
+        if (place := getattr(settings, name)) and not Path(place).is_file():
+            raise SettingsError(f"{name} = {place!r}: there is no such file")
     check_folder(Path(settings.images), settings.min_images)
     _check_number_of_clusters(settings)
 
@@ -355,6 +375,7 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         "",
         *(f"Warning: {warning}" for warning in summary["warnings"]),
         *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
+        *(f"The video of {key} is not as planned: {flaw}" for key, flaw in result.flawed.items()),
         f"Videos:   {settings.output}/videos/",
         f"Plot:     {settings.output}/clusters/cluster_visualization.png",
         f"Report:   {settings.output}/summary_report.txt",
@@ -387,7 +408,19 @@ def main() -> None:
         _fail("interrupted. What was finished is kept; the same command goes on from here.", FAILED)
     except ClusteringError as error:
         if trace := getattr(error, "trace", ""):
-            LAST_ERROR.parent.mkdir(exist_ok=True)
-            LAST_ERROR.write_text(trace, encoding="utf-8")
-            _fail(f"{error}\nThis is a fault of the program. The traceback is in {LAST_ERROR}.", FAILED)
+            _fail_unexpectedly(str(error), trace)
         _fail(str(error), FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}", FAILED)
+    except Exception as error:  # noqa: BLE001 - the last place where a person can be told
+        _fail_unexpectedly(f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _fail_unexpectedly(message: str, trace: str) -> NoReturn:
+    """End with what went wrong, and the traceback in a file for whoever can mend it."""
+    with suppress(OSError):
+        LAST_ERROR.parent.mkdir(exist_ok=True)
+        LAST_ERROR.write_text(trace, encoding="utf-8")
+        message += f"\nThis may be a fault of the program. The traceback is in {LAST_ERROR}."
+    _fail(message, FAILED)

@@ -6,6 +6,8 @@
 
 import json
 import logging
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
+from clustering_assets.errors import ClusteringError
 from clustering_assets.storage import atomic_path
 
 log = logging.getLogger("clustering_assets.outputs")
@@ -32,6 +35,20 @@ VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 
+COMPANIONS = {
+    DATASET_ANALYSIS: ("dataset_analysis.json", "dataset_analysis.png"),
+    SUMMARY_REPORT: ("summary_report.json",),
+}
+"""Files that are written together with another."""
+
+NEEDED = {
+    IMAGE_MANIFEST: ("path", "outcome", "content_hash"),
+    LEDGER: ("path", "outcome", "stage", "reason"),
+    CLUSTER_ASSIGNMENTS: ("path", "cluster", "cluster_name", "duplicate_of"),
+    MUSIC_CHOICE: ("cluster", "key", "track", "track_hash"),
+}
+"""Columns without which a table is not the one that was written."""
+
 TEXT_COLUMNS = (
     "path",
     "outcome",
@@ -48,6 +65,12 @@ TEXT_COLUMNS = (
 
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
+EARLIER = "earlier"
+_VIDEO = re.compile(r"(?P<key>cluster_\d+|unclustered)_slideshow(_with_music)?\.mp4")
+
+
+class DamagedTable(ClusteringError):
+    """A stored table that cannot be read any more."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +96,25 @@ class Outputs:
         both = (self.video(key, music=music) for music in (True, False))
         return next((path for path in both if path.is_file()), None)
 
+    def set_aside_videos(self, keep: Collection[str]) -> list[str]:
+        """Move the videos of clusters that are gone into the folder `earlier`, so that those beside it are current.
+
+        Args:
+            keep: Partition keys of the clusters that there are.
+
+        Returns:
+            Names of the files that were moved.
+        """
+        folder = self.path(VIDEOS)
+        moved = []
+        for path in list(folder.iterdir()) if folder.is_dir() else []:
+            found = _VIDEO.fullmatch(path.name)
+            if found and found["key"] not in keep:
+                (folder / EARLIER).mkdir(parents=True, exist_ok=True)
+                path.replace(folder / EARLIER / path.name)
+                moved.append(path.name)
+        return moved
+
     def local_cache(self) -> Path | None:
         """The folder of the embedding cache; None when the output is not on a local disk."""
         path = self.path(EMBEDDING_CACHE)
@@ -83,8 +125,37 @@ class Outputs:
 
         Raises:
             FileNotFoundError: It has not been made yet.
+            DamagedTable: It cannot be read, or lacks columns.
         """
-        return read_table(self.path(name))
+        path = self.path(name)
+        try:
+            table = read_table(path)
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError) as error:
+            raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
+        missing = [column for column in NEEDED.get(name, ()) if column not in table.columns]
+        if missing:
+            raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
+        return table
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a result is there with all its files, and can be read where it is a table or the embeddings."""
+        if not all(self.path(file).exists() for file in (name, *COMPANIONS.get(name, ()))):
+            return False
+        if name == EMBEDDINGS:
+            return self._has_embeddings()
+        return name not in NEEDED or self.read_previous(name) is not None
+
+    def _has_embeddings(self) -> bool:
+        from clustering_assets.embedding.stored import StoredError, load_embeddings
+
+        try:
+            load_embeddings(self.root, mmap=True)
+        except StoredError as error:
+            log.warning("the embeddings are made anew: %s", error)
+            return False
+        return True
 
     def read_previous(self, name: str) -> pd.DataFrame | None:
         """The table that an earlier run left; None when there is none or it cannot be read."""
@@ -92,8 +163,8 @@ class Outputs:
             return self.read_table(name)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("%s cannot be read and is made anew: %s", self.path(name), error)
+        except DamagedTable as error:
+            log.warning("%s", error)
             return None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pydantic
 
+from clustering_assets.abandoned import PROCESS_TAG, this_process
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
 
@@ -18,8 +19,10 @@ class SettingsResource(dg.ConfigurableResource):
     """
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse bad values before any work."""
+        """Refuse bad values before any work, and note which process does it."""
         self.value  # noqa: B018
+        if context.run is not None and PROCESS_TAG not in context.run.tags and context.instance is not None:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 
     @property
     def value(self) -> Settings:

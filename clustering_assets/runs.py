@@ -1,36 +1,27 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
+import builtins
 import os
-import platform
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import psutil
 from dagster._core.instance.ref import InstanceRef
+from filelock import FileLock, Timeout
 
+from clustering_assets.abandoned import PROCESS_TAG, close_abandoned_runs, this_process
 from clustering_assets.errors import ClusteringError
+from clustering_assets.freshness import confirm_video, is_current, videos_due
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
-from clustering_assets.partitions import UNFINISHED, PartitionChanges, sync_partitions
-from clustering_assets.recipes import Recipe, out_of_date, recipes
+from clustering_assets.partitions import PartitionChanges, sync_partitions
+from clustering_assets.recipes import Recipe, recipes
 from clustering_assets.settings import Settings
-from clustering_assets.versions import (
-    confirm_video,
-    expected_version,
-    latest_video,
-    recorded_digest,
-    recorded_version,
-)
-
-PROCESS_TAG = "clustering_assets/process"
-"""Tag of runs that live and die with a process of ours: `host:pid:start`, the start in seconds since the epoch."""
-
-CLOCK_STEPS = 60
-"""Seconds by which a process may seem to have started at another time, because the clock was set meanwhile."""
+from clustering_assets.storage import mark_output
 
 DIGEST_TAG = "clustering_assets/digest"
 """Tag of a run that renders a video: the digest of what the video is made of."""
@@ -43,6 +34,14 @@ STAGES = ("dataset_analysis", "embeddings", "cluster_assignments", "cluster_plot
 
 CLOSING = ("ledger", "gallery")
 """Assets that show the videos too, or what was lost on the way to them."""
+
+
+LOCK = ".update.lock"
+"""Name of the file in the output that an update holds locked while it is under way."""
+
+
+class OutputTaken(ClusteringError):
+    """Two updates of the same output at once."""
 
 
 class RunFailed(ClusteringError):
@@ -66,6 +65,7 @@ class UpdateResult:
         clusters: Recipe of each cluster's video, by partition key.
         rendered: Keys of the videos that were rendered.
         failed: Why a video could not be rendered, by key.
+        flawed: What is wrong with a video that was rendered but is not as planned, by key.
         partitions: Clusters that are new and clusters that are gone.
     """
 
@@ -73,6 +73,7 @@ class UpdateResult:
     clusters: dict[str, Recipe] = field(default_factory=dict)
     rendered: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    flawed: dict[str, str] = field(default_factory=dict)
     partitions: PartitionChanges = field(default_factory=lambda: PartitionChanges((), ()))
 
 
@@ -111,8 +112,46 @@ def update(
 
     Raises:
         RunFailed: Anything but a video failed.
+        OutputTaken: Another update is writing to the output.
+        ClusteringError: The output cannot be written to.
     """
-    runner = _Runner(definitions, instance, settings)
+    with _output_for_ourselves(settings.output):
+        return _update(definitions, instance, settings, announce)
+
+
+@contextmanager
+def _output_for_ourselves(output: str) -> Iterator[None]:
+    """Make the output folder, and keep other updates away from it; an object store is left to its users."""
+    folder = Outputs(output).path("")
+    if not isinstance(folder, Path):
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        mark_output(folder)
+        lock = FileLock(folder / LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputTaken(
+            f"another update is writing to {output}: wait until it is done, or give this one another output"
+        ) from None
+    except OSError as error:
+        raise ClusteringError(
+            f"output = {output!r} cannot be written to: {error.strerror or error}. Choose another folder with output"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _update(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    announce: Callable[[str], None],
+) -> UpdateResult:
+    runner = _Runner(definitions, instance, settings, announce)
     close_abandoned_runs(instance)
     result = UpdateResult()
     announce("Looking at the pictures and the music")
@@ -124,15 +163,20 @@ def update(
     result.made = stale
     result.clusters = runner.recipes()
     result.partitions = sync_partitions(instance, result.clusters)
-    due = runner.videos_due(result.clusters)
+    Outputs(settings.output).set_aside_videos(keep=result.clusters)
+    due = videos_due(instance, result.clusters, settings)
     for key in result.clusters.keys() - set(due):
         confirm_video(instance, key)
     if due:
         announce(f"Rendering {len(due)} of {len(result.clusters)} videos")
     for key in due:
         try:
-            runner.run(["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest})
+            flaws = runner.run(
+                ["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest}
+            )
             result.rendered.append(key)
+            if flaws:
+                result.flawed[key] = "; ".join(flaws)
         except RunFailed as error:
             result.failed[key] = str(error)
     closing = runner.stale(CLOSING)
@@ -146,16 +190,36 @@ def update(
 class _Runner:
     """Runs selections of assets in this process and reads what is out of date."""
 
-    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, settings: Settings) -> None:
+    def __init__(
+        self,
+        definitions: dg.Definitions,
+        instance: dg.DagsterInstance,
+        settings: Settings,
+        announce: Callable[[str], None],
+    ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
         self._specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+        self._pools = {
+            name: definitions.resolve_assets_def(spec.key).op.pool
+            for name, spec in self._specs.items()
+            if OUTPUT in spec.metadata
+        }
         self._instance, self._settings = instance, settings
         self._outputs = Outputs(settings.output)
+        self._announce = announce
 
     def run(
         self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
-    ) -> None:
-        """Materialize `assets` in one run, and the checks of theirs."""
+    ) -> list[str]:
+        """Materialize `assets` in one run, and the checks of theirs.
+
+        Returns:
+            What checks that do not stop a run found wrong; warnings are not among it.
+
+        Raises:
+            RunFailed: It did not succeed.
+        """
+        self._wait_for_room({pool for name in assets if (pool := self._pools.get(name))})
         result = self._job.execute_in_process(
             run_config=run_config(self._settings),
             instance=self._instance,
@@ -168,6 +232,27 @@ class _Runner:
             if _was_interrupted(result):
                 raise KeyboardInterrupt
             raise _failure(result)
+        return [
+            evaluation.description or evaluation.check_name
+            for evaluation in result.get_asset_check_evaluations()
+            if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
+        ]
+
+    def _wait_for_room(self, pools: Collection[str]) -> None:
+        """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""
+        told = ""
+        while holder := next(filter(None, map(self._holder, sorted(pools))), ""):
+            if holder != told:
+                self._announce(f"Waiting for run {holder[:8]}, which is doing the same kind of work")
+                told = holder
+            time.sleep(1)
+            close_abandoned_runs(self._instance)
+
+    def _holder(self, pool: str) -> str:
+        """A run that has the last place in a pool; empty if there is room."""
+        info = self._instance.event_log_storage.get_concurrency_info(pool)
+        full = info.limit is not None and info.active_slot_count >= info.limit
+        return min(info.active_run_ids, default="") if full else ""
 
     def stale(self, names: Sequence[str]) -> list[str]:
         """Those of the assets that have to be made anew, because something that they depend on has changed."""
@@ -175,27 +260,14 @@ class _Runner:
         for name in names:
             spec = self._specs[name]
             follows = any(dep.asset_key.to_user_string() in stale for dep in spec.deps)
-            if follows or not self._is_current(spec):
+            if follows or not is_current(self._instance, spec, self._settings):
                 stale.append(name)
         return stale
-
-    def _is_current(self, spec: dg.AssetSpec) -> bool:
-        recorded = recorded_version(self._instance, spec.key)
-        expected = expected_version(self._instance, spec, self._settings)
-        return recorded == expected and self._outputs.path(spec.metadata[OUTPUT]).exists()
 
     def recipes(self) -> dict[str, Recipe]:
         """What each cluster's video shall be made of, by partition key."""
         read = self._outputs.read_table
         return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self._settings)
-
-    def videos_due(self, wanted: Mapping[str, Recipe]) -> tuple[str, ...]:
-        """Keys of the videos that are missing or out of date."""
-        return out_of_date(
-            {key: recipe.digest for key, recipe in wanted.items()},
-            made={key: recorded_digest(latest_video(self._instance, key)) for key in wanted},
-            present=[key for key in wanted if self._outputs.existing_video(key)],
-        )
 
 
 def run_config(settings: Settings) -> dict[str, Any]:
@@ -243,7 +315,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
 
 def _is_expected(name: str) -> bool:
     """Whether an error class of this name is one that users can mend, or says that the disk refused."""
-    return name in {"PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"} | _own_errors()
+    kind = getattr(builtins, name, None)
+    return name in _own_errors() or (isinstance(kind, type) and issubclass(kind, OSError))
 
 
 def _own_errors() -> set[str]:
@@ -253,34 +326,3 @@ def _own_errors() -> set[str]:
 
 def _descendants(kind: type) -> set[type]:
     return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))
-
-
-@cache
-def this_process() -> str:
-    """The value of `PROCESS_TAG` for runs of this process."""
-    process = psutil.Process()
-    return f"{platform.node()}:{process.pid}:{process.create_time():.0f}"
-
-
-def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs as failed whose process was killed, which nobody else would notice; returns their ids."""
-    closed = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = run.tags.get(PROCESS_TAG, "")
-        if process.startswith(f"{platform.node()}:") and not _is_running(process):
-            instance.report_run_failed(run, "The process of this run was ended from outside.")
-            closed.append(run.run_id)
-    return closed
-
-
-def _is_running(process: str) -> bool:
-    """Whether a process of this machine, named as in `this_process`, is the one that has its number now."""
-    number, started = map(int, process.rsplit(":", 2)[1:])
-    if number == os.getpid():  # in a container every process may have the same number
-        return process == this_process()
-    try:
-        return abs(psutil.Process(number).create_time() - started) < CLOCK_STEPS
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True

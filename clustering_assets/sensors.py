@@ -10,8 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from clustering_assets.abandoned import close_abandoned_runs
+from clustering_assets.freshness import confirm_video, videos_due
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.partitions import (
     CLUSTERS,
     UNFINISHED,
@@ -19,13 +21,22 @@ from clustering_assets.partitions import (
     keys_in_flight,
     partition_changes,
 )
-from clustering_assets.recipes import out_of_date, recipes
+from clustering_assets.recipes import recipes
 from clustering_assets.resources import SettingsResource, environment_settings
-from clustering_assets.runs import DIGEST_TAG, close_abandoned_runs
-from clustering_assets.versions import confirm_video, latest_video, recorded_digest
+from clustering_assets.runs import DIGEST_TAG
+from clustering_assets.versions import latest_video
 
 ATTEMPTS = 3
-"""How often the sensor tries to render the same video before it leaves it to a person."""
+"""How often a sensor tries the same thing before it leaves it to a person."""
+
+LISTING_TAG = "clustering_assets/listing"
+"""Tag of an update that a sensor asked for: the fingerprint of the listing that it was asked for."""
+
+REPORT_TAG = "clustering_assets/report"
+"""Tag of a summary that a sensor asked for: the time of the newest video in it."""
+
+AD_HOC_JOB = "__ASSET_JOB"
+"""What Dagster calls runs of assets that no job names: those of the command line, and of `Materialize` in the UI."""
 
 STATUS = dg.DefaultSensorStatus.RUNNING if environment_settings().sensors else dg.DefaultSensorStatus.STOPPED
 
@@ -50,7 +61,7 @@ class Watch:
         return cls(**json.loads(cursor)) if cursor else cls(requested=known)
 
 
-def watch_listing(watch: Watch, fingerprint: str) -> tuple[Watch, str]:
+def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tuple[Watch, str]:
     """Decide whether the pictures call for an update.
 
     An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row,
@@ -59,11 +70,12 @@ def watch_listing(watch: Watch, fingerprint: str) -> tuple[Watch, str]:
     Args:
         watch: What the last tick remembered.
         fingerprint: Fingerprint of the listing now.
+        failed: Whether the last update was for this very listing, failed, and deserves another try.
 
     Returns:
         What to remember, and why there is nothing to do; an empty reason means that an update is due.
     """
-    if fingerprint == watch.requested:
+    if fingerprint == watch.requested and not failed:
         return Watch(fingerprint, watch.requested, watch.updates), "no new, changed or removed pictures"
     if fingerprint != watch.seen:
         return Watch(fingerprint, watch.requested, watch.updates), "pictures are still arriving"
@@ -91,11 +103,14 @@ def new_images_sensor(
         return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
     listing = listing_fingerprint(files, now_ns=0, settle_seconds=0)
     before = Watch.from_cursor(context.cursor, "" if context.cursor else _known_listing(settings))
-    watch, nothing_to_do = watch_listing(before, listing.fingerprint)
+    close_abandoned_runs(context.instance)
+    failed = _deserves_another_try(context.instance, {LISTING_TAG: listing.fingerprint})
+    watch, nothing_to_do = watch_listing(before, listing.fingerprint, failed=failed)
     cursor = json.dumps(asdict(watch))
     if nothing_to_do:
         return dg.SensorResult(skip_reason=f"{len(files):,} files: {nothing_to_do}", cursor=cursor)
-    run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags={"pictures": str(len(files))})
+    tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested}
+    run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags=tags)
     return dg.SensorResult(run_requests=[run], cursor=cursor)
 
 
@@ -147,28 +162,25 @@ def cluster_videos_sensor(
         wanted = recipes(assignments, outputs.read_table(IMAGE_MANIFEST), choice, settings.value)
     except FileNotFoundError as error:
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
+    except DamagedTable as error:
+        return dg.SkipReason(f"{error} (job cluster_images)")
     if set(choice["key"]) != set(wanted):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
-    digests = {key: recipe.digest for key, recipe in wanted.items()}
-    latest = {key: latest_video(instance, key) for key in wanted}
-    due = out_of_date(
-        digests,
-        made={key: recorded_digest(event) for key, event in latest.items()},
-        present=[key for key in wanted if outputs.existing_video(key)],
-    )
+    outputs.set_aside_videos(keep=wanted)
+    due = videos_due(instance, wanted, settings.value)
     in_flight = keys_in_flight(instance)
     for key in wanted.keys() - set(due) - set(in_flight):
         confirm_video(instance, key)
-    failures = {key: _failures(instance, digests[key]) for key in due}
+    failures = {key: _failures(instance, {DIGEST_TAG: wanted[key].digest}) for key in due}
     requested = videos_to_request(due, in_flight, failures)
     changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), in_flight)
     runs = [
-        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: digests[key]})
+        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: wanted[key].digest})
         for key in requested
     ]
     if not due:
-        runs += _report_request(instance, latest)
+        runs += _report_request(instance, wanted)
     given_up = [key for key in due if failures[key] >= ATTEMPTS]
     return dg.SensorResult(
         run_requests=runs,
@@ -189,27 +201,41 @@ def _partition_requests(
 
 
 def _update_under_way(instance: dg.DagsterInstance) -> str | None:
-    """The unfinished run of `cluster_images`, if there is one."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=cluster_images.name, statuses=UNFINISHED), limit=1)
-    return runs[0].run_id if runs else None
+    """An unfinished run that may change the clusters or videos: of `cluster_images`, or started by a person."""
+    for job in (cluster_images.name, AD_HOC_JOB):
+        if runs := instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1):
+            return runs[0].run_id
+    return None
 
 
-def _failures(instance: dg.DagsterInstance, digest: str) -> int:
-    """How many runs for the video with this digest have failed."""
-    return instance.get_runs_count(
-        dg.RunsFilter(tags={DIGEST_TAG: digest}, statuses=[dg.DagsterRunStatus.FAILURE])
-    )
+def _failures(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
+    """How many runs with these tags have failed; as good as too many if a person has cancelled one."""
+    ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=ended), limit=ATTEMPTS)
+    cancelled = any(run.status is dg.DagsterRunStatus.CANCELED for run in runs)
+    return ATTEMPTS if cancelled else len(runs)
 
 
-def _report_request(
-    instance: dg.DagsterInstance, latest: Mapping[str, dg.EventLogEntry | None]
-) -> list[dg.RunRequest]:
-    """A request for the summary if a video is newer than it."""
-    newest = max((event.timestamp for event in latest.values() if event), default=0.0)
+def _deserves_another_try(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> bool:
+    """Whether the latest run with these tags failed, and not too often."""
+    latest = instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)
+    if not latest or latest[0].status is not dg.DagsterRunStatus.FAILURE:
+        return False
+    return _failures(instance, tags) < ATTEMPTS
+
+
+def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
+    """A request for the summary if a video is newer than it, and none is on its way."""
+    events = [event for key in keys if (event := latest_video(instance, key))]
+    newest = max((event.timestamp for event in events), default=0.0)
     report = instance.get_latest_materialization_event(dg.AssetKey("summary_report"))
     if report and report.timestamp >= newest:
         return []
-    return [dg.RunRequest(job_name=refresh_report.name, run_key=f"report-{newest}")]
+    tags = {REPORT_TAG: str(newest)}
+    asked = instance.get_runs(dg.RunsFilter(tags=tags), limit=1)
+    if asked and not _deserves_another_try(instance, tags):
+        return []
+    return [dg.RunRequest(job_name=refresh_report.name, tags=tags)]
 
 
 def _skip_reason(wanted: Collection[str], in_flight: Collection[str], given_up: Collection[str]) -> str:

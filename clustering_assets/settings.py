@@ -20,6 +20,10 @@ NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
 
 
+PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
+"""Settings that are files and folders."""
+
+
 class SettingsError(ClusteringError):
     """A setting that is out of range; the message gives its name, its value and the range."""
 
@@ -137,6 +141,12 @@ class Settings(BaseSettings):
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
+    @pydantic.field_validator(*PLACES)
+    @classmethod
+    def _plain_place(cls, value: str) -> str:
+        """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
+        return value if "://" in value or not value else os.path.normpath(Path(value).expanduser())
+
     @pydantic.field_validator("resolution")
     @classmethod
     def _even_sizes(cls, value: str) -> str:
@@ -179,6 +189,15 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except pydantic.ValidationError as error:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as `CLUSTERING_*` variables, from which `load_settings` makes the same ones."""
+    values = settings.model_dump()
+    return {
+        f"CLUSTERING_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+    }
 
 
 def _explain(problem: Any) -> str:

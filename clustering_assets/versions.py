@@ -19,10 +19,11 @@ from clustering_assets.settings import Settings
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
 
-DATA_VERSION_TAG = "dagster/data_version"
-INPUT_VERSION_TAG = "dagster/input_data_version/"
-"""Where Dagster notes the version of what an asset was made from; the key of that asset follows."""
+DETAILS = "details"
+"""Metadata key: of a materialization, a digest of facts that most of what lies downstream does not depend on; of an
+asset definition, the names of the assets whose details its result depends on."""
 
+DATA_VERSION_TAG = "dagster/data_version"
 PINS = "pins.csv"
 VIDEOS = dg.AssetKey("cluster_videos")
 
@@ -80,50 +81,27 @@ def recorded_digest(event: dg.EventLogEntry | None) -> str | None:
     return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
 
 
-def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
-    """Record that the video of a cluster would be the same if it were made from what lies upstream now.
-
-    Dagster compares the versions of whole upstream tables, and would show every video as out of date when a picture of
-    one cluster is new.
-
-    Args:
-        instance: Where it is recorded.
-        key: Cluster whose latest video has the digest of its present recipe.
-
-    Returns:
-        Whether there was anything to record.
-    """
-    event = latest_video(instance, key)
-    made = event.asset_materialization if event else None
-    if made is None:
-        return False
-    tags = dict(made.tags or {})
-    for tag in tags:
-        if tag.startswith(INPUT_VERSION_TAG):
-            upstream = dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG))
-            tags[tag] = recorded_version(instance, upstream) or tags[tag]
-    if tags == made.tags:
-        return False
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            VIDEOS,
-            partition=key,
-            description="The same pictures, track and settings as before: the video is kept.",
-            metadata={**made.metadata, "rendered": False},
-            tags=tags,
-        )
-    )
-    return True
-
-
 def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> str:
     """The data version that the asset would have if it were made now, from what lies upstream now."""
     upstream = {dep.asset_key: recorded_version(instance, dep.asset_key) for dep in spec.deps}
+    for name in spec.metadata.get(DETAILS, ()):
+        upstream[dg.AssetKey(name)] = digest([upstream[dg.AssetKey(name)], recorded(instance, name, DETAILS)])
     return recipe(spec, settings, upstream)
 
 
+def recorded(instance: dg.DagsterInstance, asset: str, name: str) -> object:
+    """A value that the latest materialization of an unpartitioned asset noted; None if there is none."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    materialization = event.asset_materialization if event else None
+    noted = materialization.metadata.get(name) if materialization else None
+    return noted.value if noted else None
+
+
 def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.DataVersion:
-    """The data version of the asset that is being made."""
+    """The data version of the asset that is being made; to be asked for before the work.
+
+    Another run may make what lies upstream anew meanwhile. What was made of the older one must not pass for current.
+    """
     spec = context.assets_def.specs_by_key[context.asset_key]
     return dg.DataVersion(expected_version(context.instance, spec, settings))
 

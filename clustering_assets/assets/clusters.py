@@ -15,7 +15,7 @@ from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
 from clustering_assets.partitions import CLUSTERS
 from clustering_assets.resources import SettingsResource
 from clustering_assets.settings import Settings
-from clustering_assets.versions import USES, data_version, names_file
+from clustering_assets.versions import USES, data_version, names_file, recorded
 
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment
@@ -74,9 +74,10 @@ def cluster_assignments(
     from clustering_assets.images.duplicates import near_duplicates
 
     values = settings.value
+    version = data_version(context, values)
     images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
     previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
-    backbone = _recorded(context, "embeddings", "backbone")
+    backbone = recorded(context.instance, "embeddings", "backbone")
     assignment = assign(
         embeddings.vectors,
         images,
@@ -100,18 +101,10 @@ def cluster_assignments(
     context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
     return dg.MaterializeResult(
         value=assignment.table,
-        data_version=data_version(context, values),
+        data_version=version,
         check_results=_check_clusters(assignment),
         metadata=_describe(assignment, values, str(backbone)),
     )
-
-
-def _recorded(context: dg.AssetExecutionContext, asset: str, name: str) -> object:
-    """A value that the latest materialization of `asset` noted; None if there is none."""
-    event = context.instance.get_latest_materialization_event(dg.AssetKey(asset))
-    materialization = event.asset_materialization if event else None
-    noted = materialization.metadata.get(name) if materialization else None
-    return noted.value if noted else None
 
 
 def _ids_ever_used(
@@ -120,17 +113,19 @@ def _ids_ever_used(
     """Numbers that new clusters may not take: those of the output's earlier runs."""
     if previous is None:
         return set()
-    highest = _recorded(context, "cluster_assignments", "highest_id")
-    same_output = _recorded(context, "cluster_assignments", "output") == values.output
+    highest = recorded(context.instance, "cluster_assignments", "highest_id")
+    same_output = recorded(context.instance, "cluster_assignments", "output") == values.output
     retired = range(highest + 1) if same_output and isinstance(highest, int) else ()
     return {*retired, *(int(number) for number in previous["cluster"].unique())}
 
 
 def _previous_request(context: dg.AssetExecutionContext, values: Settings, backbone: str) -> str | None:
     """What the output's last clustering was asked for, of the same network; None if that is not known."""
-    if _recorded(context, "cluster_assignments", "output") != values.output:
+    if recorded(context.instance, "cluster_assignments", "output") != values.output:
         return None
-    request, _, network = str(_recorded(context, "cluster_assignments", "request") or "").rpartition(" of ")
+    request, _, network = str(recorded(context.instance, "cluster_assignments", "request") or "").rpartition(
+        " of "
+    )
     return request if request and network == backbone else None
 
 
@@ -197,7 +192,6 @@ def cluster_plot(
     """The clusters as a picture: each image a point, typical ones as thumbnails, sizes, names and silhouettes."""
     from clustering_assets.clustering.plot import plot_clusters
 
-    return dg.MaterializeResult(
-        value=plot_clusters(cluster_assignments, Path(settings.value.images)),
-        data_version=data_version(context, settings.value),
-    )
+    version = data_version(context, settings.value)
+    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
+    return dg.MaterializeResult(value=figure, data_version=version)

@@ -12,9 +12,12 @@ from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
 from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
 from clustering_assets.settings import NUMBERED, Settings
-from clustering_assets.versions import USES, data_version
+from clustering_assets.versions import DETAILS, USES, data_version, digest
 
 OWNERS = ["team:clustering-assets"]
+
+FACTS = ["path", "bytes", "format", "taken_at", "camera", "stage", "reason"]
+"""Columns of the manifest that reports show, and that no picture's vector, cluster or music depends on."""
 
 source_images = dg.AssetSpec(
     "source_images",
@@ -84,6 +87,7 @@ def image_manifest(
             "rejected": int(counts.get("rejected", 0)),
             "folder": dg.MetadataValue.path(str(Path(values.images).resolve())),
             "megabytes": round(float(manifest["bytes"].sum()) / 1e6, 1),
+            DETAILS: digest(manifest[FACTS].values.tolist()),
         },
     )
 
@@ -131,7 +135,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     owners=OWNERS,
     code_version="2",
     io_manager_key="text_io",
-    metadata={OUTPUT: DATASET_ANALYSIS, USES: ["images"]},
+    metadata={OUTPUT: DATASET_ANALYSIS, USES: ["images"], DETAILS: ["image_manifest"]},
 )
 def dataset_analysis(
     context: dg.AssetExecutionContext, settings: SettingsResource, image_manifest: pd.DataFrame
@@ -142,7 +146,6 @@ def dataset_analysis(
     """
     from clustering_assets.images.analysis import analyse
 
-    return dg.MaterializeResult(
-        value=analyse(image_manifest, Path(settings.value.images)),
-        data_version=data_version(context, settings.value),
-    )
+    version = data_version(context, settings.value)
+    analysis = analyse(image_manifest, Path(settings.value.images))
+    return dg.MaterializeResult(value=analysis, data_version=version)

@@ -35,6 +35,7 @@ def embeddings(
     from clustering_assets.images.manifest import DatasetError, check_usable, usable, with_failures
 
     values = settings.value
+    version = data_version(context, values)
     embedded = embed(
         usable(image_manifest),
         Path(values.images),
@@ -55,7 +56,7 @@ def embeddings(
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
         value=EmbeddingPair(embedded.vectors, embedded.paths),
-        data_version=data_version(context, values),
+        data_version=version,
         metadata={
             "backbone": embedded.backbone,
             "weights": embedded.weights_id,

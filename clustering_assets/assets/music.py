@@ -94,6 +94,7 @@ def music_choice(
     from clustering_assets.music.pins import read_pins
 
     values = settings.value
+    version = data_version(context, values)
     clusters = cluster_features(cluster_assignments, image_manifest)
     seconds = expected_seconds(cluster_assignments, values)
     choice = choose_music(
@@ -108,7 +109,7 @@ def music_choice(
     reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
         value=choice,
-        data_version=data_version(context, values),
+        data_version=version,
         metadata={
             "reasons": dg.MetadataValue.md("\n".join(reasons)),
             "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),

@@ -16,7 +16,7 @@ from clustering_assets.recipes import image_limits
 from clustering_assets.resources import SettingsResource
 from clustering_assets.runs import CLOSING, SCANS, STAGES
 from clustering_assets.summary import StageRecord, VideoRecord, failures_of, summarise
-from clustering_assets.versions import USES, data_version, latest_video
+from clustering_assets.versions import DETAILS, USES, data_version, latest_video
 
 RECORDED = (*SCANS, *STAGES, *CLOSING)
 """Unpartitioned assets whose record the summary shows."""
@@ -30,7 +30,7 @@ RECORDED = (*SCANS, *STAGES, *CLOSING)
     io_manager_key="table_io",
     dagster_type=TABLE,
     deps=["embeddings", cluster_videos],
-    metadata={OUTPUT: LEDGER},
+    metadata={OUTPUT: LEDGER, DETAILS: ["image_manifest"]},
     check_specs=[
         dg.AssetCheckSpec(
             "nothing_lost_on_the_way",
@@ -53,6 +53,7 @@ def ledger(
     """
     from clustering_assets.images.ledger import ledger as make_ledger
 
+    version = data_version(context, settings.value)
     started = update_started(context.instance)
     lost = failures_of(
         stage_records(context.instance, started),
@@ -63,7 +64,7 @@ def ledger(
     outcomes = table["outcome"].value_counts()
     return dg.MaterializeResult(
         value=table,
-        data_version=data_version(context, settings.value),
+        data_version=version,
         check_results=[
             dg.AssetCheckResult(
                 check_name="nothing_lost_on_the_way",
@@ -98,6 +99,7 @@ def summary_report(
     It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named
     as missing.
     """
+    version = data_version(context, settings.value)
     started = update_started(context.instance)
     summary = summarise(
         ledger,
@@ -111,7 +113,7 @@ def summary_report(
     )
     return dg.MaterializeResult(
         value=summary,
-        data_version=data_version(context, settings.value),
+        data_version=version,
         metadata={name: int(count) for name, count in summary.data["counts"].items()},
     )
 
@@ -140,6 +142,7 @@ def gallery(
     from clustering_assets.gallery.page import make_gallery
 
     values, outputs = settings.value, settings.outputs
+    version = data_version(context, values)
     found = {key: outputs.existing_video(key) for key in music_choice["key"]}
     page = make_gallery(
         ledger,
@@ -153,7 +156,7 @@ def gallery(
     )
     return dg.MaterializeResult(
         value=page,
-        data_version=data_version(context, values),
+        data_version=version,
         metadata={
             "videos": sum(path is not None for path in found.values()),
             "not_shown": dg.MetadataValue.json([list(failure) for failure in page.failures]),

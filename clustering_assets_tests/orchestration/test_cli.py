@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+import clustering_assets
 from clustering_assets.settings import SettingsError
 from clustering_assets_tests.orchestration.conftest import SMALL
 
@@ -40,6 +42,8 @@ def flags(**changed):
         (["run", "--algorithm", "magic"], ["algorithm", "magic", "kmeans"]),
         (["run", "--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
         (["run", "--weights", __file__], ["weights", "backbone", "auto"]),
+        (["run", "--names-file", "nowhere.csv"], ["names_file", "nowhere.csv"]),
+        (["run", "--pins-file", "nowhere.csv"], ["pins_file", "nowhere.csv"]),
         (["run", "--no-such-flag"], ["--no-such-flag"]),
         (["fly"], ["fly"]),
     ],
@@ -72,6 +76,66 @@ def test_too_few_pictures_fail_with_found_needed_and_the_setting(tmp_path, first
         assert word in result.stderr
 
 
+def test_an_output_that_is_no_folder_is_refused_before_any_work(project):
+    (project.root / "notes").write_text("mine")
+    result = command("run", *flags(output="notes"), folder=project.root)
+    assert result.returncode == 1
+    assert "output = 'notes'" in result.stderr and "Traceback" not in result.stderr
+    assert "Scanning" not in result.stdout + result.stderr
+    assert (project.root / "notes").read_text() == "mine"
+
+
+def test_a_fault_ends_in_one_sentence_and_a_file_with_the_traceback(project):
+    (project.root / "dagster.yaml").write_text("storage: [")
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr and ".dagster/last_error.txt" in result.stderr
+    assert "Traceback" in (project.root / ".dagster/last_error.txt").read_text()
+
+
+def test_the_demo_shows_its_own_defaults_and_touches_no_folder_of_the_users(tmp_path):
+    shown = " ".join(command("demo", "--help", folder=tmp_path).stdout.split())
+    assert "[default: 1280x720]" in shown and "[default: 7]" in shown
+    assert "--images" not in shown and "--music" not in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["Embedding", "Rendering"])
+def test_after_a_kill_the_next_run_goes_on(moment, project):
+    """With the project's own Dagster configuration, whose pools a killed run leaves occupied."""
+    shutil.copy(Path(clustering_assets.__file__).parents[1] / "dagster.yaml", project.root)
+    shutil.rmtree(project.root / "output")
+    shutil.rmtree(project.root / ".dagster")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clustering_assets", "run", *flags()],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=0,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    said = ""
+    while moment not in said and (read := process.stdout.read(1)):
+        said += read
+    assert moment in said
+    pool = "embedding" if moment == "Embedding" else "render"
+    deadline = time.monotonic() + 60
+    while not claimed(project, pool) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait(timeout=30)
+    assert claimed(project, pool), "killed too late to show anything"
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(project.videos()) == 3
+
+
+def claimed(project, pool):
+    with project.instance() as instance:
+        return instance.event_log_storage.get_concurrency_info(pool).active_run_ids
+
+
 def test_help_names_every_setting(tmp_path):
     result = command("run", "--help", folder=tmp_path)
     assert result.returncode == 0
@@ -80,8 +144,8 @@ def test_help_names_every_setting(tmp_path):
 
 
 def test_a_run_with_nothing_new_says_so_and_where_everything_is(project):
-    result = command("run", *flags(), folder=project.root)
-    assert result.returncode == 0, result.stderr
+    result = command("run", *flags(), folder=project.root, CLUSTERING_SECONDS_PER_IMAGE="0.1")
+    assert result.returncode == 0, "flags win, also over what would not fit together: " + result.stderr
     assert "Nothing new" in result.stdout
     assert "output/videos/" in result.stdout and "summary_report.txt" in result.stdout
     assert "Open first: output/gallery/index.html" in result.stdout

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from clustering_assets.definitions import defs
 from clustering_assets.resources import settings_type
 from clustering_assets.sensors import Watch, new_images_sensor, watch_listing
 from clustering_assets.settings import load_settings
@@ -32,10 +33,12 @@ def folder(tmp_path):
     return images
 
 
-def tick(folder, cursor):
+def tick(folder, cursor, instance=None):
     output = str(folder.parent / "output")
     resource = settings_type(load_settings(images=str(folder), output=output))()
-    context = dg.build_sensor_context(cursor=cursor, resources={"settings": resource})
+    context = dg.build_sensor_context(
+        cursor=cursor, resources={"settings": resource}, instance=instance or dg.DagsterInstance.ephemeral()
+    )
     return new_images_sensor(context)
 
 
@@ -109,3 +112,32 @@ def test_pictures_that_a_run_has_seen_already_start_nothing_when_the_sensor_is_f
     assert not first.run_requests and "no new" in first.skip_reason.skip_message
     put(folder, "b.png")
     assert tick(folder, tick(folder, first.cursor).cursor).run_requests
+
+
+@pytest.mark.parametrize(
+    ("statuses", "again"),
+    [
+        ([], False),
+        (["STARTED"], False),
+        (["SUCCESS"], False),
+        (["FAILURE"], True),
+        (["FAILURE", "FAILURE"], True),
+        (["FAILURE", "FAILURE", "FAILURE"], False),
+        (["FAILURE", "SUCCESS"], False),
+        (["CANCELED"], False),
+    ],
+)
+def test_an_update_that_failed_is_asked_for_again_but_not_for_ever(folder, statuses, again):
+    put(folder, "a.png")
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(folder, tick(folder, None, instance).cursor, instance)
+        (request,) = asked.run_requests
+        for status in statuses:
+            instance.create_run_for_job(
+                defs.resolve_job_def("cluster_images"), status=dg.DagsterRunStatus[status], tags=request.tags
+            )
+        later = tick(folder, asked.cursor, instance)
+    assert bool(later.run_requests) == again
+    if again:
+        assert later.run_requests[0].run_key != request.run_key
+        assert later.run_requests[0].tags == request.tags

@@ -3,7 +3,7 @@
 import pytest
 
 from clustering_assets.resources import settings_type
-from clustering_assets.settings import Settings, SettingsError, load_settings
+from clustering_assets.settings import Settings, SettingsError, as_environment, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,20 @@ def test_the_launchpad_has_every_setting_with_the_environment_as_default():
     assert set(Settings.model_fields) <= set(resource.model_fields)
     assert resource().value == load_settings(fps=30)
     assert resource(fps=24).value.fps == 24
+
+
+def test_a_place_has_one_spelling(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLUSTERING_IMAGES", "~/Pictures/summer/")
+    settings = load_settings(output="./out//", music="~", names_file="s/../names.csv")
+    assert settings.images == str(tmp_path / "Pictures/summer")
+    assert (settings.output, settings.music, settings.names_file) == ("out", str(tmp_path), "names.csv")
+    assert load_settings(output="s3://bucket/prefix/").output == "s3://bucket/prefix/"
+    assert load_settings().weights == ""
+
+
+def test_settings_go_through_the_environment_unchanged(monkeypatch):
+    settings = load_settings(fps=12, motion=False, transition_seconds=0.1, images="a b/$c", clusters="auto")
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings

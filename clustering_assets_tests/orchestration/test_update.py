@@ -1,10 +1,8 @@
 """The whole way, on generated pictures and music: what an update makes, and what it leaves alone."""
 
+import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import av
 import dagster as dg
@@ -17,7 +15,7 @@ from clustering_assets.definitions import defs
 from clustering_assets.embedding.stored import load_embeddings
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, LEDGER, MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.runs import PROCESS_TAG, RunFailed, close_abandoned_runs, this_process
+from clustering_assets.runs import OutputTaken, RunFailed
 from clustering_assets_tests.orchestration.conftest import SMALL
 
 
@@ -161,6 +159,132 @@ def test_a_new_picture_costs_one_embedding_and_the_video_of_its_cluster(project)
         assert not project.out_of_date(instance), (
             "a video that stays as it is counts as made from what there is now"
         )
+
+
+@pytest.mark.parametrize("name", ["image_paths.txt", "embeddings.npy", "embeddings.json"])
+def test_embeddings_that_are_not_whole_are_made_again(name, project):
+    path = project.root / "output/embeddings" / name
+    path.write_bytes(path.read_bytes()[:-40])
+    result = project.update()
+    assert "embeddings" in result.made and not result.failed
+    vectors, paths = load_embeddings(project.root / "output")
+    assert len(vectors) == len(paths) == counts(project)["usable"]
+    assert counts(project)["embedded"] == 0, "the vectors come from the cache"
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("clusters/cluster_assignments.csv", ""),
+        ("clusters/cluster_assignments.csv", "path;cluster\na.png;0\n"),
+        ("music/music_choice.csv", "cluster\n0\n"),
+        ("dataset_analysis.json", None),
+    ],
+)
+def test_results_that_are_damaged_or_gone_are_made_again(name, left, project):
+    path = project.root / "output" / name
+    whole = path.read_bytes()
+    if left is None:
+        path.unlink()
+    else:
+        path.write_text(left)
+    result = project.update()
+    assert result.made and not result.failed
+    assert len(path.read_bytes().splitlines()) == len(whole.splitlines())
+
+
+def test_a_video_that_was_cut_short_is_made_again(project):
+    path = project.root / "output/videos/cluster_1_slideshow_with_music.mp4"
+    path.write_bytes(path.read_bytes()[:100])
+    assert project.update().rendered == ["cluster_1"]
+
+
+def test_videos_in_another_output_are_not_taken_for_those_in_this_one(project):
+    shutil.copytree(project.root / "output", project.root / "other")
+    before = project.videos()
+    assert len(project.update(output="other", fps=12).rendered) == 3
+    assert project.videos() == before
+    assert len(project.update(fps=12).rendered) == 3
+    with av.open("output/videos/cluster_0_slideshow_with_music.mp4") as video:
+        assert video.streams.video[0].average_rate == 12
+
+
+def test_another_spelling_of_a_folder_changes_nothing(project):
+    result = project.update(output="./output/", images="music/../images", music="music//")
+    assert (result.made, result.rendered) == ([], [])
+
+
+def test_only_one_update_at_a_time_writes_to_an_output(project):
+    refused = []
+
+    def second(line: str) -> None:
+        if line.startswith("Looking") and not refused:
+            with pytest.raises(OutputTaken, match="output") as error:
+                project.update()
+            refused.append(error)
+
+    project.update(meanwhile=second)
+    assert refused
+    project.update()
+
+
+def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypatch):
+    from clustering_assets.embedding import engine
+
+    config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
+    embed = engine.embed
+
+    def embed_while_another_run_lists_the_folder(*arguments, **settings):
+        embedded = embed(*arguments, **settings)
+        monkeypatch.setattr(engine, "embed", embed)
+        put_copy(project, "late.png")
+        with project.instance() as instance:
+            job = defs.resolve_implicit_global_asset_job_def()
+            assert job.execute_in_process(
+                run_config=config, instance=instance, asset_selection=[dg.AssetKey("image_manifest")]
+            ).success
+        return embedded
+
+    put_copy(project, "early.png")
+    monkeypatch.setattr(engine, "embed", embed_while_another_run_lists_the_folder)
+    project.update()
+    project.update()
+    assert {"early.png", "late.png"} <= set(project.assignments()["path"])
+
+
+def put_copy(project, name):
+    """A picture with pixels of its own."""
+    path = project.root / "images" / name
+    shutil.copy(project.root / "images" / project.assignments()["path"][len(name)], path)
+    change_pixels(path)
+
+
+def test_a_date_that_is_new_changes_the_analysis_and_nothing_else(project):
+    path = next((project.root / "images").rglob("*.jpg"))
+    with Image.open(path) as picture:
+        exif = picture.getexif()
+    exif[0x0110] = "Camera of the test"
+    data = path.read_bytes()
+    block = exif.tobytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + data[2:])
+    result = project.update()
+    assert "dataset_analysis" in result.made and "embeddings" not in result.made
+    assert "Camera of the test" in (project.root / "output/dataset_analysis.json").read_text()
+
+
+def test_a_video_that_is_not_as_planned_is_named(project, monkeypatch):
+    from clustering_assets.video import verify
+
+    real = verify.verify
+
+    def strict(path, slideshow):
+        return [dataclasses.replace(found, passed=False) for found in real(path, slideshow)[:1]]
+
+    monkeypatch.setattr(verify, "verify", strict)
+    (project.root / "output/videos/cluster_1_slideshow_with_music.mp4").unlink()
+    result = project.update()
+    assert result.rendered == ["cluster_1"] and not result.failed
+    assert "expected" in result.flawed["cluster_1"]
 
 
 def test_a_deleted_video_is_made_again(project):
@@ -317,32 +441,10 @@ def test_a_cluster_that_is_gone_loses_its_partition(project):
         assert set(instance.get_dynamic_partitions("clusters")) == set(result.clusters)
     assert len(result.clusters) == 2
     assert result.partitions.delete
-
-
-def test_the_run_of_a_killed_process_is_closed(project):
-    ask = "from clustering_assets.runs import this_process; print(this_process())"
-    child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    host, number, started = this_process().rsplit(":", 2)
-    processes = {
-        "ended": child.stdout.strip(),
-        "another now has its number": f"{host}:{os.getppid()}:{int(started) - 10_000}",
-        "this one now has its number": f"{host}:{number}:{int(started) - 2}",
-        "under way": this_process(),
-        "elsewhere": f"elsewhere.{child.stdout.strip()}",
-    }
-    with project.instance() as instance:
-        job = defs.resolve_job_def("cluster_images")
-        runs = {
-            name: instance.create_run_for_job(
-                job, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: process}
-            ).run_id
-            for name, process in processes.items()
-        }
-        close_abandoned_runs(instance)
-        status = {name: instance.get_run_by_id(run).status for name, run in runs.items()}
-    under_way = {name for name, found in status.items() if found is dg.DagsterRunStatus.STARTED}
-    assert under_way == {"under way", "elsewhere"}
-    assert set(status.values()) == {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE}
+    videos = project.root / "output/videos"
+    assert {path.name.partition("_slideshow")[0] for path in videos.glob("*.mp4")} == set(result.clusters)
+    earlier = {path.name.partition("_slideshow")[0] for path in (videos / "earlier").iterdir()}
+    assert earlier == set(result.partitions.delete)
 
 
 def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs(project):

@@ -1,0 +1,105 @@
+"""What is up to date, judged by what was recorded and by what really lies in the output."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from clustering_assets.io_managers.base import OUTPUT
+from clustering_assets.outputs import Outputs
+from clustering_assets.recipes import Recipe, image_limits, out_of_date
+from clustering_assets.settings import Settings
+from clustering_assets.versions import (
+    VIDEOS,
+    expected_version,
+    latest_video,
+    recorded_digest,
+    recorded_version,
+)
+
+INPUT_VERSION_TAG = "dagster/input_data_version/"
+"""Where Dagster notes the version of what an asset was made from; the key of that asset follows."""
+
+
+def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> bool:
+    """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
+    if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
+        return False
+    return Outputs(settings.output).is_whole(spec.metadata[OUTPUT])
+
+
+def videos_due(
+    instance: dg.DagsterInstance, wanted: Mapping[str, Recipe], settings: Settings
+) -> tuple[str, ...]:
+    """Keys of the videos that are missing or out of date, in the order of `wanted`.
+
+    Args:
+        instance: Where videos are recorded.
+        wanted: What each cluster's video shall be made of, by partition key.
+        settings: The settings in force.
+    """
+    outputs = Outputs(settings.output)
+    latest = {key: latest_video(instance, key) for key in wanted}
+    return out_of_date(
+        {key: recipe.digest for key, recipe in wanted.items()},
+        made={key: recorded_digest(event) for key, event in latest.items()},
+        present=[key for key in wanted if _is_there(key, wanted[key], latest[key], outputs, settings)],
+    )
+
+
+def _is_there(
+    key: str, recipe: Recipe, event: dg.EventLogEntry | None, outputs: Outputs, settings: Settings
+) -> bool:
+    """Whether the output holds the video that the recipe describes, as whole as it can be made now.
+
+    What was recorded may be about the video of another output; a file may have been cut short or replaced.
+    """
+    from clustering_assets.video.losses import digest_of_what_is_left, readable_again
+
+    path = outputs.existing_video(key)
+    if path is None or not isinstance(path, Path):
+        return path is not None  # on an object store, what was recorded has to do
+    from clustering_assets.video.encode import read_digest
+
+    made = event.asset_materialization if event else None
+    noted = made.metadata.get("failures") if made else None
+    failures: list[list[str]] = list(noted.value or []) if isinstance(noted, dg.JsonMetadataValue) else []
+    if read_digest(path) not in (recipe.digest, digest_of_what_is_left(recipe.digest, failures)):
+        return False
+    return not readable_again(failures, Path(settings.images), limits=image_limits(settings))
+
+
+def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
+    """Record that the video of a cluster would be the same if it were made from what lies upstream now.
+
+    Dagster compares the versions of whole upstream tables, and would show every video as out of date when a picture of
+    one cluster is new.
+
+    Args:
+        instance: Where it is recorded.
+        key: Cluster whose latest video has the digest of its present recipe.
+
+    Returns:
+        Whether there was anything to record.
+    """
+    event = latest_video(instance, key)
+    made = event.asset_materialization if event else None
+    if made is None:
+        return False
+    tags = dict(made.tags or {})
+    for tag in tags:
+        if tag.startswith(INPUT_VERSION_TAG):
+            upstream = dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG))
+            tags[tag] = recorded_version(instance, upstream) or tags[tag]
+    if tags == made.tags:
+        return False
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            VIDEOS,
+            partition=key,
+            description="The same pictures, track and settings as before: the video is kept.",
+            metadata={**made.metadata, "rendered": False},
+            tags=tags,
+        )
+    )
+    return True
