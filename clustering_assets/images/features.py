@@ -182,12 +182,11 @@ def _dominant_colours(rgb: NDArray[np.uint8]) -> str:
     sums = np.bincount(cells, places, 512)[full].astype(np.int64).tolist()
     kept: list[tuple[int, int, int]] = []
     for count, cell, total in sorted(zip((-counts[full]).tolist(), full.tolist(), sums, strict=True)):
-        colour = tuple(
-            ((cell >> 6 - 3 * channel & 7) << 5) + round((total >> 16 * channel & 65535) / -count)
-            for channel in range(3)
-        )
-        if all(max(abs(x - y) for x, y in zip(colour, other, strict=True)) >= 32 for other in kept):
-            kept.append(colour)
+        red = (cell >> 6 << 5) + round((total & 65535) / -count)
+        green = ((cell >> 3 & 7) << 5) + round((total >> 16 & 65535) / -count)
+        blue = ((cell & 7) << 5) + round((total >> 32) / -count)
+        if not any(abs(red - r) < 32 and abs(green - g) < 32 and abs(blue - b) < 32 for r, g, b in kept):
+            kept.append((red, green, blue))
             if len(kept) == _MOST_COLOURS:
                 break
     return " ".join("#{:02x}{:02x}{:02x}".format(*colour) for colour in kept)
