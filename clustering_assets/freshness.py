@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from clustering_assets.versions import (
     VIDEOS,
     expected_version,
     latest_video,
+    recorded,
     recorded_digest,
     recorded_version,
 )
@@ -25,7 +27,8 @@ def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Setti
     """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
     if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
         return False
-    return Outputs(settings.output).is_whole(spec.metadata[OUTPUT])
+    rows = recorded(instance, spec.key.to_user_string(), "dagster/row_count")
+    return Outputs(settings.output).is_whole(spec.metadata[OUTPUT], rows if isinstance(rows, int) else None)
 
 
 def videos_due(
@@ -63,7 +66,7 @@ def _is_there(
 
     made = event.asset_materialization if event else None
     noted = made.metadata.get("failures") if made else None
-    failures: list[list[str]] = list(noted.value or []) if isinstance(noted, dg.JsonMetadataValue) else []
+    failures: Any = noted.value if isinstance(noted, dg.JsonMetadataValue) else []
     if read_digest(path) not in (recipe.digest, digest_of_what_is_left(recipe.digest, failures)):
         return False
     return not readable_again(failures, Path(settings.images), limits=image_limits(settings))

@@ -139,13 +139,21 @@ class Outputs:
             raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
         return table
 
-    def is_whole(self, name: str) -> bool:
-        """Whether a result is there with all its files, and can be read where it is a table or the embeddings."""
+    def is_whole(self, name: str, rows: int | None = None) -> bool:
+        """Whether a result is there with all its files, and can be read where it is a table or the embeddings.
+
+        Args:
+            name: One of the constants of this module.
+            rows: Rows that the table had when it was written; None if that is not known.
+        """
         if not all(self.path(file).exists() for file in (name, *COMPANIONS.get(name, ()))):
             return False
         if name == EMBEDDINGS:
             return self._has_embeddings()
-        return name not in NEEDED or self.read_previous(name) is not None
+        if name not in NEEDED:
+            return True
+        table = self.read_previous(name)
+        return table is not None and rows in (None, len(table))
 
     def _has_embeddings(self) -> bool:
         from clustering_assets.embedding.stored import StoredError, load_embeddings

@@ -81,15 +81,26 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     """The instance that the UI started in `folder` uses too.
 
     `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
-    in the folder's `.dagster` where there is no such file.
+    in the folder's `.dagster` where there is no such file. Dagster reports nothing where no `dagster.yaml` says that it
+    shall.
+
+    Raises:
+        ClusteringError: `DAGSTER_HOME` is no absolute path of a folder.
     """
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
+    quiet = {"telemetry": {"enabled": False}}
+    if chosen := os.environ.get("DAGSTER_HOME"):
+        if not (Path(chosen).is_absolute() and Path(chosen).is_dir()):
+            raise ClusteringError(
+                f"DAGSTER_HOME = {chosen!r}: must be the absolute path of a folder that is there; make it, or unset "
+                "the variable to keep state in .dagster"
+            )
+        if (Path(chosen) / "dagster.yaml").is_file():
+            return dg.DagsterInstance.get()
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(chosen, overrides=quiet))
     home = folder.resolve() / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     if (folder / "dagster.yaml").is_file():
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), config_dir=str(folder)))
-    quiet = {"telemetry": {"enabled": False}}
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=quiet))
 
 

@@ -34,7 +34,7 @@ STABLE = 0.5
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
@@ -116,7 +116,7 @@ def _ids_ever_used(
     highest = recorded(context.instance, "cluster_assignments", "highest_id")
     same_output = recorded(context.instance, "cluster_assignments", "output") == values.output
     retired = range(highest + 1) if same_output and isinstance(highest, int) else ()
-    return {*retired, *(int(number) for number in previous["cluster"].unique())}
+    return {*retired, *(int(number) for number in previous["cluster"].dropna().unique())}
 
 
 def _previous_request(context: dg.AssetExecutionContext, values: Settings, backbone: str) -> str | None:
@@ -182,7 +182,7 @@ def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
     group_name="clusters",
     kinds={"python", "matplotlib"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="figure_io",
     metadata={OUTPUT: CLUSTER_PLOT, USES: ["images"]},
 )

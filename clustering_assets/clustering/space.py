@@ -20,11 +20,8 @@ CHUNK_ROWS = 512
 """Rows that are worked on at a time: few enough to stay in a core's cache, and a memory-mapped array is never held
 as a whole."""
 
-SPARE = 10
-"""Directions beyond those wanted in which the principal components are searched for."""
-
 ROUNDS = 4
-"""Rounds of the search, each of which multiplies by the covariance once."""
+"""Power iterations of the randomised search for the components."""
 
 
 class VectorsError(ClusteringError):
@@ -62,6 +59,7 @@ class FeatureSpace:
             seed: Seed of the sample and of the randomised decomposition.
             dimensions: Most components to keep; never more than n - 1 or d.
         """
+        from sklearn.decomposition import PCA
         from threadpoolctl import threadpool_limits
 
         rooted = _root(np.asarray(vectors[even_sample(len(vectors), FIT_ROWS, seed)], dtype=np.float32))
@@ -71,10 +69,12 @@ class FeatureSpace:
         rooted -= mean
         rooted /= scale
         kept = max(1, min(dimensions, len(rooted) - 1, rooted.shape[1]))
-        with threadpool_limits(1):  # the factorisations are small: more threads only wait for one another
-            components, variances = principal_components(rooted, kept, seed)
-        total = float(np.einsum("ij,ij->", rooted, rooted, dtype=np.float64))
-        return cls(mean, scale, components, float(variances.sum()) / total if total > 0 else 0.0)
+        pca = PCA(kept, svd_solver="randomized", iterated_power=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
+        # the factorisations are small: more threads only wait for one another; one row has no variance to share out
+        with threadpool_limits(1), np.errstate(divide="ignore", invalid="ignore"):
+            pca.fit(rooted)
+            explained = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
+        return cls(mean, scale, np.asarray(pca.components_, dtype=np.float32), explained)
 
     def transform(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         """The (n, m) unit vectors of (n, d) embeddings; a picture at the very centre stays zero."""
@@ -89,42 +89,6 @@ class FeatureSpace:
 
         in_threads(place, range(0, len(vectors), CHUNK_ROWS))
         return result
-
-
-def principal_components(
-    rows: NDArray[np.float32], count: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The directions in which centred rows vary most, by subspace iteration from random directions.
-
-    Halko, Martinsson and Tropp, 2011, doi 10.1137/090771806, algorithm 4.4. Where few directions are left to
-    choose from, they are found exactly.
-
-    Args:
-        rows: (n, d) rows whose mean is zero.
-        count: Number of directions, at most n and d.
-        seed: Seed of the random directions.
-
-    Returns:
-        (count, d) unit vectors, strongest first, the largest entry of each positive, and (count,) sums of squares of
-        the rows along them.
-    """
-    n, d = rows.shape
-    width = min(count + SPARE, n, d)
-    if d <= width:
-        basis = np.eye(d, dtype=np.float32)
-    else:
-        start = rows[:width] if n <= width else None
-        if start is None:
-            start = np.random.default_rng(seed).standard_normal((width, d), dtype=np.float32)
-        basis = np.linalg.qr(start.T)[0]
-        for _ in range(ROUNDS if n > width else 0):
-            basis = np.linalg.qr(rows.T @ (rows @ basis))[0]
-    along = rows @ basis
-    values, turn = np.linalg.eigh((along.T @ along).astype(np.float64))
-    directions = (basis @ turn[:, ::-1][:, :count].astype(np.float32)).T
-    strongest = directions[np.arange(count), np.abs(directions).argmax(axis=1)]
-    directions *= np.where(strongest < 0, -1, 1)[:, None].astype(np.float32)
-    return directions, np.maximum(values[::-1][:count], 0).astype(np.float32)
 
 
 def _root(rows: NDArray[np.float32]) -> NDArray[np.float32]:

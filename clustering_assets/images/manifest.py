@@ -104,7 +104,7 @@ def scan(
         DatasetError: The folder is missing, is no folder or cannot be read.
     """
     files = _listed(folder)
-    known = _reusable(previous, files)
+    known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
     with opencv_on_one_thread():
@@ -258,15 +258,22 @@ def _listed(folder: Path) -> list[FoundFile]:
     )
 
 
-def _reusable(previous: pd.DataFrame | None, files: list[FoundFile]) -> list[int]:
-    """For each file the number of its row in `previous`, or -1 if it has to be looked at."""
+def _reusable(previous: pd.DataFrame | None, files: list[FoundFile], limits: Limits) -> list[int]:
+    """For each file the number of its row in `previous`, or -1 if it has to be looked at.
+
+    What was refused for its size is looked at again, and so is what the limits of now refuse.
+    """
     if previous is None or not set(MANIFEST_SCHEMA.names) <= set(previous.columns):
         return [-1] * len(files)
     columns = [previous[name].tolist() for name in ("path", "bytes", "mtime_ns", "stage", "scan_version")]
+    pixels = previous["width"].to_numpy(dtype=np.float64) * previous["height"].to_numpy(dtype=np.float64)
+    too_large = (
+        (pixels > limits.max_megapixels * 1e6) | (previous["bytes"] > limits.max_file_megabytes * 1e6)
+    ).to_numpy(dtype=bool)
     known = {
         (path, size, time): row
         for row, (path, size, time, stage, version) in enumerate(zip(*columns, strict=True))
-        if stage not in _REOPENED and version == SCAN_VERSION
+        if stage not in _REOPENED and version == SCAN_VERSION and not too_large[row]
     }
     return [-1 if file.problem else known.get((file.path, file.bytes, file.mtime_ns), -1) for file in files]
 

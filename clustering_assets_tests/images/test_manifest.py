@@ -158,6 +158,13 @@ def test_a_higher_limit_takes_effect_on_files_that_did_not_change(folder):
     assert scan(folder, first)["outcome"].tolist() == scan(folder)["outcome"].tolist()
 
 
+@pytest.mark.parametrize("limits", [Limits(max_megapixels=0.01), Limits(max_file_megabytes=0.001)])
+def test_a_lower_limit_takes_effect_on_files_that_did_not_change(limits, folder):
+    changed = scan(folder, scan(folder), limits=limits)
+    assert changed["outcome"].tolist() == scan(folder, limits=limits)["outcome"].tolist()
+    assert "limits" in set(changed["stage"])
+
+
 def test_strange_names_and_links_are_rows_like_any_other(photo, encoded, save, tmp_path):
     save('two\nlines, "quoted".png', encoded(photo(), "PNG"))
     (tmp_path / "leak.jpg").symlink_to("/etc/hostname")

@@ -85,6 +85,20 @@ def test_an_output_that_is_no_folder_is_refused_before_any_work(project):
     assert (project.root / "notes").read_text() == "mine"
 
 
+@pytest.mark.parametrize("home", ["state", "/no/such/folder"])
+def test_a_dagster_home_that_is_no_folder_is_named(home, project):
+    result = command("run", *flags(), folder=project.root, DAGSTER_HOME=home)
+    assert result.returncode == 1
+    assert f"DAGSTER_HOME = '{home}'" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_dagster_asks_and_reports_nothing_in_a_new_home(project, tmp_path):
+    (tmp_path / "home").mkdir()
+    result = command("run", *flags(), folder=project.root, DAGSTER_HOME=str(tmp_path / "home"))
+    assert result.returncode == 0
+    assert "Welcome" not in result.stdout + result.stderr
+
+
 def test_a_fault_ends_in_one_sentence_and_a_file_with_the_traceback(project):
     (project.root / "dagster.yaml").write_text("storage: [")
     result = command("run", *flags(), folder=project.root)

@@ -177,6 +177,7 @@ def test_embeddings_that_are_not_whole_are_made_again(name, project):
     [
         ("clusters/cluster_assignments.csv", ""),
         ("clusters/cluster_assignments.csv", "path;cluster\na.png;0\n"),
+        ("clusters/cluster_assignments.csv", 20),
         ("music/music_choice.csv", "cluster\n0\n"),
         ("dataset_analysis.json", None),
     ],
@@ -186,6 +187,8 @@ def test_results_that_are_damaged_or_gone_are_made_again(name, left, project):
     whole = path.read_bytes()
     if left is None:
         path.unlink()
+    elif isinstance(left, int):
+        path.write_bytes(b"".join(whole.splitlines(keepends=True)[:left])[:-30])
     else:
         path.write_text(left)
     result = project.update()
