@@ -24,7 +24,8 @@ from clustering_assets.partitions import (
 from clustering_assets.recipes import recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG
-from clustering_assets.versions import latest_video
+from clustering_assets.settings import Settings
+from clustering_assets.versions import digest, latest_video, names_file, pins_file
 
 ATTEMPTS = 3
 """How often a sensor tries the same thing before it leaves it to a person."""
@@ -62,7 +63,7 @@ class Watch:
 
 
 def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tuple[Watch, str]:
-    """Decide whether the pictures call for an update.
+    """Decide whether the folders call for an update.
 
     An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row,
     so that files which are still being copied are left alone. The clock plays no part.
@@ -76,9 +77,9 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
         What to remember, and why there is nothing to do; an empty reason means that an update is due.
     """
     if fingerprint == watch.requested and not failed:
-        return Watch(fingerprint, watch.requested, watch.updates), "no new, changed or removed pictures"
+        return Watch(fingerprint, watch.requested, watch.updates), "nothing is new, changed or gone"
     if fingerprint != watch.seen:
-        return Watch(fingerprint, watch.requested, watch.updates), "pictures are still arriving"
+        return Watch(fingerprint, watch.requested, watch.updates), "files are still arriving"
     return Watch(fingerprint, fingerprint, watch.updates + 1), ""
 
 
@@ -86,12 +87,12 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     job=cluster_images,
     minimum_interval_seconds=15,
     default_status=STATUS,
-    description="Starts an update when pictures were added, changed or removed and the folder has settled.",
+    description="Starts an update when pictures, music, pins or names have changed and the folders have settled.",
 )
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for `cluster_images` when the folder of pictures has changed."""
+    """Ask for `cluster_images` when the pictures, the music or the files of pins and names have changed."""
     from clustering_assets.images.find import find_files, listing_fingerprint
 
     folder = Path(settings.value.images)
@@ -101,21 +102,39 @@ def new_images_sensor(
         return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
     if not files:
         return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
-    listing = listing_fingerprint(files, now_ns=0, settle_seconds=0)
-    before = Watch.from_cursor(context.cursor, "" if context.cursor else _known_listing(settings))
+    others = _other_inputs(settings.value)
+    listing = digest([listing_fingerprint(files), others])
+    before = Watch.from_cursor(context.cursor, "" if context.cursor else _known_listing(settings, others))
     close_abandoned_runs(context.instance)
-    failed = _deserves_another_try(context.instance, {LISTING_TAG: listing.fingerprint})
-    watch, nothing_to_do = watch_listing(before, listing.fingerprint, failed=failed)
+    failed = _deserves_another_try(context.instance, {LISTING_TAG: listing})
+    watch, nothing_to_do = watch_listing(before, listing, failed=failed)
     cursor = json.dumps(asdict(watch))
     if nothing_to_do:
-        return dg.SensorResult(skip_reason=f"{len(files):,} files: {nothing_to_do}", cursor=cursor)
+        return dg.SensorResult(skip_reason=f"{len(files):,} pictures: {nothing_to_do}", cursor=cursor)
     tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested}
     run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags=tags)
     return dg.SensorResult(run_requests=[run], cursor=cursor)
 
 
-def _known_listing(settings: SettingsResource) -> str:
-    """Fingerprint of the listing that the manifest in the output was made from; empty if there is none."""
+def _other_inputs(settings: Settings) -> list[str]:
+    """What there is beside the pictures: a fingerprint of the music, of the pinned tracks and of the given names."""
+    from clustering_assets.images.find import find_files, listing_fingerprint
+
+    prints = []
+    for find in (
+        lambda: listing_fingerprint(find_files(Path(settings.music))),
+        lambda: str(pins_file(settings).stat().st_mtime_ns),
+        lambda: str(names_file(settings).stat().st_mtime_ns),
+    ):
+        try:
+            prints.append(find())
+        except OSError as error:
+            prints.append(type(error).__name__)
+    return prints
+
+
+def _known_listing(settings: SettingsResource, others: list[str]) -> str:
+    """Fingerprint of what the manifest in the output was made from; empty if there is none."""
     from clustering_assets.images.find import FoundFile, listing_fingerprint
 
     manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
@@ -126,7 +145,7 @@ def _known_listing(settings: SettingsResource) -> str:
         FoundFile(path, int(size), int(time), reason if stage == "find" else None)
         for path, size, time, stage, reason in rows
     )
-    return listing_fingerprint(files, now_ns=0, settle_seconds=0).fingerprint
+    return digest([listing_fingerprint(files), others])
 
 
 def videos_to_request(

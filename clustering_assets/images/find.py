@@ -43,21 +43,6 @@ class FoundFile:
     problem: str | None = None
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What a sensor remembers of a folder.
-
-    Attributes:
-        fingerprint: Changes when a file comes, goes or changes its size or time.
-        settled: No file changed a moment ago, so none is likely to be half written.
-        count: Number of files.
-    """
-
-    fingerprint: str
-    settled: bool
-    count: int
-
-
 def find_files(folder: Path) -> list[FoundFile]:
     """Every file below `folder`, sorted by path; no file is opened.
 
@@ -91,21 +76,16 @@ def find_files(folder: Path) -> list[FoundFile]:
     return sorted(found, key=lambda file: file.path)
 
 
-def listing_fingerprint(files: Iterable[FoundFile], now_ns: int, settle_seconds: float) -> Listing:
-    """Sum up a listing for a sensor; depends on nothing but its arguments.
+def listing_fingerprint(files: Iterable[FoundFile]) -> str:
+    """Digest of a listing, which changes with every name, size, time and problem in it.
 
     Args:
         files: The files as `find_files` returns them.
-        now_ns: The time now, in nanoseconds since 1970.
-        settle_seconds: A file that changed less than this long ago may still be growing.
     """
     digest = hashlib.blake2b(digest_size=16)
-    settled, count = True, 0
     for file in files:
         digest.update(f"{file.path}\0{file.bytes}\0{file.mtime_ns}\0{file.problem or ''}\n".encode())
-        settled = settled and abs(now_ns - file.mtime_ns) >= settle_seconds * 1e9
-        count += 1
-    return Listing(digest.hexdigest(), settled, count)
+    return digest.hexdigest()
 
 
 def printable(path: str, most: int | None = None) -> str:

@@ -34,8 +34,8 @@ def folder(tmp_path):
 
 
 def tick(folder, cursor, instance=None):
-    output = str(folder.parent / "output")
-    resource = settings_type(load_settings(images=str(folder), output=output))()
+    places = {"images": folder, "output": folder.parent / "output", "music": folder.parent / "music"}
+    resource = settings_type(load_settings(**{name: str(place) for name, place in places.items()}))()
     context = dg.build_sensor_context(
         cursor=cursor, resources={"settings": resource}, instance=instance or dg.DagsterInstance.ephemeral()
     )
@@ -53,7 +53,7 @@ def test_new_pictures_start_one_update_when_they_have_settled(folder):
     second = tick(folder, first.cursor)
     assert len(second.run_requests) == 1
     third = tick(folder, second.cursor)
-    assert not third.run_requests and "no new" in third.skip_reason.skip_message
+    assert not third.run_requests and "nothing is new" in third.skip_reason.skip_message
 
 
 def test_a_removed_picture_starts_an_update_too_and_no_run_key_is_used_twice(folder):
@@ -78,6 +78,19 @@ def test_a_changed_picture_of_the_same_name_starts_an_update(folder):
     put(folder, "a.png", colour="blue")
     result = tick(folder, tick(folder, cursor).cursor)
     assert len(result.run_requests) == 1
+
+
+def test_music_pins_and_names_that_change_start_an_update_too(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    root = folder.parent
+    for name in ("music/song.mp3", "music/pins.csv", "output/clusters/names.csv"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("calm,song.mp3")
+        result = tick(folder, tick(folder, cursor).cursor)
+        assert len(result.run_requests) == 1, name
+        cursor = result.cursor
+    assert not tick(folder, tick(folder, cursor).cursor).run_requests
 
 
 def test_half_written_files_with_partial_names_are_not_seen(folder):
@@ -109,7 +122,7 @@ def test_pictures_that_a_run_has_seen_already_start_nothing_when_the_sensor_is_f
     (folder / "broken.jpg").write_bytes(b"no picture")
     write_table(Outputs(str(folder.parent / "output")).path(IMAGE_MANIFEST), scan(folder))
     first = tick(folder, None)
-    assert not first.run_requests and "no new" in first.skip_reason.skip_message
+    assert not first.run_requests and "nothing is new" in first.skip_reason.skip_message
     put(folder, "b.png")
     assert tick(folder, tick(folder, first.cursor).cursor).run_requests
 
