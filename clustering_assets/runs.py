@@ -21,7 +21,7 @@ from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC
 from clustering_assets.partitions import PartitionChanges, sync_partitions
 from clustering_assets.recipes import Recipe, recipes
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output
+from clustering_assets.storage import mark_output, remove_partials
 
 DIGEST_TAG = "clustering_assets/digest"
 """Tag of a run that renders a video: the digest of what the video is made of."""
@@ -142,6 +142,7 @@ def _output_for_ourselves(output: str) -> Iterator[None]:
         mark_output(folder)
         lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
+        remove_partials(folder, time.time())
     except Timeout:
         raise OutputTaken(
             f"another update is writing to {output}: wait until it is done, or give this one another output"

@@ -17,6 +17,9 @@ PARTIAL = ".partial"
 """Ending of files that are being written; every listing in this project ignores it."""
 
 
+ABANDONED_SECONDS = 24 * 3600
+"""Age at which a partial file belongs to nobody any more."""
+
 OUTPUT_MARK = ".clustering_output"
 """Name of the file that marks an output folder. What lies in such a folder is never taken for somebody's pictures."""
 
@@ -49,6 +52,23 @@ def atomic_path(path: Path | UPath) -> Iterator[Path | UPath]:
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+def remove_partials(folder: Path, now: float) -> list[Path]:
+    """Remove what killed processes left half-written in a folder and below it; returns what was removed.
+
+    Args:
+        folder: For example the output.
+        now: The time now, in seconds since the epoch; files that changed less than a day ago are left to whoever may be
+            writing them.
+    """
+    removed = []
+    for path in list(folder.rglob(f".*{PARTIAL}")):
+        with suppress(FileNotFoundError):  # it was finished this moment
+            if now - path.lstat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
+                removed.append(path)
+    return removed
 
 
 def write_bytes(path: Path | UPath, data: bytes) -> None:

@@ -1,5 +1,8 @@
 """Every shape that is stored comes back as it was, wherever the output is."""
 
+import os
+import time
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -180,3 +183,18 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
         fail_in_the_middle()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_process_left_half_written_goes_after_a_day(tmp_path):
+    from clustering_assets.storage import atomic_path, remove_partials
+
+    (tmp_path / "videos").mkdir()
+    for name in ("videos/.a.mp4.12345678.partial", ".b.csv.12345678.partial", "c.partial", "videos/.d.mp4"):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (0, 0))
+    with atomic_path(tmp_path / "e.txt") as under_way:
+        under_way.write_text("e")
+        removed = remove_partials(tmp_path, now=time.time())
+    assert {path.name for path in removed} == {".a.mp4.12345678.partial", ".b.csv.12345678.partial"}
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"c.partial", ".d.mp4", "e.txt"}
