@@ -114,29 +114,21 @@ def test_the_demo_shows_its_own_defaults_and_touches_no_folder_of_the_users(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["Embedding", "Rendering"])
-def test_after_a_kill_the_next_run_goes_on(moment, project):
+@pytest.mark.parametrize("pool", ["embedding", "render"])
+def test_after_a_kill_the_next_run_goes_on(pool, project):
     """With the project's own Dagster configuration, whose pools a killed run leaves occupied."""
     shutil.copy(Path(clustering_assets.__file__).parents[1] / "dagster.yaml", project.root)
     shutil.rmtree(project.root / "output")
-    shutil.rmtree(project.root / ".dagster")
+    assert not claimed(project, pool)
     process = subprocess.Popen(
         [sys.executable, "-m", "clustering_assets", "run", *flags()],
         cwd=project.root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        bufsize=0,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    said = ""
-    while moment not in said and (read := process.stdout.read(1)):
-        said += read
-    assert moment in said
-    pool = "embedding" if moment == "Embedding" else "render"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not claimed(project, pool) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.01)
     process.kill()
     process.wait(timeout=30)
     assert claimed(project, pool), "killed too late to show anything"
