@@ -69,10 +69,13 @@ def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | No
 
 def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
     """The latest materialization of the video of one cluster; None if there is none."""
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key]), limit=1
-    ).records
-    return found[0].event_log_entry if found else None
+    return next(iter(latest_videos(instance, key, 1)), None)
+
+
+def latest_videos(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
+    """The latest materializations of the video of one cluster, the newest first."""
+    wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key])
+    return [record.event_log_entry for record in instance.fetch_materializations(wanted, limit=most).records]
 
 
 def recorded_digest(event: dg.EventLogEntry | None) -> str | None:

@@ -361,6 +361,37 @@ def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
     assert lost in (project.root / "output/gallery/index.html").read_text(encoding="utf-8")
 
 
+def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
+    (away,) = project.assignments().query("cluster == 1 and is_representative")["path"]
+
+    def vanish(line: str) -> None:
+        if line.startswith("Rendering"):
+            (project.root / "images" / away).rename(project.root / "away")
+
+    project.update(meanwhile=vanish, fps=12)
+    assert ledger_of(project).loc[away, "stage"] == "video"
+    (project.root / "away").rename(project.root / "images" / away)
+    assert project.update(fps=12).rendered == ["cluster_1"]
+    assert ledger_of(project).loc[away, "outcome"] == "used"
+    assert project.update(fps=12).rendered == []
+
+
+def test_a_video_that_cannot_be_made_whole_is_not_made_for_ever(project, monkeypatch):
+    from clustering_assets.video import losses, slideshow
+
+    class Deaf(slideshow.Slideshow):
+        """One that never hears its music."""
+
+        def __init__(self, *arguments, **facts):
+            super().__init__(*arguments, **facts)
+            self.failures.append(("song.mp3", losses.SOUNDTRACK, "cannot be heard"))
+
+    monkeypatch.setattr(slideshow, "Slideshow", Deaf)
+    monkeypatch.setattr(losses, "readable_again", lambda failures, *_, **__: tuple(failures))
+    rendered = [len(project.update(fps=12).rendered) for _ in range(5)]
+    assert rendered == [3, 3, 3, 0, 0]
+
+
 def test_too_many_pictures_lost_before_embedding_fail_the_run_and_say_why(project):
     def vanish(line: str) -> None:
         if "embeddings" in line:
