@@ -94,6 +94,8 @@ class VideoFacts:
         beats_per_slide: Beats between cuts; None where the cuts follow the clock.
         cut_error_ms: Mean distance of a cut from the nearest beat; None where the cuts follow the clock.
         kept_saliency: Mean share of the pictures' saliency that stays in view, 0 to 1.
+        heads: Number of heads found in the pictures; None where faces are not looked for.
+        kept_head: Share of the head that is cut off most that stays in view, 0 to 1; None without heads.
         mean_step: Mean cosine distance between neighbouring pictures; None without embeddings.
         file_order_step: The same in the order of the file names.
         render_seconds: How long drawing and encoding took.
@@ -113,6 +115,8 @@ class VideoFacts:
     beats_per_slide: int | None
     cut_error_ms: float | None
     kept_saliency: float | None
+    heads: int | None
+    kept_head: float | None
     mean_step: float | None
     file_order_step: float | None
     render_seconds: float
@@ -168,6 +172,8 @@ def write_video(
         beats_per_slide=timeline.beats_per_slide,
         cut_error_ms=timeline.cut_error_ms,
         kept_saliency=float(np.mean(list(slideshow.kept.values()))) if slideshow.kept else None,
+        heads=slideshow.heads,
+        kept_head=round(min(slideshow.kept_heads.values()), 4) if slideshow.kept_heads else None,
         mean_step=slideshow.choice.mean_step,
         file_order_step=slideshow.choice.file_order_step,
         render_seconds=time.monotonic() - begun,

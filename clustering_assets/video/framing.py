@@ -4,12 +4,14 @@ Every picture is laid on a canvas a little larger than the frame, once; a frame 
 rectangle of the frame's shape on that canvas, whose place and size change in fractions of a pixel.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.video.saliency import anchor, best_start, kept
+from clustering_assets.video.heads import Box
+from clustering_assets.video.saliency import anchor, best_start, kept, with_heads
 
 MAX_MISMATCH = 1.35
 """Up to this ratio of the shapes of picture and frame the picture fills the frame and loses its edges."""
@@ -40,6 +42,16 @@ MAX_ZOOM = 0.09
 MAX_CARD_ZOOM = 0.05
 PAN_A_SECOND = 0.045
 MAX_PAN = 0.28
+
+HEAD_ROOM = 0.08
+"""What is kept free around a head on each side, in parts of its own width and height."""
+
+LEAST_ZOOM = 1.015
+"""Least change of size of a view whose zoom is limited by heads; where even that is too much for them, the picture
+is shown whole."""
+
+LONGEST_CARD = 3.0
+"""Up to this many times the frame's own aspect ratio a panorama is shown whole where its travel would miss a head."""
 
 FINER = 1.2
 """Canvas pixels for each output pixel of the nearest view.
@@ -88,7 +100,8 @@ class Framing:
         place: Left, top, width and height of the whole picture on the canvas; it may reach beyond it.
         start: The view when the slide begins to be seen.
         end: The view when it is seen last.
-        kept: Share of the picture's saliency that is inside the view all the time, 0 to 1.
+        kept: Share of the picture's saliency that is inside the view all the time, or on the way in a pan, 0 to 1.
+        kept_head: The same of the head that is cut off most; None where there are no heads.
     """
 
     kind: str
@@ -97,6 +110,7 @@ class Framing:
     start: View
     end: View
     kept: float
+    kept_head: float | None = None
 
     @property
     def backed(self) -> bool:
@@ -114,7 +128,7 @@ def shrunk(framing: Framing, share: float) -> Framing:
     start, end = (
         View(view.left * share, view.top * share, view.width * share) for view in (framing.start, framing.end)
     )
-    return Framing(framing.kind, canvas, (left, top, width, height), start, end, framing.kept)
+    return replace(framing, canvas=canvas, place=(left, top, width, height), start=start, end=end)
 
 
 def likely_kind(source: tuple[int, int], frame: tuple[int, int]) -> str:
@@ -157,8 +171,12 @@ def frame_picture(
     seconds: float,
     move: str,
     motion: bool = True,
+    heads: Sequence[Box] = (),
 ) -> Framing:
     """The framing of one picture.
+
+    Every head is inside the view all the time, with a little room around it, or on the way where the view travels
+    along a panorama. A picture that cannot fill the frame without cutting one off is shown whole.
 
     Args:
         source: Width and height of the picture as stored on disk, upright.
@@ -167,19 +185,23 @@ def frame_picture(
         seconds: How long it is seen, both transitions included.
         move: One of `MOVES`.
         motion: False: the view stands still.
+        heads: The heads of people in it, from `heads.find_heads`.
     """
+    if heads:
+        saliency_map = with_heads(saliency_map, heads)
     kind = likely_kind(source, frame)
     near = 1 + (zoom(seconds) if motion else 0.0)
     if kind == "pan":
-        panned = _pan(source, frame, saliency_map, seconds if motion else 0.0, move)
+        panned = _pan(source, frame, saliency_map, seconds if motion else 0.0, move, heads)
         if panned is not None:
             return panned
         kind = "card"
     if kind == "cover":
-        covered = _cover(source, frame, saliency_map, near, move if motion else "still")
+        covered = _cover(source, frame, saliency_map, near, move if motion else "still", heads)
         if covered is not None:
             return covered
-    return _card(source, frame, near, move if motion else "still")
+    card = _card(source, frame, near, move if motion else "still")
+    return replace(card, kept_head=1.0) if heads else card
 
 
 def _cover(
@@ -188,23 +210,30 @@ def _cover(
     saliency_map: NDArray[np.floating],
     near: float,
     move: str,
+    heads: Sequence[Box],
 ) -> Framing | None:
     """The picture fills the frame; what is cut off is where the least of it is. None where that is too much."""
     outer_width, outer_height = frame[0] * FINER * near, frame[1] * FINER * near
     scale = max(outer_width / source[0], outer_height / source[1])
     size = (_even_up(source[0] * scale), _even_up(source[1] * scale))
     share_x, share_y = outer_width / size[0], outer_height / size[1]
+    held = _around(heads) if heads else None
+    if held is not None:
+        room = min(share_x / (held[2] - held[0]), share_y / (held[3] - held[1]))
+        if room < min(LEAST_ZOOM, near):
+            return None
     outer = View(
-        best_start(saliency_map.sum(0), share_x) * size[0],
-        best_start(saliency_map.sum(1), share_y) * size[1],
+        best_start(saliency_map.sum(0), share_x, held and (held[0], held[2])) * size[0],
+        best_start(saliency_map.sum(1), share_y, held and (held[1], held[3])) * size[1],
         outer_width,
     )
     if min(share_x, share_y) < 1 / SLIGHT_MISMATCH and _kept(saliency_map, outer, size, frame) < MIN_KEPT:
         return None
-    point = anchor(saliency_map)
-    start, end = _moved(outer, frame, near, move, (point[0] * size[0], point[1] * size[1]), size)
+    start, end = _moved(outer, frame, near, move, anchor(saliency_map), size, held)
     seen = min(_kept(saliency_map, view, size, frame) for view in (start, end))
-    return Framing("cover", size, (0, 0, *size), start, end, seen)
+    boxes = [_seen(view, size, frame) for view in (start, end)]
+    whole = min((_overlap(head, box) for head in heads for box in boxes), default=None)
+    return Framing("cover", size, (0, 0, *size), start, end, seen, whole)
 
 
 def _moved(
@@ -214,30 +243,93 @@ def _moved(
     move: str,
     point: tuple[float, float],
     size: tuple[int, int],
+    held: Box | None,
 ) -> tuple[View, View]:
-    """First and last view of a move inside `outer`; a zoom keeps `point` where it is on the screen."""
+    """First and last view of a move; a zoom goes on inside `outer`.
+
+    It keeps `point` (0 to 1 of a canvas of `size`) where it is on the screen, unless what is `held` would be cut off.
+    """
     if move == "still":
         return outer, outer
     aspect = frame[0] / frame[1]
+    least = 0.0
+    if held is not None:
+        held = (held[0] * size[0], held[1] * size[1], held[2] * size[0], held[3] * size[1])
+        least = max(held[2] - held[0], (held[3] - held[1]) * aspect)
+    if move in ("left", "right"):
+        first, last = _travelled(outer, frame, near, size, least)
+        ends = _shifted(first, held, aspect), _shifted(last, held, aspect)
+        if _distance(*ends) >= 0.5 * _distance(first, last):
+            return (ends[1], ends[0]) if move == "left" else ends
+        move = "in" if move == "right" else "out"
+    width = max(frame[0] * FINER, least)
+    near = outer.width / width
+    x = min(max(point[0] * size[0], outer.left), outer.left + outer.width)
+    y = min(max(point[1] * size[1], outer.top), outer.top + outer.width / aspect)
+    inner = View(x - (x - outer.left) / near, y - (y - outer.top) / near, width)
+    inner = _shifted(inner, held, aspect)
+    return (outer, inner) if move == "in" else (inner, outer)
+
+
+def _travelled(
+    outer: View, frame: tuple[int, int], near: float, size: tuple[int, int], least: float
+) -> tuple[View, View]:
+    """First and last view, at least `least` wide, of a move along what of a picture lies beside or below `outer`."""
+    aspect = frame[0] / frame[1]
     width, height = frame[0] * FINER, frame[1] * FINER
-    if move in ("in", "out"):
-        x = min(max(point[0], outer.left), outer.left + outer.width)
-        y = min(max(point[1], outer.top), outer.top + outer.width / aspect)
-        inner = View(x - (x - outer.left) / near, y - (y - outer.top) / near, width)
-        return (outer, inner) if move == "in" else (inner, outer)
-    inside = width * (1 + 0.25 * (near - 1))
+    inside = max(width * (1 + 0.25 * (near - 1)), least)
     slack_x, slack_y = outer.width - inside, (outer.width - inside) / aspect
     below = size[1] - outer.top - outer.width / aspect
     beside = size[0] - outer.left - outer.width
     if outer.top + below > 0.04 * height:
         reach = min(0.3 * (near - 1) * height, 0.5 * outer.top, 0.5 * below)
         x = outer.left + slack_x / 2
-        ends = View(x, outer.top - reach, inside), View(x, outer.top + slack_y + reach, inside)
-    else:
-        reach = min(0.3 * (near - 1) * width, 0.5 * outer.left, 0.5 * beside)
-        y = outer.top + slack_y / 2
-        ends = View(outer.left - reach, y, inside), View(outer.left + slack_x + reach, y, inside)
-    return (ends[1], ends[0]) if move == "left" else ends
+        return View(x, outer.top - reach, inside), View(x, outer.top + slack_y + reach, inside)
+    reach = min(0.3 * (near - 1) * width, 0.5 * outer.left, 0.5 * beside)
+    y = outer.top + slack_y / 2
+    return View(outer.left - reach, y, inside), View(outer.left + slack_x + reach, y, inside)
+
+
+def _shifted(view: View, held: Box | None, aspect: float) -> View:
+    """The view moved as little as it takes to show all of `held`, which is no larger, in canvas pixels."""
+    if held is None:
+        return view
+    height = view.width / aspect
+    left = max(min(view.left, held[0]), held[2] - view.width)
+    top = max(min(view.top, held[1]), held[3] - height)
+    return View(left, top, view.width)
+
+
+def _distance(first: View, last: View) -> float:
+    """How far a view travels, in canvas pixels."""
+    return float(np.hypot(last.left - first.left, last.top - first.top))
+
+
+def _around(heads: Sequence[Box]) -> Box:
+    """The box around some heads and the room that is kept free around each."""
+    roomy = np.array([_roomy(head) for head in heads])
+    left, top = roomy[:, :2].min(axis=0)
+    right, bottom = roomy[:, 2:].max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _roomy(head: Box) -> Box:
+    """A head and the room around it, as far as the picture has any."""
+    across, down = HEAD_ROOM * (head[2] - head[0]), HEAD_ROOM * (head[3] - head[1])
+    return (
+        max(0.0, head[0] - across),
+        max(0.0, head[1] - down),
+        min(1.0, head[2] + across),
+        min(1.0, head[3] + down),
+    )
+
+
+def _overlap(head: Box, box: Box) -> float:
+    """Share of a head that is inside a box."""
+    across = min(head[2], box[2]) - max(head[0], box[0])
+    down = min(head[3], box[3]) - max(head[1], box[1])
+    area = (head[2] - head[0]) * (head[3] - head[1])
+    return min(1.0, max(0.0, across) * max(0.0, down) / area)
 
 
 def _card(source: tuple[int, int], frame: tuple[int, int], near: float, move: str) -> Framing:
@@ -274,8 +366,9 @@ def _pan(
     saliency_map: NDArray[np.floating],
     seconds: float,
     move: str,
+    heads: Sequence[Box],
 ) -> Framing | None:
-    """The view travels along a panorama; None where it stands still or would enlarge the picture too much.
+    """The view travels along a panorama; None where it stands still, would enlarge the picture too much or miss heads.
 
     The picture fills the frame if most of it is then seen on the way; otherwise it becomes a band on a
     blurred copy of itself, of which nine tenths are seen.
@@ -301,7 +394,14 @@ def _pan(
         size[short] = canvas[short]
     profile = saliency_map.sum(0) if wide else saliency_map.sum(1)
     share = min(travel * fine[long] / canvas[long], 1.0)
-    first = min(best_start(profile, share) * canvas[long], canvas[long] * (1 - share))
+    held = None
+    if heads:
+        held = _on_the_way(heads, long, share, fine[long] / canvas[long])
+        if held is None:
+            if ratio <= LONGEST_CARD:
+                return None
+            held = _on_the_way(heads[:1], long, share, fine[long] / canvas[long])
+    first = min(best_start(profile, share, held) * canvas[long], canvas[long] * (1 - share))
     last = max(first + share * canvas[long] - fine[long], first)
     across = (canvas[short] - fine[short]) / 2
     ends = [View(at, across, fine[0]) if wide else View(across, at, fine[0]) for at in (first, last)]
@@ -310,29 +410,49 @@ def _pan(
     place = [0, 0, size[0], size[1]]
     place[short] = (canvas[short] - size[short]) // 2
     low, high = first / canvas[long], (last + fine[long]) / canvas[long]
-    seen = kept(saliency_map, (low, 0, high, 1) if wide else (0, low, 1, high))
+    swept = (low, 0.0, high, 1.0) if wide else (0.0, low, 1.0, high)
     return Framing(
         "pan",
         (canvas[0], canvas[1]),
         (place[0], place[1], place[2], place[3]),
         ends[0],
         ends[1],
-        seen,
+        kept(saliency_map, swept),
+        min((_overlap(head, swept) for head in heads), default=None),
     )
+
+
+def _on_the_way(heads: Sequence[Box], axis: int, travelled: float, seen: float) -> tuple[float, float] | None:
+    """From where to where on an axis (0 across, 1 down) the heads reach; None where a pan cannot show them all whole.
+
+    Args:
+        heads: Boxes, each 0 to 1 of the picture.
+        axis: The axis that the view travels along.
+        travelled: What it passes over, 0 to 1 of the picture.
+        seen: What it shows at a time, 0 to 1 of the picture.
+    """
+    spans = [(box[axis], box[axis + 2]) for box in map(_roomy, heads)]
+    low, high = min(span[0] for span in spans), max(span[1] for span in spans)
+    largest = max(span[1] - span[0] for span in spans)
+    return (low, high) if high - low <= travelled and largest <= seen else None
 
 
 def _kept(
     saliency_map: NDArray[np.floating], view: View, size: tuple[int, int], frame: tuple[int, int]
 ) -> float:
     """Share of the saliency of a picture of `size` canvas pixels inside a view."""
+    return kept(saliency_map, _seen(view, size, frame))
+
+
+def _seen(view: View, size: tuple[int, int], frame: tuple[int, int]) -> Box:
+    """What a view shows of a picture of `size` canvas pixels, each side 0 to 1 of the picture."""
     height = view.width * frame[1] / frame[0]
-    box = (
+    return (
         view.left / size[0],
         view.top / size[1],
         (view.left + view.width) / size[0],
         (view.top + height) / size[1],
     )
-    return kept(saliency_map, box)
 
 
 def _even_up(length: float) -> int:

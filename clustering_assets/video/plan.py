@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.video import heads
 
-RECIPE_VERSION = 3
+RECIPE_VERSION = 4
 """Goes up whenever the same pictures, music and settings would give a different video."""
 
 
@@ -75,6 +76,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
 
     Two equal digests mean the same video, so it need not be rendered again. Only what reaches the picture
     counts: neither the order of the rows nor figures that wander a little whenever the clustering runs again.
+    Whether faces are looked for counts too, as it decides how pictures with people are framed.
 
     Args:
         images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where the order is that of
@@ -91,6 +93,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     clusters = sorted({int(cluster) for cluster in images["cluster"]}) if "cluster" in images else []
     recipe = {
         "version": RECIPE_VERSION,
+        "heads": heads.version(),
         "settings": asdict(settings),
         "clusters": clusters,
         "columns": present,

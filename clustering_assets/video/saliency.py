@@ -1,8 +1,12 @@
 """Where the eye goes in a picture: the spectral residual, and how much of it a crop keeps."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from clustering_assets.video.heads import Box
 
 SIDE = 64
 """Side of the map; the residual is defined at this scale."""
@@ -64,15 +68,33 @@ def kept(saliency_map: NDArray[np.floating], box: tuple[float, float, float, flo
     return float(down @ saliency_map @ across / saliency_map.sum())
 
 
-def best_start(profile: NDArray[np.floating], length: float) -> float:
+def with_heads(saliency_map: NDArray[np.floating], heads: Sequence[Box]) -> NDArray[np.float32]:
+    """The map of a picture with people: half of it is where their heads are (boxes, each 0 to 1 of the picture)."""
+    people = np.zeros((SIDE, SIDE), np.float32)
+    for left, top, right, bottom in heads:
+        people += np.outer(_coverage(top, bottom), _coverage(left, right))
+    if people.sum() <= 0:
+        return np.asarray(saliency_map, np.float32)
+    return np.asarray(0.5 * saliency_map / saliency_map.sum() + 0.5 * people / people.sum(), np.float32)
+
+
+def best_start(
+    profile: NDArray[np.floating], length: float, held: tuple[float, float] | None = None
+) -> float:
     """Where a stretch of `length` (0 to 1) of a saliency profile shall begin to keep the most of it.
 
-    Among equally good places the one that has the profile's centre of mass nearest its middle wins.
+    Among equally good places the one that has the profile's centre of mass nearest its middle wins. What is `held`,
+    from one place (0 to 1) to another no further away than `length`, is in it in any case.
     """
-    starts = np.linspace(0, 1 - length, 65)
+    low, high = 0.0, 1 - length
+    if held is not None:
+        low, high = max(low, held[1] - length), min(high, held[0])
     total = float(profile.sum())
-    if total <= 0 or length >= 1:
-        return max(0.0, (1 - length) / 2)
+    if length >= 1:
+        return 0.0
+    if total <= 0:
+        return min(max((1 - length) / 2, low), high)
+    starts = np.linspace(low, high, 65)
     centre = float(profile @ (np.arange(len(profile)) + 0.5) / len(profile) / total)
     worth = [
         float(_coverage(start, start + length, len(profile)) @ profile) / total

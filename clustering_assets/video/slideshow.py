@@ -21,6 +21,7 @@ from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
+from clustering_assets.video.heads import Box, find_heads
 from clustering_assets.video.losses import SOUNDTRACK, digest_of_what_is_left
 from clustering_assets.video.plan import VideoError, VideoSettings, recipe_digest
 from clustering_assets.video.saliency import saliency
@@ -118,6 +119,7 @@ class Slideshow(VideoClip):
         cluster: Number of the cluster.
         soundtrack: The music, exactly as long as the video; None without.
         kept: Share of the saliency that stays in view, for each picture drawn so far.
+        kept_heads: The same of the head that is cut off most, for each picture drawn so far that shows any.
     """
 
     def __init__(
@@ -144,6 +146,8 @@ class Slideshow(VideoClip):
         self.title, self.cluster = title, cluster
         self.failures: list[tuple[str, str, str]] = []
         self.kept: dict[str, float] = {}
+        self.kept_heads: dict[str, float] = {}
+        self._heads: dict[str, tuple[Box, ...] | None] = {}
         self._recipe = recipe_digest(images, _text(track, "content_hash"), title, settings)
         self._caption: Caption | None = make_caption(title, settings.size) if settings.captions else None
         self._shelf = _Shelf(self._lay)
@@ -162,6 +166,12 @@ class Slideshow(VideoClip):
     def frame_count(self) -> int:
         """Number of frames."""
         return self.timeline.frames
+
+    @property
+    def heads(self) -> int | None:
+        """Number of heads found in the pictures drawn so far; None where faces are not looked for."""
+        counts = [len(found) for path in self.kept if (found := self._heads.get(path)) is not None]
+        return sum(counts) if counts or not self.kept else None
 
     @property
     def audio(self) -> AudioClip | None:
@@ -431,31 +441,44 @@ class Slideshow(VideoClip):
         frame = self.settings.size
         place = self.timeline.slides[slide]
         seconds = (place.stop - place.start) / self.settings.fps
-        shown = source or self._sources[slide + 1]
-        assert shown is not None
-        side = needed_side(shown.size, frame, seconds) * share if shown.size else None
-        try:
-            picture = read_picture(
-                self._folder / shown.path, min_side=int(side) + 1 if side else None, limits=self._limits
-            )
-        except ImageError as error:
-            raise PictureLost(shown.path, error.stage, error.reason) from error
-        rgb = np.asarray(picture.image, np.uint8)
         if source is None:
+            behind = self._sources[slide + 1]
+            assert behind is not None
+            rgb, _ = self._read(behind, seconds, share)
             card = (round(frame[0] * share), round(frame[1] * share))
             return title_canvas(rgb, card, self.title, self._subtitle, motion=self.settings.motion)
+        # heads are looked for once, in the picture as it is drawn in the video
+        rgb, size = self._read(source, seconds, share if source.path in self._heads else 1.0)
+        if source.path not in self._heads:
+            self._heads[source.path] = find_heads(rgb)
         framing = frame_picture(
-            (picture.width, picture.height),
+            size,
             frame,
             saliency(rgb),
             seconds=seconds,
             move=self._moves[slide],
             motion=self.settings.motion,
+            heads=self._heads[source.path] or (),
         )
         if share < 1:
             return lay(rgb, shrunk(framing, share))
         self.kept[source.path] = framing.kept
+        if framing.kept_head is not None:
+            self.kept_heads[source.path] = framing.kept_head
         return lay(rgb, framing, frame)
+
+    def _read(
+        self, source: _Source, seconds: float, share: float
+    ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """A picture that is seen for so many seconds, as large as it needs to be, and its size in the file."""
+        side = needed_side(source.size, self.settings.size, seconds) * share if source.size else None
+        try:
+            picture = read_picture(
+                self._folder / source.path, min_side=int(side) + 1 if side else None, limits=self._limits
+            )
+        except ImageError as error:
+            raise PictureLost(source.path, error.stage, error.reason) from error
+        return np.asarray(picture.image, np.uint8), (picture.width, picture.height)
 
 
 def make_slideshow(
