@@ -32,6 +32,7 @@ from clustering_assets.images import duplicates
 from clustering_assets.images.find import find_files
 from clustering_assets.images.load import ImageError, read_picture
 from clustering_assets.images.manifest import scan, usable
+from clustering_assets.images.phash import perceptual_hash
 
 LONGEST = 1024
 PLAIN_BITS = 6
@@ -79,7 +80,7 @@ def make_copies(source: Path, target: Path, most: int) -> int:
         if min(image.size) < 100:
             continue
         image.thumbnail((LONGEST, LONGEST))
-        code = duplicates.perceptual_hash(np.asarray(image))
+        code = perceptual_hash(np.asarray(image))
         if any((int(code, 16) ^ other).bit_count() <= 16 for other in seen):
             continue
         number = len(seen) // 8

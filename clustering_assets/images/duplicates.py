@@ -4,31 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.images.features import COLOUR_SIDE, fit
 from clustering_assets.progress import track
-
-_GRID, _KEPT = 32, 8
-_DCT = np.cos(np.pi / _GRID * np.outer(np.arange(_KEPT), np.arange(_GRID) + 0.5)).astype(np.float32)
-
-
-def perceptual_hash(rgb: NDArray[np.uint8]) -> str:
-    """The signs of the 63 lowest frequencies of a picture, as 16 hex digits.
-
-    The picture is averaged down to 32 x 32 pixels of luma and transformed (DCT-II, as in Zauner 2010). A bit is
-    set where a coefficient is positive. Signs, unlike comparisons with a median, change in a known way when a
-    picture is mirrored (odd frequencies flip) or turned (rows and columns change places).
-
-    Args:
-        rgb: Array (height, width, 3), uint8, sRGB.
-    """
-    import cv2
-
-    grey = cv2.cvtColor(fit(rgb, COLOUR_SIDE), cv2.COLOR_RGB2GRAY)
-    grid = cv2.resize(grey, (_GRID, _GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
-    positive = (_DCT @ (grid - 128) @ _DCT.T) > 1e-3
-    positive[0, 0] = False
-    return np.packbits(positive).tobytes().hex()
-
 
 MOST_BITS = 14
 """Largest number of differing bits, of 63, between the hashes of two copies."""

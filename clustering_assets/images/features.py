@@ -102,10 +102,12 @@ def measure_reduced(reduced: Reduced) -> VisualFeatures:
     smallest = _halved(small, COLOUR_SIDE // 2)
     lab = cv2.cvtColor(smallest, cv2.COLOR_RGB2LAB)
     _, a, b = cv2.split(lab)
-    chroma = cv2.magnitude(*(np.subtract(channel, 128, dtype=np.float32) for channel in (a, b)))
-    _, warm = cv2.threshold(cv2.min(a, b), 127, 255, cv2.THRESH_BINARY)
-    total_chroma = cv2.mean(chroma)[0] * chroma.size
-    warm_chroma = cv2.mean(chroma, warm)[0] * cv2.countNonZero(warm)
+    # In numpy: OpenCV's roots and sums of floats differ in their last bits with the place of the numbers in memory.
+    across, along = (np.subtract(channel, 128, dtype=np.float32) for channel in (a, b))
+    chroma = np.sqrt(across * across + along * along)
+    _, warm = cv2.threshold(cv2.min(a, b), 127, 1, cv2.THRESH_BINARY)
+    total_chroma = float(chroma.sum(dtype=np.float64))
+    warm_chroma = float(np.multiply(chroma, warm, dtype=np.float32).sum(dtype=np.float64))
     return VisualFeatures(
         sharpness=_sharpness(reduced.grey),
         brightness=cv2.mean(lab)[0] * 100 / 255,

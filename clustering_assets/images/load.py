@@ -6,17 +6,18 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
-    AvifImagePlugin,  # noqa: F401 - importing a plugin makes its format known
-    BmpImagePlugin,  # noqa: F401
+    AvifImagePlugin,
+    BmpImagePlugin,  # noqa: F401 - importing a plugin makes its format known
     GifImagePlugin,  # noqa: F401
     Image,
     JpegImagePlugin,  # noqa: F401
@@ -123,6 +124,14 @@ class Picture:
     facts: Facts
 
 
+class Budget(Protocol):
+    """Whatever decides when there is memory for a picture."""
+
+    def spend(self, pixels: int) -> AbstractContextManager[None]:
+        """Wait until there is room for `pixels`, and hold it inside the block."""
+        ...
+
+
 class _PixelBudget:
     """Keeps threads from decoding more pixels at once than memory has room for; small pictures never wait."""
 
@@ -145,8 +154,10 @@ class _PixelBudget:
                 self._changed.notify_all()
 
 
-_memory = _PixelBudget(240_000_000)
-"""Two pictures of the default cap at once; decoding takes four to twelve bytes for each pixel."""
+memory = _PixelBudget(240_000_000)
+"""What this process decodes at once: two pictures of the default cap; each pixel takes four to twelve bytes."""
+
+_asked: Budget = memory
 
 
 def load_image(
@@ -230,7 +241,7 @@ def decode_picture(
         mode, (width, height) = image.mode, image.size
         if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
-        with _memory.spend(image.width * image.height):
+        with _asked.spend(image.width * image.height):
             drawn = _first_frame(image, known)
             if known == "JPEG":
                 check_jpeg(data, image)
@@ -259,6 +270,13 @@ def decode_picture(
             raise ImageError(name, "format", coding) from error
         raise ImageError(name, "decode", f"damaged {known}: {error or type(error).__name__}") from error
     return Picture(image, width, height, format, mode, facts)
+
+
+def decode_beside_others(budget: Budget) -> None:
+    """Make this process one of many that decode side by side: one thread each, and memory as `budget` grants it."""
+    global _asked
+    _asked = budget
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def read_file(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -291,7 +309,8 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
         numbers = pa.array(image).values
     except ValueError:  # a large picture, which Pillow keeps in several pieces
         return np.asarray(image)
-    return numbers.to_numpy(zero_copy_only=True).reshape(image.height, image.width, 4)
+    # Not `to_numpy`, which imports pandas: half a second in every process that looks at pictures.
+    return np.frombuffer(numbers.buffers()[1], np.uint8).reshape(image.height, image.width, 4)
 
 
 def _content(file: int, path: str | Path, limits: Limits) -> bytes:
@@ -394,7 +413,7 @@ def _know_heif() -> None:
     """Teach Pillow HEIC; on the first such file only, since it takes a tenth of a second."""
     from pillow_heif import register_heif_opener
 
-    register_heif_opener()
+    register_heif_opener(**({} if _asked is memory else {"decode_threads": 1}))
 
 
 def _check_format(head: bytes, name: str | Path) -> str:

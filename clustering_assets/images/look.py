@@ -1,8 +1,6 @@
 """One look at files: each is read, decoded, hashed and measured; what it is and how it looks, or why it is refused."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +9,12 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from clustering_assets.images.duplicates import perceptual_hash
 from clustering_assets.images.features import Reduced, measure_reduced, reduce
-from clustering_assets.images.find import FoundFile
 from clustering_assets.images.load import ImageError, Limits, decode_picture, pixels, read_file
+from clustering_assets.images.phash import perceptual_hash
 from clustering_assets.images.scratch import room
 
 _STRIP = 128 << 10
-_MOST_FILES, _MOST_BYTES = 16, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class _Decoded:
     reduced: Reduced
 
 
-def look(folder: Path, files: Sequence[FoundFile], limits: Limits) -> list[Look]:
+def look(folder: Path, paths: Sequence[str], limits: Limits) -> list[Look]:
     """Look at a few files.
 
     All are read, then each is decoded and hashed, then all are measured: a small picture costs a third more if every
@@ -61,55 +57,16 @@ def look(folder: Path, files: Sequence[FoundFile], limits: Limits) -> list[Look]
 
     Args:
         folder: Where the files are.
-        files: As `find_files` returns them; few and small enough that their bytes fit in memory together.
+        paths: Relative to the folder; of so few and small files that their bytes fit in memory together.
         limits: What is refused before it is decoded.
 
     Returns:
         What was found out about each, in the same order.
     """
-    contents = [_read(folder, file, limits) for file in files]
+    contents = [_read(folder, path, limits) for path in paths]
     contents.reverse()
-    decoded = [_decode(contents.pop(), file, limits) for file in files]
+    decoded = [_decode(contents.pop(), path, limits) for path in paths]
     return [_measure(one) for one in decoded]
-
-
-def look_at_all(folder: Path, files: Sequence[FoundFile], limits: Limits, workers: int) -> Iterator[Look]:
-    """Look at any number of files, in order; only a few results for each worker wait to be fetched.
-
-    Threads do: the decoders, the hash and OpenCV let go of the interpreter lock.
-
-    Args:
-        folder: Where the files are.
-        files: As `find_files` returns them.
-        limits: What is refused before it is decoded.
-        workers: Number of threads.
-    """
-    waiting: deque[Future[list[Look]]] = deque()
-    with ThreadPoolExecutor(workers, "scan") as pool:
-        try:
-            for portion in portions(files, workers):
-                waiting.append(pool.submit(look, folder, portion, limits))
-                if len(waiting) >= 3 * workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def portions(files: Sequence[FoundFile], workers: int) -> Iterator[list[FoundFile]]:
-    """The files in portions for `look`: up to 16 and a megabyte, but so many portions that all workers are busy."""
-    most = max(1, min(_MOST_FILES, len(files) // (8 * workers)))
-    portion: list[FoundFile] = []
-    size = 0
-    for file in files:
-        if portion and (len(portion) == most or size + file.bytes > _MOST_BYTES):
-            yield portion
-            portion, size = [], 0
-        portion.append(file)
-        size += file.bytes
-    if portion:
-        yield portion
 
 
 def pixel_hash(view: NDArray[np.uint8]) -> str:
@@ -131,22 +88,20 @@ def pixel_hash(view: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, file: FoundFile, limits: Limits) -> bytes | Look:
+def _read(folder: Path, path: str, limits: Limits) -> bytes | Look:
     """The content of a file, or why it cannot be had."""
-    if file.problem:
-        return Look(stage="find", reason=file.problem)
     try:
-        return read_file(f"{folder}/{file.path}", limits)
+        return read_file(f"{folder}/{path}", limits)
     except ImageError as error:
         return Look(stage=error.stage, reason=error.reason)
 
 
-def _decode(content: bytes | Look, file: FoundFile, limits: Limits) -> _Decoded | Look:
+def _decode(content: bytes | Look, path: str, limits: Limits) -> _Decoded | Look:
     """The picture in `content`, made small, or why there is none."""
     if isinstance(content, Look):
         return content
     try:
-        picture = decode_picture(content, file.path, limits=limits)
+        picture = decode_picture(content, path, limits=limits)
     except ImageError as error:
         return Look(stage=error.stage, reason=error.reason)
     view = pixels(picture.image)

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import TypedDict
@@ -14,9 +15,10 @@ import pyarrow as pa
 
 from clustering_assets.cores import available_cores, opencv_on_one_thread
 from clustering_assets.errors import ClusteringError
+from clustering_assets.images.crew import look_at_all
 from clustering_assets.images.find import FoundFile, find_files, printable
 from clustering_assets.images.load import DEFAULT_LIMITS, Limits
-from clustering_assets.images.look import Look, look_at_all
+from clustering_assets.images.look import Look
 from clustering_assets.progress import track
 
 log = logging.getLogger("clustering_assets.images")
@@ -84,6 +86,7 @@ def scan(
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
     workers: int | None = None,
+    isolated: bool = True,
 ) -> pd.DataFrame:
     """Look at every file of a folder once.
 
@@ -95,7 +98,9 @@ def scan(
         folder: Where the pictures are; searched recursively.
         previous: The manifest of an earlier scan of the same folder.
         limits: What is refused before it is decoded.
-        workers: Number of threads; None: one for each core this process may use.
+        workers: Largest number of workers; None: one for each core this process may use.
+        isolated: Look at files in processes of their own, so that all cores work and a file on which a decoder crashes
+            or hangs costs only itself; otherwise on threads of this process.
 
     Returns:
         One row for every file, sorted by path, with the columns of `MANIFEST_SCHEMA`.
@@ -107,8 +112,10 @@ def scan(
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-    with opencv_on_one_thread():
-        looked = look_at_all(folder, [files[index] for index in fresh], limits, workers or available_cores())
+    looking = look_at_all(
+        folder, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
+    )
+    with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
     return _judged(_table(files, rows, previous, known))

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from clustering_assets.images.duplicates import near_duplicates, perceptual_hash, positions
+from clustering_assets.images.duplicates import near_duplicates, positions
 from clustering_assets.images.manifest import scan
+from clustering_assets.images.phash import perceptual_hash
 
 TURNS = {
     "as it is": lambda a: a,

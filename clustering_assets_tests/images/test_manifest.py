@@ -1,6 +1,7 @@
 """The ledger: every file has exactly one outcome, and a file that did not change is not opened again."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import xxhash
 from PIL import Image
 
 from clustering_assets.images import look as looks
+from clustering_assets.images import manifest as manifests
+from clustering_assets.images.crew import portions
 from clustering_assets.images.features import measure, measure_reduced, reduce
 from clustering_assets.images.find import FoundFile
 from clustering_assets.images.load import Limits, pixels, read_file
-from clustering_assets.images.look import pixel_hash, portions
+from clustering_assets.images.look import pixel_hash
 from clustering_assets.images.manifest import (
     MANIFEST_SCHEMA,
     DatasetError,
@@ -24,10 +27,12 @@ from clustering_assets.images.manifest import (
     common_reasons,
     content_digest,
     failure_rate,
-    scan,
     usable,
     with_failures,
 )
+
+scan = partial(manifests.scan, isolated=False)
+"""On threads, which start faster; `test_crew.py` shows that processes give the same."""
 
 
 @pytest.fixture
