@@ -85,10 +85,11 @@ def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
     size = max(9, round(HEIGHT * min(frame) * (1.25 if height > width else 1.0)))
     side = SIDE_MARGIN * width
     foot = (UPRIGHT_FOOT_MARGIN if height > 1.2 * width else FOOT_MARGIN) * height
-    words = shortened(cleaned(text), size, width - 2 * side)
+    words = cleaned(text)
     if not words:
         return None
     letters = font(words, size)
+    words = shortened(words, letters, width - 2 * side)
     box = letters.getbbox(words, anchor="ls")
     reach = 2 * size  # of the shadow
     left = _even(max(0.0, side + box[0] - reach))

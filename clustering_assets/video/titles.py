@@ -8,7 +8,13 @@ from PIL import Image, ImageDraw
 from clustering_assets.video.canvas import Canvas, blurred
 from clustering_assets.video.colour import from_rgb, to_rgb
 from clustering_assets.video.framing import FINER, Framing, View
-from clustering_assets.video.lettering import cleaned, font, shortened, width
+from clustering_assets.video.lettering import Font, broken, cleaned, font, shortened
+
+ROOM = 0.8
+"""Width of a title at most, in parts of the card's."""
+
+ROWS = ((1.0, 2), (0.85, 2), (0.7, 3), (0.55, 5))
+"""How large the letters of a title are, in parts of the largest, and in how many rows: the first that it fits into."""
 
 
 def title_canvas(
@@ -49,29 +55,30 @@ def describe(count: int, taken: pd.Series | None) -> str:
 def _write(card: Image.Image, title: str, line: str) -> None:
     """Set the title and its line in the middle of a card, in place."""
     across, down = card.size
-    room = 0.8 * across
     draw = ImageDraw.Draw(card)
-    size = 0.085 * min(down, 1.2 * across)
-    title = cleaned(title)
-    rows = [title] if width(title, round(size)) <= room else _two_rows(title)
-    longest = max(width(row, round(size)) for row in rows)
-    size = max(0.35 * size, 10.0, size * min(1.0, room / max(longest, 1)))
-    rows = [shortened(row, round(size), room) for row in rows]
-    small = max(9.0, 0.42 * min(size, 0.085 * down))
+    rows, letters, size = _set(cleaned(title), 0.085 * min(down, 1.2 * across), ROOM * across)
+    small = max(9.0, 0.42 * size, 0.034 * min(down, across))
     step = 1.25 * size
     top = down / 2 - step * len(rows) / 2 - (0.6 * small if line else 0)
     for index, row in enumerate(rows):
         place = (across / 2, top + (index + 0.5) * step)
-        draw.text(place, row, font=font(row, round(size)), fill=(245, 245, 242), anchor="mm")
+        draw.text(place, row, font=letters, fill=(245, 245, 242), anchor="mm")
     if line:
         place = (across / 2, top + len(rows) * step + 0.9 * small)
         draw.text(place, line, font=font(line, round(small)), fill=(205, 205, 200), anchor="mm")
 
 
-def _two_rows(title: str) -> list[str]:
-    """A title broken at the space nearest its middle; unbroken where there is none."""
-    spaces = [place for place, letter in enumerate(title) if letter == " "]
-    if not spaces:
-        return [title]
-    middle = min(spaces, key=lambda place: abs(place - len(title) / 2))
-    return [title[:middle].strip(), title[middle:].strip()]
+def _set(title: str, largest: float, room: float) -> tuple[list[str], Font, float]:
+    """A title in rows of at most `room` pixels, their font and its size: as large and in as few rows as can be.
+
+    One that is too long even for the smallest letters ends in an ellipsis.
+    """
+    for share, most in ROWS:
+        size = max(10, round(share * largest))
+        letters = font(title, size)
+        rows = broken(title, letters, room)
+        if len(rows) > most and share == ROWS[-1][0]:
+            rows = [*rows[: most - 1], shortened(" ".join(rows[most - 1 :]), letters, room)]
+        if len(rows) <= most:
+            return rows, letters, size
+    raise AssertionError("the last of ROWS takes any title")

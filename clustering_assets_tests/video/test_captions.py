@@ -1,14 +1,16 @@
 """What is written on a video: captions, title cards and their fonts."""
 
 import dataclasses
+import logging
 
 import numpy as np
 import pytest
 
+from clustering_assets.video import lettering
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import split
-from clustering_assets.video.lettering import ELLIPSIS, cleaned, font, shortened, width
-from clustering_assets.video.titles import title_canvas
+from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, font, shortened
+from clustering_assets.video.titles import _set, title_canvas
 
 FRAMES = [(640, 360), (360, 640), (360, 360), (64, 64), (1920, 1080)]
 
@@ -64,7 +66,10 @@ def test_a_caption_without_printable_letters_is_none():
 @pytest.mark.parametrize(
     "text", ["Été à Åre", "Лето", "Καλοκαίρι", "夏の思い出", "قطط", "🐈 cats", "a" * 500]
 )
-def test_names_in_any_script_are_written(text):
+def test_names_in_any_script_are_written_if_a_font_has_it(text):
+    if not cleaned(text):
+        assert make_caption(text, (640, 360)) is None, "nothing rather than boxes"
+        return
     assert not np.array_equal(captioned((640, 360), 60, text), plain((640, 360), 60))
     card = title_canvas(np.full((90, 160, 3), 90, np.uint8), (160, 90), text, "2 pictures", motion=False)
     assert card.luma.std() > 1
@@ -72,23 +77,69 @@ def test_names_in_any_script_are_written(text):
 
 def test_a_long_name_is_cut_off_with_an_ellipsis():
     name = "a very long name of a cluster that goes on and on"
-    cut = shortened(name, 20, 200)
+    letters = font(name, 20)
+    cut = shortened(name, letters, 200)
     assert cut.endswith(ELLIPSIS)
     assert name.startswith(cut[:-1])
-    assert width(cut, 20) <= 200
-    assert shortened("short", 20, 200) == "short"
+    assert letters.getlength(cut) <= 200
+    assert shortened("short", letters, 200) == "short"
+
+
+def test_a_long_title_is_broken_into_rows_about_equally_long():
+    title = "Summer by the sea, and what we did there on the days when it rained"
+    letters = font(title, 20)
+    rows = broken(title, letters, 300)
+    lengths = [letters.getlength(row) for row in rows]
+    assert " ".join(rows) == title
+    assert max(lengths) <= 300
+    assert min(lengths) > 0.7 * max(lengths)
+    assert broken("short", letters, 300) == ["short"]
+    assert broken("", letters, 300) == []
+
+
+def test_a_word_that_is_longer_than_a_row_is_broken():
+    letters = font("a", 20)
+    rows = broken("a" * 90, letters, 200)
+    assert "".join(rows) == "a" * 90
+    assert all(letters.getlength(row) <= 200 for row in rows)
+
+
+def test_all_rows_of_a_title_are_of_one_font_and_only_its_end_may_be_missing():
+    title = "Überraschung am Meer – ein ganz außergewöhnlich langer Name für eine Gruppe von Bildern"
+    rows, letters, size = _set(title, 60, 580)
+    assert " ".join(rows) == title
+    assert letters == font(title, round(size))
+    endless, letters, _ = _set(60 * "word ", 60, 580)
+    assert all(not row.endswith(ELLIPSIS) for row in endless[:-1])
+    assert endless[-1].endswith(ELLIPSIS)
+    assert letters.getlength(endless[-1]) <= 580
 
 
 def test_a_name_is_made_one_line_of_printable_letters():
     assert cleaned(" two\nlines\x07 and\t tabs ") == "two lines and tabs"
 
 
-def test_letters_beyond_western_europe_are_not_boxes():
+@pytest.mark.parametrize(
+    ("first", "second"), [("ü", "ö"), ("É", "Å"), ("ß", "ñ"), ("–", "“"), ("Л", "Ф"), ("ق", "ط")]
+)
+def test_letters_beyond_english_are_not_boxes(first, second):
     def drawn(text: str) -> np.ndarray:
         mask = font(text, 30).getmask(text)
         return np.asarray(mask, np.uint8).reshape(mask.size[::-1])
 
-    assert drawn("Л").shape != drawn("Ф").shape or not np.array_equal(drawn("Л"), drawn("Ф"))
+    assert drawn(first).shape != drawn(second).shape or not np.array_equal(drawn(first), drawn(second))
+
+
+def test_letters_that_no_font_has_are_left_out_and_told_once(caplog):
+    nowhere = "\U00012000"  # cuneiform
+    if cleaned(nowhere):
+        pytest.skip("a font of this machine has it")
+    lettering._missing.cache_clear()
+    caplog.set_level(logging.WARNING, "clustering_assets.video")
+    assert cleaned(f"sea {nowhere} sun {nowhere}") == "sea sun"
+    assert cleaned(f"sea {nowhere} sun {nowhere}") == "sea sun"
+    (record,) = [record for record in caplog.records if "sea" in record.message]
+    assert nowhere in record.message
 
 
 def test_a_long_title_stays_on_its_card():
