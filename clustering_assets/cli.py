@@ -300,27 +300,15 @@ def _close(result: "UpdateResult", settings: Settings, begun: float) -> None:
 
 
 def _check_at_once(settings: Settings) -> None:
-    """Refuse what needs no work to be refused: an unknown network, a folder without enough files.
+    """Refuse what needs no work to be refused: an unknown network, a missing file, a folder without enough files.
 
     Raises:
         ClusteringError: With what was found, what is needed and the way out.
     """
-    from clustering_assets.embedding.backbones import BackboneError, check_backbone_name
     from clustering_assets.images.manifest import check_folder
+    from clustering_assets.preflight import check_named
 
-    try:
-        check_backbone_name(settings.backbone)
-    except BackboneError as error:
-        raise SettingsError(f"backbone = {settings.backbone!r}: {error}") from error
-    if settings.weights and not Path(settings.weights).is_file():
-        raise SettingsError(f"weights = {settings.weights!r}: there is no such file")
-    if settings.weights and settings.backbone == "auto":
-        raise SettingsError(
-            f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
-        )
-    for name in ("names_file", "pins_file"):
-        if (place := getattr(settings, name)) and not Path(place).is_file():
-            raise SettingsError(f"{name} = {place!r}: there is no such file")
+    check_named(settings)
     check_folder(Path(settings.images), settings.min_images)
     _check_number_of_clusters(settings)
 

@@ -8,6 +8,7 @@ import pydantic
 
 from clustering_assets.abandoned import PROCESS_TAG, this_process
 from clustering_assets.outputs import Outputs
+from clustering_assets.preflight import check_named
 from clustering_assets.settings import Settings, load_settings
 
 
@@ -20,7 +21,7 @@ class SettingsResource(dg.ConfigurableResource):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Refuse bad values before any work, and note which process does it."""
-        self.value  # noqa: B018
+        check_named(self.value)
         if context.run is not None and PROCESS_TAG not in context.run.tags and context.instance is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 

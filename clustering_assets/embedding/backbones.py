@@ -55,11 +55,15 @@ def check_backbone_name(name: str) -> None:
         if importlib.util.find_spec("timm") is None:
             raise BackboneError(f"backbone = {name!r} needs timm: pip install 'clustering-assets[timm]'")
         return
-    close = difflib.get_close_matches(name, sorted({*BACKBONES, *torchvision_names()}), n=3)
+    models = torchvision_names()
+    close = difflib.get_close_matches(name, sorted({*BACKBONES, *models}), n=3)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    others = (
+        f"{len(models)} classification models" if close else f"classification models: {', '.join(models)}"
+    )
     raise BackboneError(
         f"backbone = {name!r} is not a backbone.{meant} There are {', '.join(BACKBONES)}, timm:NAME, and "
-        f"torchvision's classification models: {', '.join(torchvision_names())}"
+        f"torchvision's {others}"
     )
 
 

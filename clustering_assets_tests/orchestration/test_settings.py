@@ -1,5 +1,6 @@
 """Settings: one precedence everywhere, and bad values refused by name."""
 
+import dagster as dg
 import pytest
 
 from clustering_assets.resources import settings_type
@@ -71,6 +72,29 @@ def test_the_launchpad_has_every_setting_with_the_environment_as_default():
     assert set(Settings.model_fields) <= set(resource.model_fields)
     assert resource().value == load_settings(fps=30)
     assert resource(fps=24).value.fps == 24
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"backbone": "resnet51"}, ["'resnet51' is not a backbone", "Did you mean resnet50"]),
+        ({"weights": "mine.pth", "backbone": "resnet50"}, ["weights = 'mine.pth'", "no such file"]),
+        ({"names_file": "names.csv"}, ["names_file = 'names.csv'", "no such file"]),
+    ],
+)
+def test_what_a_setting_names_is_looked_for_before_the_first_step_works(given, words):
+    worked = []
+
+    @dg.asset
+    def first(settings: settings_type(load_settings())):
+        worked.append(settings.value)
+
+    settings = settings_type(load_settings())(**given)
+    result = dg.materialize([first], resources={"settings": settings}, raise_on_error=False)
+    assert not result.success and not worked
+    failure = str(result.all_events)
+    for word in words:
+        assert word in failure
 
 
 def test_a_place_has_one_spelling(monkeypatch, tmp_path):

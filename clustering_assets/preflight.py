@@ -1,0 +1,27 @@
+"""What the settings name, looked for before any work: the network, and the user's own files."""
+
+from pathlib import Path
+
+from clustering_assets.embedding.backbones import BackboneError, check_backbone_name
+from clustering_assets.settings import Settings, SettingsError
+
+_FILES = ("weights", "names_file", "pins_file")
+
+
+def check_named(settings: Settings) -> None:
+    """Refuse settings that name a network or a file that there is not.
+
+    Raises:
+        SettingsError: With the setting, its value and the way out.
+    """
+    try:
+        check_backbone_name(settings.backbone)
+    except BackboneError as error:
+        raise SettingsError(str(error)) from error
+    for name in _FILES:
+        if (place := getattr(settings, name)) and not Path(place).is_file():
+            raise SettingsError(f"{name} = {place!r}: there is no such file")
+    if settings.weights and settings.backbone == "auto":
+        raise SettingsError(
+            f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
+        )
