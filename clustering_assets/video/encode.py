@@ -1,6 +1,7 @@
 """Writing a slideshow to an MP4 file: H.264 and AAC, encoded and interleaved in one pass."""
 
 import contextlib
+import errno
 import logging
 import shutil
 import tempfile
@@ -45,6 +46,9 @@ LIMITED = 1
 
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
+
+USUAL_BYTES = 0.012
+"""Bytes for each pixel of each frame that videos of photos have, for a guess where nothing was written yet."""
 
 _SLOW_MOVES = "partitions=i8x8:me=dia:scenecut=0:b-adapt=0:bframes=4"
 """Pictures that move as one piece need neither small blocks predicted from other frames nor a wide search for them.
@@ -153,6 +157,8 @@ def write_video(
                 size = partial.stat().st_size
             else:
                 size = _upload(slideshow, partial, codec, options, QUALITIES[quality][1])
+    except _DiskFull as full:
+        raise VideoError(f"{path}: could not be written: {full}") from full
     except OSError as error:
         raise VideoError(f"{path}: could not be written: {error.strerror or error}") from error
     finally:
@@ -260,17 +266,54 @@ def _upload(slideshow: Slideshow, path: UPath, codec: str, options: dict[str, st
         return local.stat().st_size
 
 
+class _DiskFull(Exception):
+    """There is no room for a video; the message says how much it needs and how much there is."""
+
+
 def _encode_all(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int) -> None:
-    """Encode the slideshow, again from the beginning whenever a picture is lost on the way."""
+    """Encode the slideshow, again from the beginning whenever a picture is lost on the way.
+
+    Raises:
+        _DiskFull: There is not enough room for it.
+    """
+    drawn = _Count()
     while True:
         try:
-            return _encode(slideshow, path, codec, options, bit_rate)
+            return _encode(slideshow, path, codec, options, bit_rate, drawn)
         except PictureLost as lost:
             slideshow.drop(lost)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _DiskFull(_room(slideshow, path, bit_rate, drawn.frames)) from error
 
 
-def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int) -> None:
-    """Draw, encode and interleave everything into one file."""
+@dataclass
+class _Count:
+    """How many frames have been encoded."""
+
+    frames: int = 0
+
+
+def _room(slideshow: Slideshow, path: Path, bit_rate: int, frames: int) -> str:
+    """How much room a video needs, judged by what was written of it to `path`, and how much there is."""
+    written = path.stat().st_size if path.is_file() else 0
+    width, height = slideshow.settings.size
+    usual = USUAL_BYTES * width * height * slideshow.frame_count + bit_rate / 8 * slideshow.timeline.seconds
+    share = frames / slideshow.frame_count
+    needed = max(written / share if share >= 0.2 else usual, written * 1.1)
+    free = shutil.disk_usage(path.parent).free + written
+    return (
+        f"no space left on the disk of {path.parent}, where the video needs about {max(needed / 1e6, 0.1):.1f} MB "
+        f"and {free / 1e6:.1f} MB are free"
+    )
+
+
+def _encode(
+    slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int, drawn: _Count
+) -> None:
+    """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
+    drawn.frames = 0
     fps = slideshow.timeline.fps
     name = f"cluster_{slideshow.cluster}" if slideshow.cluster >= 0 else "unclustered"
     with (
@@ -292,6 +335,7 @@ def _encode(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str
             file.mux(video.encode(frame))
             if audio:
                 audio.write_until((index + 1) / fps)
+            drawn.frames = index + 1
             progress.advance()
         file.mux(video.encode(None))
         if audio:

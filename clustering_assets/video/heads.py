@@ -27,7 +27,7 @@ whose faces are a twelfth of that side are found. Half as much again would find 
 MOST_SEARCHED = 2_000_000
 """Pixels of that copy at most, for panoramas."""
 
-MAX_ENLARGED = 2.0
+MAX_ENLARGED = 8.0
 """How much a small picture is enlarged for the search, at most."""
 
 _BESIDE, _ABOVE, _BELOW = 0.2, 0.5, 0.15

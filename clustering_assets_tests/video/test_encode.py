@@ -1,5 +1,6 @@
 """Writing a slideshow, and checking what was written."""
 
+import contextlib
 import dataclasses
 import logging
 import resource
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
 from clustering_assets.video.plan import VideoError
 from clustering_assets.video.slideshow import Slideshow
@@ -129,6 +131,24 @@ def test_a_full_disk_leaves_no_part_behind(pictures, show, tmp_path, small):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_of_a_full_disk_it_is_said_how_much_room_the_video_needs(pictures, show, tmp_path, monkeypatch):
+    """`/dev/full` takes no byte, as a full disk does."""
+    partial = tmp_path / "partial"
+    partial.symlink_to("/dev/full")
+    monkeypatch.setattr(encode, "atomic_path", lambda path: contextlib.nullcontext(partial))
+    with pytest.raises(VideoError, match=r"video\.mp4: .* no space left .* needs about \d+\.\d MB and \d"):
+        write_video(show(pictures((400, 300), (300, 400))), tmp_path / "video.mp4")
+
+
+def test_the_room_a_video_needs_is_judged_by_what_was_written(pictures, show, tmp_path):
+    slideshow = show(pictures((400, 300), (300, 400)))
+    (tmp_path / "part").write_bytes(bytes(500_000))
+    assert "about 1.0 MB" in encode._room(slideshow, tmp_path / "part", 128_000, slideshow.frame_count // 2)
+    (tmp_path / "part").unlink()
+    assert "about 0.1 MB" in encode._room(slideshow, tmp_path / "part", 128_000, 0)
 
 
 @pytest.mark.parametrize("encoder", ["nvenc", "videotoolbox", "vaapi"])
