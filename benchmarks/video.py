@@ -13,6 +13,12 @@ lengths, a slow zoom on every picture, crossfades, libx264 with the same preset 
 CPU seconds count all threads and child processes. The order changes from round to round and the median is reported;
 MoviePy, whose minute drowns whatever disturbs it, runs in the first round only. Beside them: seconds of video made in a
 second, the most memory held for few and for many slides, how evenly a dot moves, and how much fine texture shimmers.
+
+    python benchmarks/video.py --images DIR --people DIR
+
+Portraits from a second folder, each filled by one head, are pasted into the pictures of the first, which show nobody,
+at several sizes and random places: how many are found, how many heads are seen where there are none, what the search
+costs, and how many pictures lose part of a head in videos of three shapes with and without it.
 """
 
 import argparse
@@ -25,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +45,8 @@ from clustering_assets.images.load import ImageError, load_image, read_picture
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
 from clustering_assets.video.encode import QUALITIES, write_video
-from clustering_assets.video.framing import FINER, MOVES, frame_picture
+from clustering_assets.video.framing import FINER, MOVES, Framing, frame_picture
+from clustering_assets.video.heads import Box, find_heads
 from clustering_assets.video.plan import VideoSettings
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
@@ -54,6 +61,12 @@ def main() -> None:
         _render_for_memory(options)
         return
     folder = Path(options.images)
+    if options.people:
+        found = search_for_people(folder, Path(options.people))
+        print(json.dumps(found, indent=2))
+        if options.json:
+            Path(options.json).write_text(json.dumps(found, indent=2))
+        return
     settings = _settings(options)
     table = _table(folder, _pictures(folder, options.slides, settings))
     show = _slideshow(folder, table, settings)
@@ -86,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", action="append", default=[], choices=["moviepy", "ffmpeg", "memory"])
     parser.add_argument(
         "--encoder-options", action="store_true", help="only compare the project's options of x264 with none"
+    )
+    parser.add_argument(
+        "--people", help="only look for heads: folder of portraits to paste into the pictures"
     )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     return parser
@@ -406,6 +422,100 @@ def shimmer(rgb: NDArray[np.uint8], size: tuple[int, int] = (960, 540), frames: 
         change = np.abs(np.diff(energies, axis=0)).mean(axis=0) / mean
         found[f"{finer:g}"] = float(change[mean > np.median(mean)].mean())
     return found
+
+
+PASTED = (0.08, 0.1, 0.14, 0.2, 0.3)
+"""Widths of the faces that are pasted, in parts of the shorter side of the picture; a face is half of its portrait."""
+
+SHAPES = ((1920, 1080), (1080, 1920), (1080, 1080))
+"""Frames of the videos that the pictures are put into."""
+
+
+def search_for_people(folder: Path, people: Path, most: int = 60) -> dict[str, Any]:
+    """How well heads are found and kept, in up to `most` pictures for each size of face."""
+    portraits = sorted(path for path in people.rglob("*") if path.is_file())
+    grounds = list(_grounds(folder, most))
+    rng = np.random.default_rng(0)
+    find_heads(grounds[0])  # the detector is made once
+    result: dict[str, Any] = {"pictures": len(grounds)}
+    begun = time.process_time()
+    result["heads_where_nobody_is"] = sum(len(find_heads(ground) or ()) for ground in grounds)
+    result["ms_a_picture"] = round(1000 * (time.process_time() - begun) / len(grounds), 1)
+    result["found"] = {}
+    cut: dict[str, int] = {"without": 0, "with": 0}
+    framed = 0
+    for share in PASTED:
+        hits = 0
+        for number, ground in enumerate(grounds):
+            portrait = load_image(portraits[int(rng.integers(len(portraits)))])
+            picture, head = _pasted(ground, portrait, 2 * share, rng)
+            heads = find_heads(picture) or ()
+            middle = (head[0] + head[2]) / 2, (head[1] + head[3]) / 2
+            hits += any(box[0] < middle[0] < box[2] and box[1] < middle[1] < box[3] for box in heads)
+            size = picture.shape[1], picture.shape[0]
+            seen = saliency(picture)
+            for shape in SHAPES:
+                framed += 1
+                move = MOVES[number % len(MOVES)]
+                for name, boxes in (("without", ()), ("with", heads)):
+                    framing = frame_picture(size, shape, seen, seconds=3.8, move=move, heads=boxes)
+                    cut[name] += not _keeps(framing, shape, head)
+        result["found"][f"{share:g}"] = round(hits / len(grounds), 3)
+    result["framed"] = framed
+    result["heads_cut_off"] = cut
+    return result
+
+
+def _grounds(folder: Path, most: int) -> Iterator[NDArray[np.uint8]]:
+    """The first large pictures of a folder, 1100 pixels on their shorter sides, cropped to common shapes."""
+    shapes = (1.5, 4 / 3, 1.0, 16 / 9, 0.75)
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        if count == most:
+            return
+        try:
+            if not path.is_file() or min(_size(path.resolve())) < 700:
+                continue
+            image = np.asarray(read_picture(path.resolve(), min_side=1100).image, np.uint8)
+        except ImageError:
+            continue
+        aspect = shapes[count % len(shapes)]
+        height, width = image.shape[:2]
+        across, down = min(width, round(height * aspect)), min(height, round(width / aspect))
+        left, top = (width - across) // 2, (height - down) // 2
+        scale = 1100 / min(across, down)
+        size = round(across * scale), round(down * scale)
+        count += 1
+        yield np.asarray(cv2.resize(image[top : top + down, left : left + across], size), np.uint8)
+
+
+def _pasted(
+    ground: NDArray[np.uint8], portrait: NDArray[np.uint8], share: float, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Box]:
+    """A picture with a portrait, `share` of its shorter side, at a random place; and the box of the head."""
+    height, width = ground.shape[:2]
+    side = round(share * min(height, width))
+    left, top = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
+    picture = ground.copy()
+    picture[top : top + side, left : left + side] = cv2.resize(
+        portrait, (side, side), interpolation=cv2.INTER_CUBIC
+    )
+    edges = (left + 0.22 * side, top + 0.08 * side, left + 0.78 * side, top + 0.88 * side)
+    return picture, (edges[0] / width, edges[1] / height, edges[2] / width, edges[3] / height)
+
+
+def _keeps(framing: Framing, frame: tuple[int, int], head: Box) -> bool:
+    """Whether the head is in view at the beginning and the end, or somewhere on the way of a pan."""
+    left, top, width, height = framing.place
+    views = [framing.start.towards(framing.end, share) for share in np.linspace(0, 1, 41)]
+    inside = [
+        view.left - 2 <= left + head[0] * width
+        and view.top - 2 <= top + head[1] * height
+        and left + head[2] * width <= view.left + view.width + 2
+        and top + head[3] * height <= view.top + view.width * frame[1] / frame[0] + 2
+        for view in views
+    ]
+    return any(inside) if framing.kind == "pan" else all(inside)
 
 
 def _report(result: dict[str, Any]) -> None:
