@@ -29,7 +29,7 @@ PATIENCE = 60.0
 """Seconds that a look at a file may take, and one more for each megabyte and each million pixels."""
 
 _MOST_FILES, _MOST_BYTES = 16, 1 << 20
-_FILES_FOR_ONE, _BYTES_FOR_ONE = 100, 4 << 20
+_FILES_FOR_ONE, _BYTES_FOR_ONE = 200, 8 << 20
 _AHEAD = 32
 _LAST_SECONDS = 2.0
 _BEGIN = (
@@ -100,7 +100,7 @@ def look_at_all(
 
 
 def workers_for(files: Sequence[FoundFile], most: int) -> int:
-    """How many workers are worth their start: each has a hundred files, or four megabytes, to look at."""
+    """How many workers are worth their start, a third of a second of one core: 200 files or 8 megabytes make one."""
     work = max(len(files) // _FILES_FOR_ONE, sum(file.bytes for file in files) // _BYTES_FOR_ONE)
     return max(1, min(most, work, len(files)))
 

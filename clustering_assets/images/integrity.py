@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterator
 
-import numpy as np
 from PIL import Image
 
 from clustering_assets.images.boxes import boxes, coded_pixels
 
-_FLAT_ROWS = 8
+_BLOCK = 8
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""Of the next segment; stuffed bytes, restarts and fillers are none (ITU-T T.81, B.1.1)."""
+
 _HOLE, _RUN = 256, 64
 _COEFFICIENTS = 64
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
+_JPEG_LS = 0xF7  # ITU-T T.87, C.1.1
 _LOSSLESS, _HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)  # ITU-T T.81, table B.1
 
 
@@ -47,9 +50,9 @@ def check_data(data: bytes, known: str) -> None:
 def check_jpeg(data: bytes, image: Image.Image) -> None:
     """Refuse a JPEG that was cut off and closed with an end marker, or has a hole.
 
-    Pillow's decoder fills what is missing and says nothing. What looks like that (lowest rows of exactly one colour,
-    a long run of the same byte among the pixels, a progressive file whose details never came) is decoded once more by
-    FFmpeg, which is strict.
+    Pillow's decoder fills what is missing and says nothing. What looks like that (a last block of exactly one colour, a
+    long run of the same byte among the pixels) is decoded once more by FFmpeg, which is strict. So is every progressive
+    file: if only details are missing, nothing of it can be seen in the pixels.
 
     Args:
         data: The whole file.
@@ -61,9 +64,12 @@ def check_jpeg(data: bytes, image: Image.Image) -> None:
     begin = _begin_of_pixels(data)
     runs = [data.find(byte * _RUN, begin) for byte in (b"\0", b"\xff")]
     hollow = any(run < _end_of_pixels(data, begin) for run in runs if run >= 0)
-    cut = _ends_in_one_colour(image) or (bool(image.info.get("progressive")) and _lacks_scans(data, begin))
-    if (hollow or cut) and _is_refused(data[: _end_of_pixels(data, begin) + 2]):
+    progressive = bool(image.info.get("progressive"))
+    suspicious = hollow or progressive or _ends_in_one_colour(image)
+    if suspicious and _is_refused(data[: _end_of_pixels(data, begin) + 2]):
         raise DamageError("parts of the picture are missing")
+    if progressive and _lacks_scans(data, begin):
+        raise DamageError("its last scans are missing")
 
 
 def _is_refused(data: bytes) -> bool:
@@ -109,12 +115,8 @@ def _begin_of_pixels(data: bytes) -> int:
 def _frame(data: bytes) -> tuple[int, int, list[int]]:
     """Kind of coding, bits of a sample and numbers of the components, from the frame header (ITU-T T.81, B.2.2)."""
     for marker, begin, end in _segments(data):
-        if (
-            0xC0 <= marker <= 0xCF
-            and marker not in (0xC4, 0xC8, 0xCC)
-            and end <= len(data)
-            and end - begin >= 6
-        ):
+        is_frame = marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC))
+        if is_frame and end <= len(data) and end - begin >= 6:
             return marker, data[begin], list(data[begin + 6 : end : 3])
     return 0, 0, []
 
@@ -128,6 +130,8 @@ def _end_of_pixels(data: bytes, begin: int) -> int:
 def coding_not_read(data: bytes) -> str:
     """What kind of JPEG this is if its coding is one that hardly any program reads; empty for the usual ones."""
     kind = _frame(data)[0]
+    if kind == _JPEG_LS:
+        return "a JPEG-LS picture, which is not read"
     if kind in _LOSSLESS:
         return "a lossless JPEG, which is not read"
     return "a hierarchical JPEG, which is not read" if kind in _HIERARCHICAL else ""
@@ -141,23 +145,25 @@ def bits_of_jpeg(data: bytes) -> int:
 def _lacks_scans(data: bytes, begin: int) -> bool:
     """Whether the scans of a progressive JPEG leave coefficients out or without their last bits (ITU-T T.81, G.1.1)."""
     left = {component: [1] * _COEFFICIENTS for component in _frame(data)[2]}
-    scan = next((at for marker, at, _ in _segments(data) if marker == 0xDA), None)
-    while scan is not None:
+    for scan in _scans(data, begin):
         count = data[scan]
         first, last, bits = data[scan + 1 + 2 * count : scan + 4 + 2 * count]
         for component in data[scan + 1 : scan + 1 + 2 * count : 2]:
             if component in left:
                 left[component][first : last + 1] = [bits & 15] * (last + 1 - first)
-        scan = None
-        while found := re.compile(rb"\xff[^\x00\xd0-\xd7\xff]").search(data, begin):
-            end = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-            if data[found.start() + 1] == 0xD9 or end + 4 > len(data):
-                break
-            begin = end
-            if data[found.start() + 1] == 0xDA:
-                scan = found.end() + 2
-                break
     return any(any(bits) for bits in left.values())
+
+
+def _scans(data: bytes, begin: int) -> Iterator[int]:
+    """Where the header of each scan begins, of the first scan and those behind `begin`, where its pixels begin."""
+    yield from (at for marker, at, _ in _segments(data) if marker == 0xDA)
+    while found := _MARKER.search(data, begin):
+        marker, at = data[found.start() + 1], found.end() + 2
+        if marker == 0xD9:
+            return
+        if marker == 0xDA and at < len(data) and at + 4 + 2 * data[at] <= len(data):
+            yield at
+        begin = found.end() + int.from_bytes(data[found.end() : at], "big")
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -189,10 +195,8 @@ def without_notes(data: bytes) -> bytes:
 
 
 def _ends_in_one_colour(image: Image.Image) -> bool:
-    """Whether the lowest rows are exactly one colour; most pictures are told by their lower corners."""
+    """Whether the last block is exactly one colour, as it is where a decoder had to make it up."""
     width, height = image.size
-    top = max(0, height - _FLAT_ROWS)
-    if image.getpixel((0, height - 1)) != image.getpixel((width - 1, top)):
-        return False
-    rows = np.asarray(image.crop((0, top, width, height)))
-    return bool((rows == rows[0, 0]).all())
+    corner = image.crop((max(0, width - _BLOCK), max(0, height - _BLOCK), width, height))
+    colours = corner.getcolors(1)
+    return colours is not None

@@ -41,7 +41,7 @@ from clustering_assets.images.integrity import (
     coding_not_read,
     without_notes,
 )
-from clustering_assets.images.png import Png, read_png
+from clustering_assets.images.png import Png, check_rows, read_png
 
 WHITE: Colour = (255, 255, 255)
 
@@ -167,8 +167,7 @@ def load_image(
 
     Colours follow the embedded profile, or else what the file says in another way (code points, gamma, the camera's
     mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in JPEG, GIF, BMP and
-    uncompressed TIFF single wrong bits cannot be told from right ones, and a progressive JPEG that lost
-    only its last refinement passes.
+    uncompressed TIFF single wrong bits cannot be told from right ones.
 
     Args:
         path: The file. Its content decides what it is, not its name.
@@ -241,10 +240,14 @@ def decode_picture(
         mode, (width, height) = image.mode, image.size
         if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
+        if known == "JPEG":
+            image.decodermaxblock = len(data)  # type: ignore[attr-defined] - arithmetic coding cannot wait for more
         with _asked.spend(image.width * image.height):
             drawn = _first_frame(image, known)
             if known == "JPEG":
                 check_jpeg(data, image)
+            if png:
+                check_rows(png, image)
             facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
             format = image.format or known
             coding = _coding(image, data, known, png, facts)
@@ -268,6 +271,8 @@ def decode_picture(
     except Exception as error:  # decoders answer damage with every kind of exception there is
         if known == "JPEG" and (coding := coding_not_read(data)):
             raise ImageError(name, "format", coding) from error
+        if known == "BMP" and "Unsupported" in str(error):
+            raise ImageError(name, "format", "a kind of BMP that is not read") from error
         raise ImageError(name, "decode", f"damaged {known}: {error or type(error).__name__}") from error
     return Picture(image, width, height, format, mode, facts)
 
@@ -346,6 +351,8 @@ def _open(data: bytes, known: str) -> Image.Image:
 
 def _unreadable(data: bytes, known: str, name: str | Path) -> ImageError:
     """Why no header was found: a kind of picture that is not read, or damage."""
+    if known == "JPEG" and (coding := coding_not_read(data)):
+        return ImageError(name, "format", coding)
     bits = bits_of_jpeg(data) if known == "JPEG" else 8
     if bits not in (0, 8):
         return ImageError(name, "format", f"a JPEG with {bits} bits for each sample, which is not read")
@@ -440,7 +447,9 @@ def _check_pixels(image: Image.Image, name: str | Path, limits: Limits) -> None:
         raise ImageError(name, "limits", f"{image.width} x {image.height} pixels, {_too_many_pixels(limits)}")
     tags = getattr(image, "tag_v2", None)
     if tags is not None and (tags.get(254, 0) & 1 or 50706 in tags):
-        raise ImageError(name, "format", "a camera raw file, of which only a preview could be read")
+        raise ImageError(
+            name, "format", "a camera raw file or another TIFF that begins with a preview, which is not read"
+        )
     if tags is not None and tags.get(284) == 2 and max(tags.get(258, (8,))) > 8:
         raise ImageError(name, "format", "a TIFF with more than 8 bits in separate planes, which is not read")
 

@@ -5,7 +5,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from PIL import Image
+
 from clustering_assets.images.coding import SRGB, SRGB_PRIMARIES, Coding, UnknownCodingError, from_code_points
+from clustering_assets.images.colour import UnclearPixelsError
 from clustering_assets.images.integrity import DamageError
 
 _SIGNATURE = 8
@@ -16,6 +19,17 @@ _TEXTS = (b"zTXt", b"tEXt", b"iTXt")
 _KEYWORDS = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
 _CHECKED = frozenset((*_PIXELS, b"fdAT", b"fcTL"))
 _MOST_NOTES = 4 << 20
+_STRIP = 1 << 18
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PASSES = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 _DISPLAY_GAMMA, _SAME_GAMMA = 0.45455, 0.005
 
 
@@ -28,12 +42,16 @@ class Png:
         coding: Colour space where the file names one that goes before a profile or has none; None otherwise.
         transparent: The level or colour that is transparent, with all its bits; None for none.
         depth: Bits of each channel.
+        kind: Colour type: 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha.
+        interlaced: The picture comes in seven passes.
     """
 
     data: bytes
     coding: Coding | None
     transparent: tuple[int, ...] | None
     depth: int
+    kind: int
+    interlaced: bool
 
 
 def read_png(data: bytes) -> Png:
@@ -45,6 +63,7 @@ def read_png(data: bytes) -> Png:
     Raises:
         DamageError: A wrong sum in what decides about pixels, or a palette that is missing.
         UnknownCodingError: A colour space that is named but not known.
+        UnclearPixelsError: An animation whose first frame is smaller than the picture.
     """
     kept, found = [data[:_SIGNATURE]], dict[bytes, bytes]()
     apart = _first_picture_is_no_frame(data)
@@ -62,6 +81,8 @@ def read_png(data: bytes) -> Png:
             or (sound and _is_useful_note(kind, data, begin, end))
         ):
             kept.append(data[begin:end])
+        if apart and kind == b"fcTL" and kind not in found:
+            found[kind] = data[begin + 8 : end - 4]
         if sound and before_pixels and kind not in found:
             found[kind] = b"" if kind == b"IDAT" else data[begin + 8 : end - 4]
     if kept[-1][4:8] != b"IEND":
@@ -69,10 +90,47 @@ def read_png(data: bytes) -> Png:
     header = found.get(b"IHDR", b"").ljust(13, b"\0")
     if header[9] == 3 and not found.get(b"PLTE"):
         raise DamageError("no palette")
+    if apart and b"fcTL" in found and found[b"fcTL"][4:12] != header[:8]:
+        raise UnclearPixelsError("an animation that begins with a part of its picture, which is not read")
     coding = _coding(found)
     if coding and b"cICP" in found:
         kept = [chunk for chunk in kept if chunk[4:8] != b"iCCP"]
-    return Png(b"".join(kept), coding, _transparent(found, header[9]), header[8])
+    transparent = _transparent(found, header[9])
+    return Png(b"".join(kept), coding, transparent, header[8], header[9], header[12] == 1)
+
+
+def check_rows(png: Png, image: Image.Image) -> None:
+    """Refuse a PNG file whose pixels are sound but too few: the decoder leaves the lowest rows empty, and says nothing.
+
+    Args:
+        png: The file.
+        image: What was decoded from it. Only if its lowest rows are empty, the pixels are counted.
+
+    Raises:
+        DamageError: There are fewer pixels than the header says.
+    """
+    width, height = image.size
+    if any(image.crop((0, max(0, height - 2), width, height)).tobytes()) or image.info.get("default_image"):
+        return
+    inflater = zlib.decompressobj()
+    count = 0
+    for kind, begin, end in _chunks(png.data):
+        if kind == b"IDAT":
+            waiting = png.data[begin + 8 : end - 4]
+            while waiting and not inflater.eof:
+                count += len(inflater.decompress(waiting, _STRIP))
+                waiting = inflater.unconsumed_tail
+    count += len(inflater.flush())
+    if count < _size(png, width, height):
+        raise DamageError("rows are missing")
+
+
+def _size(png: Png, width: int, height: int) -> int:
+    """Bytes of the pixels before compression (W3C, PNG third edition, 7.2 and 8.1)."""
+    bits = png.depth * _CHANNELS.get(png.kind, 1)
+    passes = _PASSES if png.interlaced else ((0, 0, 1, 1),)
+    sizes = ((-(-(width - left) // across), -(-(height - top) // down)) for left, top, across, down in passes)
+    return sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in sizes if columns > 0 and rows > 0)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -185,7 +185,7 @@ def test_there_are_as_many_workers_as_there_is_work():
     small = [FoundFile(f"{number}.jpg", 40_000, 0) for number in range(1000)]
     assert workers_for(small[:1], 16) == workers_for(small[:50], 16) == 1
     assert workers_for(small, 4) == 4
-    assert 4 < workers_for(small, 64) <= 10
+    assert workers_for(small, 64) == 5
     assert workers_for([FoundFile("a.jpg", 30 << 20, 0)] * 4, 64) <= 4
 
 

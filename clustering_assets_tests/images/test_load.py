@@ -1,8 +1,10 @@
 """The truth table of the loader: every kind of file gives the right pixels, or says why not."""
 
+import base64
 import io
 import os
 import pickle
+import re
 import struct
 import threading
 import time
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from clustering_assets.images.load import (
     ImageError,
@@ -794,3 +796,125 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(quadrants,
     with pytest.raises(ImageError, match="changed while it was read") as caught:
         load_image(path)
     assert caught.value.stage == "read"
+
+
+ARITHMETIC = (
+    "|JeWF01!$>Nk#wx0RR9200961|JwjV00RO70|EjA0|NsD0|NvF2n7WM1O*BQ2L=cX3JeSj3JVJj4iXRz4iOFu3lJ6%5fc;@6"
+    "%`B*7Z?^47!ni}6#v@*LjeN>1O)^I2?YfS6b%av6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6c"
+    "iK`6cqo-01*fPKmcF^0U`hb5di}c0sqVZ3IGrg1pyEd1^?Or3<CiG0ucid06zf#0MY*d<pKgL4XAT92-rLecDx?{02~5Hbj-"
+    "7bCCW)&7o^6}DSy1M;nTFbKtj)LO_=}L"
+)
+ARITHMETIC_PROGRESSIVE = (
+    "|JeWF01!$>Nk#wx0RR9200961|JwjV00RO70|EjA0|NsD0|NvF2n7WM1O*BQ2L=cX3JeSj3JVJj4iXRz4iOFu3lJ6%5fc;@6"
+    "%`B*7Z?^47!ni}6#v@*LjeN>1O)^I2?YfS6b%av6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6ciK`6c"
+    "iK`6cqo;01*fPKmcF^0U`hb5di}c0sqVZ1^^HN5dYc$3<CiG0uTcb000610Hqd`oWTr<;Rj|O1<U=J7fd@j74e_I<LI!}D3N"
+    "Yg9^g`XhwW4}y<0>7%m4%s1^?Or2mt{A0R;l6|I7dc5e5I+00;pC0RcY&u>Z^e1Q7-"
+    "Q+5iXv0s#R(0kHqf00a;P|Jncu0RaF8KLV)#%m4%s1^?Or2mt{A0Y4$A|Jncy0|5X600RI301)~|B1@qYvLw0`7kjZcZ5O)}"
+    "|I7dc5e5I+00;pC0RcY{u>Z^e1Q7-Q+5iXv0s#R(5U~Hu00a;P|Jncu0RaF3KM<(@*#"
+)
+"""The quadrants as JPEG with arithmetic coding, which no library here writes; in base 85."""
+
+
+@pytest.mark.parametrize("text", [ARITHMETIC, ARITHMETIC_PROGRESSIVE])
+def test_an_arithmetic_jpeg_is_read_however_long_it_is(text, quadrants, centres, monkeypatch):
+    monkeypatch.setattr(
+        ImageFile, "MAXBLOCK", 100
+    )  # Pillow hands on as much at a time, and this coding cannot wait
+    rgb = decode_image(base64.b85decode(text), "a.jpg")
+    np.testing.assert_allclose(centres(rgb), centres(quadrants), atol=LOSSY)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.8, 0.95, 0.99])
+def test_a_progressive_jpeg_without_its_last_details_is_refused(share, photo, encoded):
+    data = encoded(photo(), "JPEG", progressive=True, quality=85)
+    with pytest.raises(ImageError, match="parts of the picture are missing"):
+        decode_image(data[: int(len(data) * share)] + b"\xff\xd9", "soft.jpg")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_progressive_jpeg_without_a_whole_scan_is_refused(mode, photo, encoded):
+    data = encoded(Image.fromarray(photo()).convert(mode), "JPEG", progressive=True, quality=85)
+    scans = [match.start() for match in re.finditer(b"\xff\xda", data)]
+    decode_image(data, "whole.jpg")
+    for at in scans[1:]:
+        with pytest.raises(ImageError, match="its last scans are missing"):
+            decode_image(data[:at] + b"\xff\xd9", "soft.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 300), (16, 16)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_small_progressive_jpegs_are_whole(size, mode, photo, encoded):
+    pixels = Image.fromarray(photo()).crop((0, 0, *size)).convert(mode)
+    for quality in (1, 75, 100):
+        data = encoded(pixels, "JPEG", progressive=True, quality=quality)
+        assert decode_image(data, "small.jpg").shape == (size[1], size[0], 3)
+
+
+def test_a_jpeg_that_lost_its_last_blocks_is_refused(photo, encoded):
+    data = encoded(photo(), "JPEG", quality=92)
+    with pytest.raises(ImageError, match="parts of the picture are missing"):
+        decode_image(data[: int(len(data) * 0.985)] + b"\xff\xd9", "corner.jpg")
+
+
+@pytest.mark.parametrize("kind", [0, 2, 3, 4, 6])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_with_too_few_rows_is_refused(kind, interlaced, photo):
+    bands = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[kind]
+    samples = np.repeat(photo()[..., :1], bands, axis=2)
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ]
+    parts = [samples[top::down, left::across] for left, top, across, down in passes]
+    rows = b"".join(b"\0" + row.tobytes() for part in parts for row in part)
+    header = struct.pack(">IIBBBBB", 320, 240, 8, kind, 0, 0, int(interlaced))
+    palette = (chunk(b"PLTE", bytes(range(256)) * 3),) if kind == 3 else ()
+
+    def png(content: bytes) -> bytes:
+        body = (chunk(b"IHDR", header), *palette, chunk(b"IDAT", zlib.compress(content)), chunk(b"IEND", b""))
+        return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+    assert decode_image(png(rows), "whole.png").shape == (240, 320, 3)
+    assert decode_image(png(bytes(len(rows))), "empty.png").shape == (240, 320, 3)
+    with pytest.raises(
+        ImageError, match="damaged PNG: image file is truncated" if interlaced else "rows are missing"
+    ):
+        decode_image(png(rows[: len(rows) * 2 // 3]), "short.png")
+
+
+def test_an_animation_that_begins_with_a_part_of_its_picture_is_refused_rather_than_mixed(quadrants, encoded):
+    whole, part = (encoded(image, "PNG") for image in (quadrants, quadrants[:32, :48].copy()))
+    begin, end = whole.index(b"IDAT") - 4, whole.index(b"IEND") - 4
+    pixels = part[part.index(b"IDAT") + 4 : part.index(b"IEND") - 8]
+    frame = struct.pack(">IIIIIHHBB", 0, 48, 32, 8, 8, 1, 10, 0, 0)
+    data = (
+        whole[:begin]
+        + chunk(b"acTL", struct.pack(">II", 1, 0))
+        + whole[begin:end]
+        + chunk(b"fcTL", frame)
+        + chunk(b"fdAT", struct.pack(">I", 1) + pixels)
+        + whole[end:]
+    )
+    with pytest.raises(ImageError, match="begins with a part of its picture") as caught:
+        decode_image(data, "stamp.png")
+    assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize("named", ["a.jls", "a.jpg"])
+def test_jpeg_ls_is_called_by_its_name(named, quadrants, encoded):
+    data = encoded(quadrants, "JPEG").replace(b"\xff\xc0", b"\xff\xf7", 1)
+    with pytest.raises(ImageError, match="a JPEG-LS picture, which is not read"):
+        decode_image(data, named)
+
+
+def test_a_kind_of_bitmap_that_is_not_read_is_not_called_damaged():
+    with pytest.raises(ImageError, match="a kind of BMP that is not read") as caught:
+        decode_image(bitmap(7, bytes(96), 6), "a.bmp")
+    assert caught.value.stage == "format"
