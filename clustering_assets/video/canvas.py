@@ -11,6 +11,12 @@ from clustering_assets.video.framing import Framing, View
 from clustering_assets.video.sampling import edged, sampled
 from clustering_assets.video.strips import Strips
 
+MUCH = 3.0
+"""Enlargement from which on a picture shows its pixels: slanting edges become stairs."""
+
+SOFTNESS = 0.3
+"""Blur of a picture enlarged that much, in pixels of the picture: the stairs go, and little else."""
+
 
 @dataclass(frozen=True)
 class Canvas:
@@ -143,10 +149,16 @@ def scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         return rgb
     shares = size[0] / width, size[1] / height
     if min(shares) >= 0.7:
-        return _resized(rgb, size, cv2.INTER_CUBIC)
+        large = _resized(rgb, size, cv2.INTER_CUBIC)
+        return _softened(large, SOFTNESS * min(shares)) if min(shares) > MUCH else large
     if min(shares) < 0.5 or max(shares) > 1:
         return _resized(rgb, size, cv2.INTER_AREA)
     return _resized(_resized(rgb, (2 * size[0], 2 * size[1]), cv2.INTER_LINEAR), size, cv2.INTER_AREA)
+
+
+def _softened(rgb: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+    """A picture blurred a little."""
+    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _resized(rgb: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:
