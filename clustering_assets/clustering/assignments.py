@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Clustering, cluster
 from clustering_assets.clustering.continuity import describe_request, hold
+from clustering_assets.clustering.copies import keepers
 from clustering_assets.clustering.identity import UNCLUSTERED, Changes, keep_ids, partition_key
 from clustering_assets.clustering.kinds import ClassScores, kind_shares
 from clustering_assets.clustering.names import name_clusters
@@ -97,7 +98,8 @@ def assign(
             are kept unless fresh ones are clearly better, so that new pictures do not reshuffle old ones.
         names: Names that the user set, by cluster id.
         class_scores: Class scores of features, for naming and for the kinds of thing that pictures show.
-        duplicate_of: For each picture the path of the sharpest of its near-duplicates, or ''.
+        duplicate_of: For each picture the path of the sharpest of its near-duplicates in the whole folder, or ''.
+            In the table it is that of the sharpest in the same cluster, so that every cluster has pictures to show.
 
     Raises:
         VectorsError: The embeddings cannot be used or are not as many as the images.
@@ -177,7 +179,7 @@ def _table(
             "silhouette": found.fit.silhouette,
             "is_representative": representative,
             "typicality": found.fit.typicality,
-            "duplicate_of": "" if duplicate_of is None else np.asarray(duplicate_of, dtype=object),
+            "duplicate_of": "" if duplicate_of is None else keepers(duplicate_of, ids, images),
             "x": found.coordinates[:, 0],
             "y": found.coordinates[:, 1],
         },

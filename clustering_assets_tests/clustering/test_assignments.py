@@ -91,10 +91,15 @@ def test_outliers_have_their_own_key_and_no_silhouette(blobs, frame):
     assert not outliers["is_representative"].any()
 
 
-def test_near_duplicates_are_passed_on(first):
+def test_near_duplicates_are_marked_within_each_cluster(first):
     vectors, _, images, _ = first
-    marks = ["folder/0001.jpg"] + [""] * 149
-    assert assign(vectors, images, clusters=3, duplicate_of=marks).table["duplicate_of"].tolist() == marks
+    marks = np.full(150, "", dtype=object)
+    marks[1:] = images["path"][0]  # all copies of one picture, which can only be in one cluster
+    table = assign(vectors, images, clusters=3, duplicate_of=marks).table
+    assert (table["duplicate_of"] == "").groupby(table["cluster"]).sum().tolist() == [1, 1, 1]
+    assert table["duplicate_of"][0] == ""
+    home = table["cluster"] == table["cluster"][0]
+    assert set(table.loc[home, "duplicate_of"][1:]) == {images["path"][0]}
 
 
 def test_vectors_of_other_pictures_are_refused(first):
