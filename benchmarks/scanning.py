@@ -1,11 +1,13 @@
 """What a scan costs: hash, verification, features and perceptual hash beside one bare decode of the same files.
 
-    python benchmarks/scanning.py [--images FOLDER] [--files 200] [--rounds 7] [--unchanged 10000] [--json FILE]
+    python benchmarks/scanning.py [--images FOLDER] [--files 200] [--rounds 7] [--copies 20] [--unchanged 10000]
+                                  [--json FILE]
 
 Without a folder, photo-like JPEGs of 500 x 375 pixels are generated; with one, its pictures are scaled to
 500 pixels on the longer side. The bare decode is `np.asarray(Image.open(path).convert("RGB"))`. Both ways run in turn
-on one thread and their CPU time is compared; then the scan runs on all cores. At the end a folder of many small
-files is scanned twice, the second time without a change.
+on one thread and their CPU time is compared. Then threads and processes scan the same pictures, `--copies` times over,
+in turn: wall time and CPU time of both, and what one process takes to start. At the end a folder of many
+small files is scanned twice, the second time without a change.
 """
 
 import argparse
@@ -22,6 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clustering_assets.cores import available_cores
+from clustering_assets.images.crew import workers_for
 from clustering_assets.images.find import find_files
 from clustering_assets.images.load import ImageError, read_picture
 from clustering_assets.images.manifest import scan
@@ -74,27 +78,65 @@ def wall_seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
+def all_cpu_seconds() -> float:
+    """CPU time of this process and of those it started that have ended."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
 def compare(folder: Path, rounds: int) -> dict[str, float]:
-    """Medians of `rounds` turns, in milliseconds for each picture."""
+    """Medians of `rounds` turns on one thread of this process, in milliseconds for each picture."""
     count = len(list(folder.iterdir()))
+
+    def scan_here() -> None:
+        scan(folder, workers=1, isolated=False)
+
     decode_bare(folder)
-    scan(folder, workers=1)
-    turns = [
-        (cpu_seconds(lambda: decode_bare(folder)), cpu_seconds(lambda: scan(folder, workers=1)))
-        for _ in range(rounds)
-    ]
+    scan_here()
+    turns = [(cpu_seconds(lambda: decode_bare(folder)), cpu_seconds(scan_here)) for _ in range(rounds)]
     bare, whole = (statistics.median(times) * 1000 / count for times in zip(*turns, strict=True))
-    all_cores = statistics.median(wall_seconds(lambda: scan(folder)) for _ in range(3))
-    one_core = statistics.median(wall_seconds(lambda: scan(folder, workers=1)) for _ in range(3))
     return {
         "pictures": count,
         "kilobytes each": sum(path.stat().st_size for path in folder.iterdir()) / count / 1000,
         "bare decode, CPU ms": bare,
         "scan, CPU ms": whole,
         "ratio": statistics.median(scanned / decoded for decoded, scanned in turns),
-        "pictures per second, one thread": count / one_core,
-        "pictures per second, all cores": count / all_cores,
     }
+
+
+def compare_ways(folder: Path, rounds: int) -> dict[str, float]:
+    """Threads and processes on the same pictures in turn, with one and with all cores: medians of wall and CPU time."""
+    files = [file for file in find_files(folder) if not file.problem]
+    one = folder.parent / "one"
+    one.mkdir()
+    shutil.copy(folder / files[0].path, one)
+    ways = {
+        "one thread": lambda: scan(folder, workers=1, isolated=False),
+        "threads": lambda: scan(folder, isolated=False),
+        "one process": lambda: scan(folder, workers=1),
+        "processes": lambda: scan(folder),
+        "start of a process": lambda: scan(one),
+    }
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, work in ways.items():
+            before = all_cpu_seconds()
+            wall = wall_seconds(work)
+            times[way].append((wall, all_cpu_seconds() - before))
+    result: dict[str, float] = {"pictures": len(files), "workers": workers_for(files, available_cores())}
+    for way, taken in times.items():
+        wall, cpu = (statistics.median(values) for values in zip(*taken, strict=True))
+        result |= {f"{way}, wall s": wall, f"{way}, CPU s": cpu}
+    for label, fast, slow in (
+        ("threads, times as fast as one", "threads", "one thread"),
+        ("processes, times as fast as one thread", "processes", "one thread"),
+        ("processes, times as fast as threads", "processes", "threads"),
+    ):
+        pairs = zip(times[slow], times[fast], strict=True)
+        result[label] = statistics.median(before / after for (before, _), (after, _) in pairs)
+    return result
 
 
 def scan_twice(folder: Path, count: int) -> dict[str, float]:
@@ -129,20 +171,27 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=200, help="number of 500-pixel JPEGs")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument(
+        "--copies", type=int, default=20, help="times that threads and processes see each of them"
+    )
+    parser.add_argument(
         "--unchanged", type=int, default=10_000, help="files of the folder that is scanned twice"
     )
     parser.add_argument("--json", type=Path, help="where to write the figures as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        jpegs, many = Path(name, "jpegs"), Path(name, "many")
-        jpegs.mkdir()
-        many.mkdir()
+        jpegs, copies, many = (Path(name, folder) for folder in ("jpegs", "copies", "many"))
+        for folder in (jpegs, copies, many):
+            folder.mkdir()
         write_pictures(jpegs, options.files, options.images)
         result = {"cores": os.cpu_count(), "500 pixels": compare(jpegs, options.rounds)}
+        for picture in jpegs.iterdir():
+            for number in range(options.copies):
+                shutil.copy(picture, copies / f"{picture.stem}-{number}.jpg")
+        result["threads and processes"] = compare_ways(copies, min(options.rounds, 3))
         result["twice"] = scan_twice(many, options.unchanged)
-    for part in ("500 pixels", "twice"):
+    for part in ("500 pixels", "threads and processes", "twice"):
         for label, value in result[part].items():
-            print(f"{label:34}{value:12,.2f}")
+            print(f"{label:40}{value:12,.2f}")
         print()
     if options.json:
         options.json.write_text(json.dumps(result, indent=2))

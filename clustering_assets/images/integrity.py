@@ -30,12 +30,15 @@ def check_data(data: bytes, known: str) -> None:
         known: Its format, in Pillow's name.
 
     Raises:
-        DamageError: A WEBP, HEIC or AVIF file with a hole in its pixels.
+        DamageError: A WEBP, HEIC or AVIF file with a hole in its pixels, or a HEIC or AVIF file that ends before them.
     """
     if known == "WEBP":
         parts = [(begin, end) for kind, begin, end in _riff_chunks(data) if kind in (b"VP8 ", b"VP8L")]
     elif known in ("HEIF", "AVIF"):
         parts = coded_pixels(data)
+        # The decoder leaves a tile out that is not there, and cameras make every picture of tiles.
+        if any(end > len(data) for _, end in parts):
+            raise DamageError("its end is missing")
         if not parts:
             parts = [
                 (len(data) - len(box), len(data)) for kind, box in boxes(memoryview(data)) if kind == b"mdat"

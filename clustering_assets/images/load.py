@@ -166,8 +166,8 @@ def load_image(
     """The pixels of a picture file: upright, 8-bit, sRGB.
 
     Colours follow the embedded profile, or else what the file says in another way (code points, gamma, the camera's
-    mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in JPEG, GIF, BMP and
-    uncompressed TIFF single wrong bits cannot be told from right ones.
+    mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in the other formats
+    single wrong bits often cannot be told from right ones, nor can a JPEG whose header names too few rows.
 
     Args:
         path: The file. Its content decides what it is, not its name.
