@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from clustering_assets.failures import told
 from clustering_assets.resources import SettingsResource
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class OpenImagesConfig(dg.Config):
 
 
 @dg.op(description="Download a Kaggle dataset and unpack its pictures into the folder of pictures.")
+@told()
 def fetch_kaggle(context: dg.OpExecutionContext, config: KaggleConfig, settings: SettingsResource) -> None:
     """Import from Kaggle."""
     from clustering_assets.sources.kaggle import import_kaggle
@@ -41,6 +43,7 @@ def fetch_kaggle(context: dg.OpExecutionContext, config: KaggleConfig, settings:
 
 
 @dg.op(description="Fetch pictures of Open Images V7 into the folder of pictures.")
+@told()
 def fetch_openimages(
     context: dg.OpExecutionContext, config: OpenImagesConfig, settings: SettingsResource
 ) -> None:

@@ -1,5 +1,6 @@
 """What the video of each cluster shall be made of, and which videos are out of date."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,14 @@ from clustering_assets.clustering.identity import partition_key
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import Limits
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS, Outputs
+from clustering_assets.outputs import (
+    CLUSTER_ASSIGNMENTS,
+    IMAGE_MANIFEST,
+    MUSIC_CHOICE,
+    MUSIC_TRACKS,
+    SUMMARY_REPORT,
+    Outputs,
+)
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.video.plan import VideoSettings, recipe_digest
 
@@ -135,7 +143,8 @@ def open_slideshow(key: str, **settings: Any) -> "Slideshow":
 
     Args:
         key: Partition key of the cluster, such as "cluster_0".
-        settings: Settings that differ from those of the environment, such as `output="other"`.
+        settings: Settings that differ from those that the output was made with, such as `motion=False`; `output` says
+            which output, if not the environment's.
 
     Raises:
         FileNotFoundError: The output has no clusters yet.
@@ -143,13 +152,23 @@ def open_slideshow(key: str, **settings: Any) -> "Slideshow":
     """
     from clustering_assets.embedding.stored import load_embeddings
 
-    values = load_settings(**settings)
-    read = Outputs(values.output).read_table
+    outputs = Outputs(load_settings(**settings).output)
+    values = load_settings(**{**_settings_of(outputs), **settings, "output": str(outputs.root)})
+    read = outputs.read_table
     wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), values)
     if key not in wanted:
         raise ClusteringError(f"{key!r} is no cluster of {values.output}; there are {', '.join(wanted)}")
     pair = EmbeddingPair(*load_embeddings(values.output, mmap=True))
     return make_clip(wanted[key], values, pair, read(MUSIC_TRACKS))
+
+
+def _settings_of(outputs: Outputs) -> dict[str, Any]:
+    """The settings that an output was made with, as its summary has them; none where it has no summary."""
+    try:
+        stored = json.loads(outputs.path(SUMMARY_REPORT).with_suffix(".json").read_text(encoding="utf-8"))
+        return {name: value for name, value in stored["settings"].items() if name in Settings.model_fields}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
 
 
 def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:

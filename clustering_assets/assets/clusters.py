@@ -8,7 +8,8 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.clustering.identity import cluster_of
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE, markdown_table
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
@@ -19,6 +20,7 @@ from clustering_assets.versions import USES, data_version, names_file, recorded
 
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment
+    from clustering_assets.clustering.kinds import ClassScores
 
 SMALL_CLUSTER = 3
 """Clusters of fewer pictures than this draw a warning: they make no slideshow worth watching."""
@@ -34,7 +36,7 @@ STABLE = 0.5
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
@@ -56,6 +58,7 @@ STABLE = 0.5
         ),
     ],
 )
+@told()
 def cluster_assignments(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
@@ -70,14 +73,13 @@ def cluster_assignments(
     """
     from clustering_assets.clustering.assignments import assign
     from clustering_assets.clustering.names import read_names
-    from clustering_assets.embedding.heads import class_scores
     from clustering_assets.images.duplicates import near_duplicates
 
     values = settings.value
     version = data_version(context, values)
     images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
     previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
-    backbone = recorded(context.instance, "embeddings", "backbone")
+    network = embeddings.network
     assignment = assign(
         embeddings.vectors,
         images,
@@ -87,14 +89,9 @@ def cluster_assignments(
         seed=values.seed,
         previous=previous,
         previous_ids=_ids_ever_used(context, previous, values),
-        previous_request=_previous_request(context, values, str(backbone)),
+        previous_request=_previous_request(context, values, network),
         names=read_names(names_file(values)),
-        class_scores=lambda features: class_scores(
-            features,
-            str(backbone),
-            Path(values.weights) if values.weights else None,
-            cache_dir=settings.outputs.local_cache() if values.cache else None,
-        ),
+        class_scores=_class_scores(context, settings, network) if network else None,
         duplicate_of=near_duplicates(images, embeddings.vectors),
     )
     keys = list(assignment.clusters["key"])
@@ -103,8 +100,39 @@ def cluster_assignments(
         value=assignment.table,
         data_version=version,
         check_results=_check_clusters(assignment),
-        metadata=_describe(assignment, values, str(backbone)),
+        metadata=_describe(assignment, values, network),
     )
+
+
+def _class_scores(
+    context: dg.AssetExecutionContext, settings: SettingsResource, network: Network
+) -> "ClassScores":
+    """What the network that made the vectors would call them; where its weights are out of reach, that is left out."""
+    from clustering_assets.embedding.backbone import BackboneError
+    from clustering_assets.embedding.heads import class_scores
+    from clustering_assets.embedding.weights import WeightsError
+
+    values = settings.value
+    out_of_reach = False
+
+    def scores(features: Any) -> Any:
+        nonlocal out_of_reach
+        if out_of_reach:
+            return None
+        try:
+            return class_scores(
+                features,
+                network.backbone,
+                Path(values.weights) if values.weights else None,
+                weights_id=network.weights_id,
+                cache_dir=settings.outputs.local_cache() if values.cache else None,
+            )
+        except (BackboneError, WeightsError) as error:
+            out_of_reach = True
+            context.log.warning("What the pictures show is left out of clusters and their names: %s", error)
+            return None
+
+    return scores
 
 
 def _ids_ever_used(
@@ -119,17 +147,19 @@ def _ids_ever_used(
     return {*retired, *(int(number) for number in previous["cluster"].dropna().unique())}
 
 
-def _previous_request(context: dg.AssetExecutionContext, values: Settings, backbone: str) -> str | None:
+def _previous_request(
+    context: dg.AssetExecutionContext, values: Settings, network: Network | None
+) -> str | None:
     """What the output's last clustering was asked for, of the same network; None if that is not known."""
     if recorded(context.instance, "cluster_assignments", "output") != values.output:
         return None
-    request, _, network = str(recorded(context.instance, "cluster_assignments", "request") or "").rpartition(
+    request, _, backbone = str(recorded(context.instance, "cluster_assignments", "request") or "").rpartition(
         " of "
     )
-    return request if request and network == backbone else None
+    return request if request and network and network.backbone == backbone else None
 
 
-def _describe(assignment: "Assignment", values: Settings, backbone: str) -> dict[str, Any]:
+def _describe(assignment: "Assignment", values: Settings, network: Network | None) -> dict[str, Any]:
     """What the UI shows of the clusters."""
     clusters = assignment.clusters.drop(columns=["typical", "untypical"])
     ids = [cluster_of(key) for key in clusters["key"]]
@@ -138,7 +168,7 @@ def _describe(assignment: "Assignment", values: Settings, backbone: str) -> dict
         "number_of_clusters": sum(number >= 0 for number in ids),
         "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
         "output": values.output,
-        "request": f"{assignment.request} of {backbone}",
+        "request": f"{assignment.request} of {network.backbone if network else 'unknown vectors'}",
         "quality": dg.MetadataValue.json(assignment.quality.as_dict()),
         "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
         "notes": "\n".join(assignment.notes),
@@ -186,6 +216,7 @@ def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
     io_manager_key="figure_io",
     metadata={OUTPUT: CLUSTER_PLOT, USES: ["images"]},
 )
+@told()
 def cluster_plot(
     context: dg.AssetExecutionContext, settings: SettingsResource, cluster_assignments: pd.DataFrame
 ) -> dg.MaterializeResult:

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
@@ -137,6 +138,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     io_manager_key="text_io",
     metadata={OUTPUT: DATASET_ANALYSIS, USES: ["images"], DETAILS: ["image_manifest"]},
 )
+@told()
 def dataset_analysis(
     context: dg.AssetExecutionContext, settings: SettingsResource, image_manifest: pd.DataFrame
 ) -> dg.MaterializeResult:

@@ -6,7 +6,8 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import EMBEDDINGS
 from clustering_assets.recipes import image_limits
@@ -18,11 +19,12 @@ from clustering_assets.versions import USES, data_version
     group_name="embedding",
     kinds={"python", "pytorch", "numpy"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="array_io",
     pool="embedding",
     metadata={OUTPUT: EMBEDDINGS, USES: ["images", "backbone", "weights", "runtime"]},
 )
+@told()
 def embeddings(
     context: dg.AssetExecutionContext, settings: SettingsResource, image_manifest: pd.DataFrame
 ) -> dg.MaterializeResult:
@@ -55,7 +57,9 @@ def embeddings(
     if embedded.warning:
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
-        value=EmbeddingPair(embedded.vectors, embedded.paths),
+        value=EmbeddingPair(
+            embedded.vectors, embedded.paths, Network(embedded.backbone, embedded.weights_id)
+        ),
         data_version=version,
         metadata={
             "backbone": embedded.backbone,

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE, markdown_table
 from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
@@ -30,6 +31,7 @@ from clustering_assets.versions import USES, data_version, digest, pins_file
         )
     ],
 )
+@told()
 def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     """The music folder, listened to: tempo, beats, loudness, brightness, mode, valence and arousal of each track.
 
@@ -77,6 +79,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
         USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],
     },
 )
+@told()
 def music_choice(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,

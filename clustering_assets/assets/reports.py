@@ -9,6 +9,7 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.assets.videos import cluster_videos
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
@@ -39,6 +40,7 @@ RECORDED = (*SCANS, *STAGES, *CLOSING)
         )
     ],
 )
+@told()
 def ledger(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
@@ -87,6 +89,7 @@ def ledger(
     deps=[cluster_videos, "gallery"],
     metadata={OUTPUT: SUMMARY_REPORT},
 )
+@told()
 def summary_report(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
@@ -127,6 +130,7 @@ def summary_report(
     deps=[cluster_videos],
     metadata={OUTPUT: GALLERY, USES: ["images", "resolution"]},
 )
+@told()
 def gallery(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,

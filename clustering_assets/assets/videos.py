@@ -5,6 +5,7 @@ import pandas as pd
 
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.failures import told
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import VIDEOS
 from clustering_assets.partitions import CLUSTERS
@@ -39,6 +40,7 @@ VIDEO_SETTINGS = [
     pool="render",
     metadata={OUTPUT: f"{VIDEOS}/{{partition}}", USES: VIDEO_SETTINGS},
 )
+@told()
 def cluster_videos(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
@@ -57,6 +59,8 @@ def cluster_videos(
     from clustering_assets.pictures import inline_markdown
     from clustering_assets.video.preview import contact_sheet
 
+    if not context.has_partition_key:
+        raise dg.Failure("Choose the clusters to render: their videos are the partitions of cluster_videos.")
     wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
     recipe = _recipe_of(context.partition_key, wanted)
     slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)

@@ -17,6 +17,7 @@ def class_scores(
     backbone: str,
     weights: Path | None = None,
     *,
+    weights_id: str | None = None,
     cache_dir: Path | None = None,
     hub: Path | None = None,
     timeout: float = TIMEOUT_SECONDS,
@@ -29,19 +30,22 @@ def class_scores(
         features: Shape (k, d), from the same backbone and weights; not normalised.
         backbone: Name of the backbone that made them; never `auto`.
         weights: The user's own weights file, if one was used.
+        weights_id: Which weights made the features; None if that is not known.
         cache_dir: Folder of the embedding cache, where the layer is kept so that the next call needs no torch.
         hub: Folder of fetched weights; torch's own by default.
         timeout: Longest silence of a server of weights, in seconds.
 
     Returns:
         Scores before softmax, float32, shape (k, 1000), and the 1000 words of ImageNet-1k; None if the
-        network has no linear layer for them.
+        network has no linear layer for them, or these weights are not the ones that made the features.
 
     Raises:
         BackboneError: The backbone is unknown.
         WeightsError: Its weights cannot be had.
     """
     facts = resolve_backbone(backbone, weights, memory=cache_dir, hub=hub, timeout=timeout)
+    if weights_id not in (None, facts.weights_id):
+        return None
     kept = (
         None
         if cache_dir is None

@@ -1,7 +1,8 @@
 """The pair that users get: `embeddings.npy`, and `image_paths.txt` whose line i names row i.
 
-Beside the two lies `embeddings.json` with the hash of each. It takes its place before they do, so a run that is killed
-between them leaves files that do not match it, and a pair that does not belong together is never read.
+Beside the two lies `embeddings.json` with the hash of each and the network that made them. It takes its place before
+they do, so a run that is killed between them leaves files that do not match it, and a pair that does not belong
+together is never read.
 """
 
 import io
@@ -17,6 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 from upath import UPath
 
+from clustering_assets.embedding.pair import Network
 from clustering_assets.errors import ClusteringError
 from clustering_assets.storage import atomic_path
 
@@ -33,7 +35,9 @@ class StoredError(ClusteringError):
     """The stored embeddings are missing or do not belong together."""
 
 
-def save_embeddings(folder: Path | UPath, vectors: NDArray[np.float32], paths: Sequence[str]) -> None:
+def save_embeddings(
+    folder: Path | UPath, vectors: NDArray[np.float32], paths: Sequence[str], network: Network | None = None
+) -> None:
     """Write the pair into `folder`; both files are complete before either takes its place.
 
     The vectors are written in blocks, so a memory-mapped array never comes into memory as a whole.
@@ -42,6 +46,7 @@ def save_embeddings(folder: Path | UPath, vectors: NDArray[np.float32], paths: S
         folder: For example `output/embeddings`.
         vectors: Shape (n, d).
         paths: n paths; a line break or backslash inside one is written escaped.
+        network: What made the vectors, if that is known.
 
     Raises:
         ValueError: The two have different lengths.
@@ -63,7 +68,8 @@ def save_embeddings(folder: Path | UPath, vectors: NDArray[np.float32], paths: S
                 file.write(piece)
         names.write_bytes(text)
         hashes = {VECTORS: hasher.hexdigest(), PATHS: xxhash.xxh3_128_hexdigest(text)}
-        seal.write_text(json.dumps({"rows": len(vectors), "xxh3_128": hashes}, indent=1))
+        facts = {"rows": len(vectors), "xxh3_128": hashes, **(network._asdict() if network else {})}
+        seal.write_text(json.dumps(facts, indent=1))
 
 
 def _pieces(vectors: NDArray[np.float32]) -> Iterator[bytes]:
@@ -89,8 +95,7 @@ def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDA
     Raises:
         StoredError: A file is missing or damaged, or the two do not belong together.
     """
-    root: Any = UPath(str(output)) if "://" in str(output) else Path(str(output))
-    folder = root if (root / VECTORS).exists() else root / "embeddings"
+    folder = _folder(output)
     try:
         text = (folder / PATHS).read_bytes()
         if mmap and isinstance(folder, Path):
@@ -111,6 +116,25 @@ def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDA
         )
     _check_seal(folder, text)
     return vectors, paths
+
+
+def load_network(output: str | Path | UPath) -> Network | None:
+    """What made the embeddings of a run; None where that is not known.
+
+    Args:
+        output: As in `load_embeddings`.
+    """
+    try:
+        facts = json.loads((_folder(output) / SEAL).read_text())
+        return Network(str(facts["backbone"]), str(facts["weights_id"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _folder(output: str | Path | UPath) -> Any:
+    """The folder of the files, given it or the output around it."""
+    root: Any = UPath(str(output)) if "://" in str(output) else Path(str(output))
+    return root if (root / VECTORS).exists() else root / "embeddings"
 
 
 def _check_seal(folder: Any, text: bytes) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.embedding.pair import EmbeddingPair
-from clustering_assets.embedding.stored import load_embeddings, save_embeddings
+from clustering_assets.embedding.stored import load_embeddings, load_network, save_embeddings
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
 
 
@@ -16,11 +16,11 @@ class ArrayIOManager(OutputIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: EmbeddingPair, path: UPath) -> None:
         """Write the array and, beside it, its paths."""
-        save_embeddings(path.parent, obj.vectors, obj.paths)
+        save_embeddings(path.parent, obj.vectors, obj.paths, obj.network)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> EmbeddingPair:
         """Read both back; the array is mapped from disk where that is possible."""
-        return EmbeddingPair(*load_embeddings(path.parent, mmap=True))
+        return EmbeddingPair(*load_embeddings(path.parent, mmap=True), load_network(path.parent))
 
     def describe(self, obj: EmbeddingPair) -> Mapping[str, Any]:
         """Rows, dimension and type."""

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
+from clustering_assets.failures import told
 from clustering_assets.resources import SettingsResource
 from clustering_assets.storage import mark_output
 
@@ -51,10 +52,31 @@ class OutputIOManager(dg.UPathIOManager):
 
         A run of one partition that reads the same partition upstream gets the bare value.
         """
-        if not context.has_asset_partitions or context.has_partition_key:
-            return super().load_input(context)
-        paths = self._get_paths_for_partitions(context)
-        return {key: self.load_from_path(context, path) for key, path in paths.items()}
+        try:
+            with told():
+                if not context.has_asset_partitions or context.has_partition_key:
+                    return super().load_input(context)
+                paths = self._get_paths_for_partitions(context)
+                return {key: self.load_from_path(context, path) for key, path in paths.items()}
+        except FileNotFoundError as error:
+            name = context.asset_key.to_user_string()
+            raise dg.Failure(f"There is no {name} in {self.root} yet: materialize {name} first.") from error
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store a value.
+
+        Raises:
+            Failure: It cannot be written.
+        """
+        try:
+            with told():
+                super().handle_output(context, obj)
+        except OSError as error:
+            name = context.asset_key.to_user_string()
+            raise dg.Failure(
+                f"{name} cannot be stored in {self.root}: {error.strerror or error}. Make room or choose another "
+                "folder with the setting output."
+            ) from error
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, Any]:
         """What the UI shows of the stored value beside its path."""

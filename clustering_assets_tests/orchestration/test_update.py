@@ -15,8 +15,7 @@ from clustering_assets.definitions import defs
 from clustering_assets.embedding.stored import load_embeddings
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, LEDGER, MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.runs import OutputTaken, RunFailed
-from clustering_assets_tests.orchestration.conftest import SMALL
+from clustering_assets.runs import OutputTaken, RunFailed, run_config
 
 
 def counts(project):
@@ -503,10 +502,55 @@ def test_a_stored_cluster_opens_as_a_clip_that_moviepy_can_cut_and_write(project
 
     from clustering_assets.recipes import open_slideshow
 
-    show = open_slideshow("cluster_0", **SMALL)
+    show = open_slideshow("cluster_0")
+    assert tuple(show.size) == project.settings().size, "with the settings that the output was made with"
+    assert open_slideshow("cluster_0", resolution="160x90").size == (160, 90)
     show.subclipped(0, 1).with_effects([vfx.FadeOut(0.3)]).write_videofile("short.mp4", logger=None)
     with av.open("short.mp4") as video:
         assert float(video.duration) / av.time_base == pytest.approx(1, abs=0.15)
         assert video.streams.audio
     with pytest.raises(ClusteringError, match=r"cluster_9.*cluster_0, cluster_1, cluster_2"):
-        open_slideshow("cluster_9", **SMALL)
+        open_slideshow("cluster_9")
+
+
+def one_asset(project, name, instance, **changed):
+    """A run of a single asset, as the UI or the dagster command makes it, in an instance of its own."""
+    return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        run_config=run_config(project.settings(**changed)),
+        instance=instance,
+        asset_selection=[dg.AssetKey(name)],
+        raise_on_error=False,
+    )
+
+
+def failure_of(result):
+    """What the UI shows of the one step that failed."""
+    (event,) = (event for event in result.all_events if event.is_step_failure)
+    return event.step_failure_data.user_failure_data.description
+
+
+def test_clusters_are_named_by_the_network_that_made_the_vectors_also_in_an_instance_that_did_not(project):
+    names = set(project.assignments()["cluster_name"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert one_asset(project, "cluster_assignments", instance).success
+    assert set(project.assignments()["cluster_name"]) == names
+
+
+def test_weights_that_are_out_of_reach_cost_clusters_only_their_words(project):
+    seal = project.root / "output/embeddings/embeddings.json"
+    seal.write_text(json.dumps({**json.loads(seal.read_text()), "backbone": "timm:"}))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert one_asset(project, "cluster_assignments", instance).success
+    assert project.assignments()["cluster"].nunique() == 3
+
+
+def test_a_failed_run_says_why_in_its_own_words(project):
+    (project.root / "output" / CLUSTER_ASSIGNMENTS).unlink()
+    with dg.DagsterInstance.ephemeral() as instance:
+        described = failure_of(one_asset(project, "cluster_plot", instance))
+        assert "no cluster_assignments in output yet: materialize cluster_assignments first" in described
+        (project.root / "broken").write_text("no folder")
+        described = failure_of(one_asset(project, "music_tracks", instance, output="broken"))
+        assert described.startswith("music_tracks cannot be stored in broken: ")
+        described = failure_of(one_asset(project, "cluster_videos", instance))
+        assert described.startswith("There is no cluster_assignments")
