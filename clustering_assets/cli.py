@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
-from clustering_assets.settings import NUMBERED, Settings, SettingsError, as_environment, load_settings
+from clustering_assets.settings import (
+    NUMBERED,
+    Settings,
+    SettingsError,
+    as_environment,
+    load_settings,
+    unknown_variables,
+)
 from clustering_assets.terminal import show_progress
 
 if TYPE_CHECKING:
@@ -279,6 +287,8 @@ def _cache_folder(output: str | None) -> Path:
 
 def _update(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
     """Check what can be checked at once, then run everything."""
+    for line in unknown_variables():
+        click.echo(f"Warning: {line}", err=True)
     _check_at_once(settings)
     say("Starting Dagster")
     os.environ.update(as_environment(settings))  # the code location takes its defaults from there
@@ -339,7 +349,7 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         (
             cluster["key"],
             cluster["name"],
-            f"{cluster['size']:,} pictures",
+            counted(cluster["size"], "picture"),
             cluster["mood"],
             cluster["track"] or "no music",
         )
@@ -351,10 +361,11 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
     lines = [
         "",
         f"{head}, in {_duration(seconds)}.",
-        f"{counts['found']:,} files found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
-        f"{counts['duplicates']:,} exact duplicates.",
-        f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counts['clusters']:,} clusters. "
-        f"{counts['videos_rendered']:,} videos rendered, {counts['videos_reused']:,} reused.",
+        f"{counted(counts['found'], 'file')} found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
+        f"{counted(counts['duplicates'], 'exact duplicate')}.",
+        f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counted(counts['clusters'], 'cluster')}. "
+        f"{counted(counts['videos_rendered'], 'video')} rendered, {counts['videos_reused']:,} reused.",
+        *(f"Clusters: {note}" for note in str(summary["quality"]["notes"] or "").splitlines()),
         "",
         *(
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,5 +1,6 @@
 """The settings as a Dagster resource."""
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -9,7 +10,9 @@ import pydantic
 from clustering_assets.abandoned import PROCESS_TAG, this_process
 from clustering_assets.outputs import Outputs
 from clustering_assets.preflight import check_named
-from clustering_assets.settings import Settings, load_settings
+from clustering_assets.settings import Settings, load_settings, unknown_variables
+
+log = logging.getLogger("clustering_assets")
 
 
 class SettingsResource(dg.ConfigurableResource):
@@ -55,4 +58,6 @@ def settings_type(defaults: Settings) -> type[SettingsResource]:
 @cache
 def environment_settings() -> Settings:
     """The settings that the environment gives, read once for the code location."""
+    for line in unknown_variables():
+        log.warning("%s", line)
     return load_settings()

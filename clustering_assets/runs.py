@@ -14,6 +14,7 @@ from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock, Timeout
 
 from clustering_assets.abandoned import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 from clustering_assets.freshness import confirm_video, is_current, videos_due
 from clustering_assets.io_managers.base import OUTPUT
@@ -180,7 +181,7 @@ def _update(
     for key in result.clusters.keys() - set(due):
         confirm_video(instance, key)
     if due:
-        announce(f"Rendering {len(due)} of {len(result.clusters)} videos")
+        announce(f"Rendering {len(due)} of {counted(len(result.clusters), 'video')}")
     for key in due:
         try:
             flaws = runner.run(

@@ -4,11 +4,13 @@ The order of precedence is: the defaults here, then a `.env` file, then `CLUSTER
 then the run config of the Dagster Launchpad or the flags of the command line. All use the same names.
 """
 
+import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -91,7 +93,10 @@ class Settings(BaseSettings):
         default="kmeans", description="kmeans, hierarchical, dbscan, hdbscan or auto."
     )
     clusters: Annotated[int, BeforeValidator(_number_of_clusters)] = Field(
-        default=5, ge=0, le=1000, description="Number of clusters; 0 (or `auto`) chooses it from the data."
+        default=5,
+        ge=0,
+        le=1000,
+        description="Number of clusters; 0 (outside of the Launchpad also `auto`) chooses it from the data.",
     )
     eps: float = Field(
         default=0,
@@ -189,6 +194,21 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except pydantic.ValidationError as error:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def unknown_variables() -> list[str]:
+    """What looks like a setting in the environment or `.env` and is none, with the name that may be meant.
+
+    Returns:
+        A line for each, sorted; empty if all is well.
+    """
+    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields}
+    found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    lines = []
+    for name in sorted(name for name in found - known if name.startswith("CLUSTERING_")):
+        close = difflib.get_close_matches(name, sorted(known), n=1)
+        lines.append(f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return lines
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

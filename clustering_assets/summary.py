@@ -3,10 +3,14 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+
+from clustering_assets.counting import counted
+from clustering_assets.video.losses import SOUNDTRACK
 
 PACKAGES = (
     "clustering-assets",
@@ -19,6 +23,9 @@ PACKAGES = (
     "pillow",
     "moviepy",
 )
+
+OPTIONAL = ("dlib-bin", "dlib", "timm")
+"""Packages that results depend on where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +115,12 @@ def summarise(
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in PACKAGES
-    }
+    found = {"python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in PACKAGES}
+    for name in OPTIONAL:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _counts(
@@ -155,10 +165,20 @@ def _quality(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
 def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str, Any]:
     video = next((video for video in videos if video.key == row["key"]), None)
     named = ("key", "name", "size", "mood", "valence", "arousal", "track", "why")
-    return {name: row[name] for name in named} | {
-        "video": video.path if video else "",
-        "video_seconds": video.noted.get("duration_seconds") if video else None,
-    }
+    lost = [
+        failure
+        for failure in (video.noted.get("failures") or [] if video else [])
+        if failure[1] == SOUNDTRACK
+    ]
+    silent = {"track": "", "why": f"the video is silent: {lost[0][0]}: {lost[0][2]}"} if lost else {}
+    return (
+        {name: row[name] for name in named}
+        | silent
+        | {
+            "video": video.path if video else "",
+            "video_seconds": video.noted.get("duration_seconds") if video else None,
+        }
+    )
 
 
 def _rejected(ledger: pd.DataFrame) -> list[dict[str, Any]]:
@@ -201,7 +221,7 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += ["", "Clusters and their music", "------------------------"]
     for cluster in data["clusters"]:
         lines.append(
-            f"{cluster['key']}  {cluster['name']}  ({cluster['size']:,} pictures, {cluster['mood']})"
+            f"{cluster['key']}  {cluster['name']}  ({counted(cluster['size'], 'picture')}, {cluster['mood']})"
         )
         lines.append(f"    music: {cluster['track'] or 'none'}")
         lines.append(f"    why:   {cluster['why']}")

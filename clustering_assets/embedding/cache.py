@@ -45,6 +45,8 @@ MANY_SHARDS = 64
 """A set with more small shards than this is written together anew."""
 
 _LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
+_LEAST_FLOAT16 = 0.01
+"""Size of a vector's largest value from which float16's steps, 6e-8 near 0, do not matter."""
 
 
 def models_folder(cache: Path) -> Path:
@@ -178,7 +180,7 @@ def list_shards(folder: Path) -> list[Path]:
 
 
 def write_shard(folder: Path, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path:
-    """Write vectors as a new shard, in float16 unless one of them is too large for it.
+    """Write vectors as a new shard, in float16 unless one of them is too large or too small for it.
 
     Args:
         folder: The set.
@@ -191,7 +193,8 @@ def write_shard(folder: Path, hashes: pd.Index, vectors: NDArray[np.float32]) ->
     Raises:
         OSError: The folder cannot be written to.
     """
-    fits = np.abs(vectors).max(initial=0) <= _LARGEST_FLOAT16
+    largest = np.abs(vectors).max(axis=1, initial=0)
+    fits = bool(((largest == 0) | ((largest >= _LEAST_FLOAT16) & (largest <= _LARGEST_FLOAT16))).all())
     rows = vectors.astype(np.float16 if fits else np.float32)
     table = pa.table(
         {

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clustering_assets.cores import available_cores, opencv_on_one_thread
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.crew import look_at_all
 from clustering_assets.images.find import FoundFile, find_files, printable
@@ -202,7 +203,7 @@ def check_folder(folder: Path, min_images: int) -> None:
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    _check_count(sum(file.problem is None for file in _listed(folder)), "files", folder, min_images)
+    _check_count(sum(file.problem is None for file in _listed(folder)), "file", folder, min_images)
 
 
 def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_failure_rate: float) -> None:
@@ -218,9 +219,9 @@ def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_fail
         DatasetError: With what was found, what is needed, the commonest reasons and the setting that decides.
     """
     if not len(manifest):
-        _check_count(0, "files", folder, min_images)
+        _check_count(0, "file", folder, min_images)
     count = int((manifest["outcome"] != REJECTED).sum())
-    _check_count(count, "usable pictures", folder, min_images, _why(manifest))
+    _check_count(count, "usable picture", folder, min_images, _why(manifest))
     rate = failure_rate(manifest)
     if rate > max_failure_rate:
         raise DatasetError(
@@ -233,11 +234,12 @@ def _check_count(count: int, what: str, folder: Path, min_images: int, why: str 
     """Refuse fewer than `min_images`; none at all is too few whatever the setting."""
     if not count:
         advice = "Put pictures there, or name another folder with --images or CLUSTERING_IMAGES."
-        raise DatasetError(f"There are no {what} in {folder}. {advice}{why}")
+        raise DatasetError(f"There are no {what}s in {folder}. {advice}{why}")
     if count < min_images:
-        advice = f"Add pictures, or lower it with --min-images {count} or CLUSTERING_MIN_IMAGES={count}."
+        advice = f"Add pictures, or lower min_images (--min-images {count}, CLUSTERING_MIN_IMAGES={count})."
+        verb = "is" if count == 1 else "are"
         raise DatasetError(
-            f"There are {count:,} {what} in {folder}, but min_images is {min_images:,}. {advice}{why}"
+            f"There {verb} {counted(count, what)} in {folder}, but min_images is {min_images:,}. {advice}{why}"
         )
 
 

@@ -56,6 +56,12 @@ def test_a_full_shard_is_written_at_once(tmp_path, monkeypatch):
     assert len(list_shards(tmp_path)) == 1
 
 
+def test_vectors_too_small_for_float16_are_kept_in_float32(tmp_path):
+    vectors = np.array([[1.7e-8, 0, 3e-8], [0, 0, 0]], np.float32)
+    _, rows = parse_shard(read_shard(write_shard(tmp_path, pd.Index(["aa", "bb"]), vectors)))
+    np.testing.assert_array_equal(rows, vectors)
+
+
 def test_vectors_too_large_for_float16_are_kept_in_float32(tmp_path):
     vectors = np.array([[1e6, 1.5, -2e5]], np.float32)
     _, rows = parse_shard(write_shard(tmp_path, pd.Index(["aa"]), vectors).read_bytes())

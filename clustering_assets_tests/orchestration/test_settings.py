@@ -4,7 +4,13 @@ import dagster as dg
 import pytest
 
 from clustering_assets.resources import settings_type
-from clustering_assets.settings import Settings, SettingsError, as_environment, load_settings
+from clustering_assets.settings import (
+    Settings,
+    SettingsError,
+    as_environment,
+    load_settings,
+    unknown_variables,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +65,17 @@ def test_a_bad_environment_variable_is_named(monkeypatch):
     monkeypatch.setenv("CLUSTERING_FPS", "fast")
     with pytest.raises(SettingsError, match="CLUSTERING_FPS"):
         load_settings()
+
+
+def test_a_misspelt_variable_is_named_with_the_one_that_may_be_meant(tmp_path, monkeypatch):
+    assert unknown_variables() == []
+    (tmp_path / ".env").write_text("CLUSTERING_ALGORITM=dbscan\nOTHER=1\n")
+    monkeypatch.setenv("CLUSTERING_FPZ", "24")
+    monkeypatch.setenv("CLUSTERING_SEED", "5")
+    assert unknown_variables() == [
+        "CLUSTERING_ALGORITM is no setting; did you mean CLUSTERING_ALGORITHM?",
+        "CLUSTERING_FPZ is no setting; did you mean CLUSTERING_FPS?",
+    ]
 
 
 def test_all_bad_values_are_told_at_once():
