@@ -25,19 +25,40 @@ SEEN = 400
 """Pictures of each cluster whose colours are looked at."""
 
 OF_A_KIND = 0.25
-"""Share of a cluster's class scores in one kind of thing at which the cluster may be named for that kind."""
+"""Share of a cluster's class scores in one kind of thing, beyond what chance gives it, at which the cluster may be
+named for that kind."""
 
 SURE = 0.7
 """Share that a kind needs of all its family's: where cats and dogs are both likely, "animals" is not wrong."""
 
-OF_A_FAMILY = 0.4
-"""Share in one family of kinds at which the cluster may be named for the family."""
+OF_A_FAMILY = 0.3
+"""Share in one family of kinds, beyond what chance gives it, at which the cluster may be named for the family."""
+
+MOST_OF_THEM = 0.5
+"""Share of a cluster's pictures that a kind, or a word with no kind to bear it out, must be the likeliest of more than:
+a third of fish does not make the rest fish."""
 
 OF_A_CLASS = 0.2
 """Share in one class at which its word may stand beside its kind; with no kind to bear it out, half as much again."""
 
 APART = 1.5
 """Times the mean share of all clusters that a word needs, so that it says what is special about this one."""
+
+PREVAILS = 1 / 3
+"""Least share of a cluster's pictures that a colour must mark for the cluster to be called by it."""
+
+BACKDROP = 0.6
+"""How much white counts beside other colours: it is most often the ground that a thing stands on."""
+
+MIXED = "mixed colours"
+"""The name of a cluster of which nothing can be said but that no colour prevails."""
+
+COLOURFUL = 45
+"""Median colourfulness from which pictures without a common colour are called colourful: "quite colourful" in the
+words of Hasler and Suesstrunk, 2003, doi 10.1117/12.477378."""
+
+ACCENT = 0.5
+"""Least share of a cluster's pictures in which a second colour must be seen for the cluster to be told apart by it."""
 
 DARK, LIGHT = 35, 70
 """L* (0 to 100) below which a colour is called dark, and above which light."""
@@ -127,6 +148,7 @@ def name_clusters(
     clusters = [int(c) for c in np.unique(labels) if c >= 0]
     words = _words(labels, vectors, clusters, class_scores)
     colours = _colours(labels, images, clusters)
+    seen = "dominant_colours" in images and bool((images["dominant_colours"].fillna("") != "").any())
     labels = np.asarray(labels)
     names: dict[int, str] = {}
     if (labels < 0).any():
@@ -136,16 +158,75 @@ def name_clusters(
         if hint:
             hint = f"{hint} ({colours[c]})" if colours[c] else hint
         else:
-            hint = _tone(images[labels == c], colours[c]) or f"cluster {c}"
+            hint = _tone(images[labels == c], colours[c]) or (MIXED if seen else f"cluster {c}")
         names[c] = given.get(c, hint)
-    alike: dict[str, list[int]] = defaultdict(list)
-    for c in clusters:
-        if c not in given:
-            alike[names[c]].append(c)
-    for group in alike.values():
-        names |= _tell_apart({c: names[c] for c in group}, labels, images) if len(group) > 1 else {}
+    for group in _alike({c: names[c] for c in clusters if c not in given}):
+        names |= _with_accents(group, colours, labels, images)
+    for group in _alike({c: names[c] for c in clusters if c not in given}):
+        names |= _tell_apart(group, labels, images)
     repeated = Counter(names.values())
     return {c: f"{name} #{c}" if repeated[name] > 1 and c not in given else name for c, name in names.items()}
+
+
+def _alike(names: dict[int, str]) -> list[dict[int, str]]:
+    """The names that several clusters share, a group for each."""
+    groups: dict[str, dict[int, str]] = defaultdict(dict)
+    for c, name in names.items():
+        groups[name][c] = name
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _with_accents(
+    names: dict[int, str], colours: dict[int, str], labels: NDArray[np.integer], images: pd.DataFrame
+) -> dict[int, str]:
+    """Names of clusters that share one, with a second colour that most pictures of the one have and few of the others.
+
+    Args:
+        names: The names, which are the same.
+        colours: The colour words in them.
+        labels: (n,) cluster ids.
+        images: n rows.
+    """
+    if not all(colours[c] for c in names):
+        return names
+    known = images["dominant_colours"].to_numpy(dtype=object)
+    seen = {c: _seen(_sampled(known, labels, c)) for c in names}
+    words = sorted({word for shares in seen.values() for word in shares})
+    told = dict(names)
+    for c, name in names.items():
+        others = {word: max(seen[other].get(word, 0) for other in names if other != c) for word in words}
+        lead = {
+            word: share - others[word]
+            for word, share in sorted(seen[c].items())
+            if share >= max(ACCENT, APART * others[word]) and word not in name
+        }
+        if lead:
+            before, colour, after = name.rpartition(colours[c])
+            told[c] = f"{before}{colour} with {max(lead, key=lambda word: lead[word])}{after}"
+    return told
+
+
+def _seen(texts: list[str]) -> dict[str, float]:
+    """The share of the pictures that have each colour among their dominant ones, shades of grey as one."""
+    found = Counter(
+        word for text in texts for word in {_plain(colour_word(colour)) for colour in text.split()}
+    )
+    return {word: count / len(texts) for word, count in found.items()}
+
+
+def _plain(word: str) -> str:
+    """The colour word without its shade of grey."""
+    return "grey" if word.endswith("grey") else word
+
+
+def _sampled(colours: NDArray[np.object_], labels: NDArray[np.integer], cluster: int) -> list[str]:
+    """The dominant colours of up to `SEEN` pictures of a cluster, of those where they are known."""
+    rows = np.flatnonzero(labels == cluster)
+    return [
+        text
+        for text in colours[rows[even_sample(len(rows), SEEN, cluster)]]
+        if isinstance(text, str) and text
+    ]
 
 
 def _tell_apart(names: dict[int, str], labels: NDArray[np.integer], images: pd.DataFrame) -> dict[int, str]:
@@ -183,14 +264,17 @@ def _words(
     each = softmax(np.asarray(scored[0]))
     ends = np.cumsum([len(r) for r in rows])[:-1]
     share = np.stack([part.mean(axis=0) for part in np.split(each, ends)])
+    top = np.stack([_likeliest(part).mean(axis=0) for part in np.split(each, ends)])
     kinds, member = _kinds(share.shape[1])
-    by_kind = share @ member
+    by_kind = _beyond_chance(share @ member, member.mean(axis=0))
+    borne = np.stack([part.mean(axis=0) for part in np.split(_bears_out(each, member), ends)])
     contrast, special = _contrast(share), _special(share)
-    kind_of = [_kind(own, row, by_kind) for row, own in enumerate(by_kind)]
+    kind_of = [_kind(own, row, by_kind, borne[row] > MOST_OF_THEM) for row, own in enumerate(by_kind)]
     found = {}
     for row, c in enumerate(clusters):
         kind = kind_of[row]
         sure = special[row] & (share[row] >= (1.5 if kind is None else 1) * OF_A_CLASS)
+        sure &= top[row] > (MOST_OF_THEM if kind is None else PREVAILS)
         if kind is not None:
             sure &= member[:, kind] > 0
         best = [j for j in np.argsort(-contrast[row], kind="stable") if sure[j]]
@@ -208,19 +292,50 @@ def _kinds(classes: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     return (*kinds, *names), np.hstack([member, member @ of_family])
 
 
-def _kind(own: NDArray[np.float64], row: int, by_kind: NDArray[np.float64]) -> int | None:
+def _likeliest(share: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which entry of each row is its largest."""
+    return np.arange(share.shape[1]) == share.argmax(axis=1)[:, None]
+
+
+def _bears_out(share: NDArray[np.float64], member: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which kind each picture is most likely of, if any is likelier than chance, and the family of that kind.
+
+    Args:
+        share: (pictures, classes) shares.
+        member: (classes, kinds and families) table of `_kinds`.
+    """
+    if not member.shape[1]:
+        return np.zeros((len(share), 0), dtype=bool)
+    _, of_family = families()
+    beyond = _beyond_chance(share @ member[:, : len(of_family)], member[:, : len(of_family)].mean(axis=0))
+    kind = _likeliest(beyond) & (beyond > 1e-9)
+    return np.hstack([kind, kind @ of_family > 0])
+
+
+def _beyond_chance(share: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares less what a network that knows nothing would give, as parts of what is left (0 to 1).
+
+    Two in five of the classes of ImageNet-1k are animals, so scores spread evenly speak for no animal.
+    """
+    return np.maximum(share - chance, 0) / (1 - chance)
+
+
+def _kind(
+    own: NDArray[np.float64], row: int, by_kind: NDArray[np.float64], borne: NDArray[np.bool_]
+) -> int | None:
     """The kind, or else the family, that a cluster may be named for; None where nothing is sure enough.
 
     Args:
-        own: The cluster's shares of kinds and families.
+        own: The cluster's shares of kinds and families, beyond chance.
         row: Its row in `by_kind`.
-        by_kind: (clusters, kinds and families) shares.
+        by_kind: (clusters, kinds and families) shares, beyond chance.
+        borne: The kinds and families that most of the cluster's pictures are likeliest of.
     """
     if not len(own):
         return None
     _, of_family = families()
     whole = own[-of_family.shape[1] :]
-    kinds, special = len(own) - len(whole), _special(by_kind)[row]
+    kinds, special = len(own) - len(whole), _special(by_kind)[row] & borne
     of_all = np.where(of_family.any(axis=1), of_family @ whole, own[:kinds])
     fits = special[:kinds] & (own[:kinds] >= OF_A_KIND) & (own[:kinds] >= SURE * of_all)
     if fits.any():
@@ -243,15 +358,16 @@ def _contrast(share: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[int]) -> dict[int, str]:
-    """For each cluster the colour word that sets it apart from all pictures; '' where nothing is known."""
+    """For each cluster the colour word that sets it apart, of those that many of its pictures have.
+
+    Without one it is "colourful", or '' where even that would not be true or nothing is known.
+    """
     if "dominant_colours" not in images:
         return dict.fromkeys(clusters, "")
     colours = images["dominant_colours"].to_numpy(dtype=object)
     here = {}
     for c in clusters:
-        rows = np.flatnonzero(labels == c)
-        texts = colours[rows[even_sample(len(rows), SEEN, c)]]
-        here[c] = _shares(Counter(_main_colour(text) for text in texts if isinstance(text, str) and text))
+        here[c] = _shares(Counter(_main_colour(text) for text in _sampled(colours, labels, c)))
     size = {c: int((labels == c).sum()) for c in clusters if here[c]}
     everywhere: defaultdict[str, float] = defaultdict(float)
     for c, n in size.items():
@@ -259,9 +375,21 @@ def _colours(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[i
             everywhere[word] += share * n / sum(size.values())
     result = {}
     for c in clusters:
-        weight = {w: s * np.log(1e-9 + s / everywhere[w]) + 0.2 * s for w, s in here[c].items()}
-        result[c] = max(sorted(weight), key=lambda w: weight[w]) if weight else ""
+        weight = {
+            w: s * np.log(1e-9 + s / everywhere[w]) + 0.2 * s for w, s in here[c].items() if s >= PREVAILS
+        }
+        if weight:
+            result[c] = max(sorted(weight), key=lambda w: weight[w])
+        elif sum(share for word, share in here[c].items() if _plain(word) == "grey") >= PREVAILS:
+            result[c] = "grey"
+        else:
+            result[c] = "colourful" if _is_colourful(images[np.asarray(labels) == c]) else ""
     return result
+
+
+def _is_colourful(members: pd.DataFrame) -> bool:
+    """Whether most of these pictures have strong colours of several kinds."""
+    return "colourfulness" in members and bool(members["colourfulness"].median() >= COLOURFUL)
 
 
 def _shares(counts: Counter[str]) -> dict[str, float]:
@@ -273,7 +401,8 @@ def _main_colour(colours: str) -> str:
     """The word that most of a picture's dominant colours have, each counting less than the one before; '' for none."""
     weight: dict[str, float] = {}
     for rank, colour in enumerate(colours.split(), 1):
-        weight[colour_word(colour)] = weight.get(colour_word(colour), 0) + 1 / rank
+        word = colour_word(colour)
+        weight[word] = weight.get(word, 0) + (BACKDROP if word == "white" else 1) / rank
     return max(weight, key=lambda word: weight[word]) if weight else ""
 
 

@@ -60,6 +60,69 @@ def test_what_may_be_a_cat_or_a_dog_is_an_animal():
     assert names[1].startswith("fruit")
 
 
+WORDS = [f"class {i}" for i in range(CLASSES)]
+
+
+def imagenet(*pictures):
+    """A head of 1000 classes, sure of a class of each picture in order; for None it leans a little to animals."""
+
+    def scores(features):
+        found = np.zeros((len(pictures), CLASSES))
+        for row, number in enumerate(pictures):
+            if number is None:
+                found[row, :398] = 0.2
+            else:
+                found[row, number] = 12
+        return found[np.asarray(features[:, 0], dtype=int)], WORDS
+
+    return scores
+
+
+def numbered(n):
+    """Vectors whose first component is the number of the picture."""
+    return np.arange(n, dtype=np.float32)[:, None]
+
+
+def test_a_network_that_knows_nothing_sees_no_animals():
+    head = imagenet(*[None] * 9, *[950] * 9)
+    labels = np.repeat([0, 1], 9)
+    names = name_clusters(labels, numbered(18), images(*["#101010"] * 18), class_scores=head)
+    assert names == {0: "black", 1: "fruit, class 950 (black)"}
+
+
+def test_a_third_of_fish_does_not_make_the_rest_fish():
+    head = imagenet(*[1] * 4, *[None] * 8, *[950] * 4)
+    labels = np.repeat([0, 1], [12, 4])
+    names = name_clusters(labels, numbered(16), images(*["#101010"] * 16), class_scores=head)
+    assert names[0] == "black"
+
+
+def test_a_colour_of_few_pictures_names_no_cluster():
+    few = ["#101010"] * 2 + ["#f08010", "#f0e010", "#20a030", "#2040e0", "#e060a0", "#704010", "#ff0000"]
+    rows = images(*few, *["#20a030"] * 9)
+    labels = np.repeat([0, 1], 9)
+    assert name_clusters(labels, numbered(18), rows) == {0: "mixed colours", 1: "green"}
+    strong = rows.assign(colourfulness=80.0)
+    assert name_clusters(labels, numbered(18), strong)[0] == "colourful"
+
+
+def test_three_shades_of_grey_are_grey():
+    shades = images("#404040", "#404040", "#808080", "#808080", "#c0c0c0", "#c0c0c0", "#20a030")
+    assert name_clusters(np.zeros(7, int), numbered(7), shades) == {0: "grey"}
+
+
+def test_an_orange_on_white_is_orange():
+    assert name_clusters(np.zeros(3, int), numbered(3), images(*["#ffffff #f08010 #f09020"] * 3)) == {
+        0: "orange"
+    }
+
+
+def test_equal_hints_are_told_apart_by_a_second_colour():
+    rows = images(*["#ffffff #fefefe #f08010"] * 3, *["#ffffff #fefefe #404040"] * 3)
+    names = name_clusters(np.repeat([0, 1], 3), numbered(6), rows.assign(contrast=0.4))
+    assert names == {0: "white with orange, high contrast", 1: "white with grey, high contrast"}
+
+
 def test_families_hold_kinds_that_there_are():
     names, table = families()
     kinds, _ = membership()
