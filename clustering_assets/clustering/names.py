@@ -38,6 +38,9 @@ MOST_OF_THEM = 0.5
 """Share of a cluster's pictures that a kind, or a word with no kind to bear it out, must be the likeliest of more than:
 a third of fish does not make the rest fish."""
 
+OF_A_PICTURE = 0.1
+"""Share of one picture's class scores in a kind of thing, beyond chance, at which the picture speaks for the kind."""
+
 OF_A_CLASS = 0.2
 """Share in one class at which its word may stand beside its kind; with no kind to bear it out, half as much again."""
 
@@ -298,7 +301,7 @@ def _likeliest(share: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _bears_out(share: NDArray[np.float64], member: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which kind each picture is most likely of, if any is likelier than chance, and the family of that kind.
+    """Which kind each picture is most likely of, if any is clearly likelier than chance, and the family of that kind.
 
     Args:
         share: (pictures, classes) shares.
@@ -308,7 +311,7 @@ def _bears_out(share: NDArray[np.float64], member: NDArray[np.float64]) -> NDArr
         return np.zeros((len(share), 0), dtype=bool)
     _, of_family = families()
     beyond = _beyond_chance(share @ member[:, : len(of_family)], member[:, : len(of_family)].mean(axis=0))
-    kind = _likeliest(beyond) & (beyond > 1e-9)
+    kind = _likeliest(beyond) & (beyond >= OF_A_PICTURE)
     return np.hstack([kind, kind @ of_family > 0])
 
 
