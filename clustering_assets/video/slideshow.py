@@ -298,6 +298,7 @@ class Slideshow(VideoClip):
             raise VideoError(
                 f"cluster {self.cluster} has no usable picture in {self._folder}"
                 + (f" ({reasons})" if reasons else "")
+                + "; if its pictures are elsewhere, name their folder with the setting images"
             )
         self.choice: Choice = choice
         sources = [_source(row) for row in _records(chosen)]
