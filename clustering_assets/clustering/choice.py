@@ -44,6 +44,9 @@ TIE = 0.035
 SIMPLER = 0.05
 """Score that a cut of the tree must lead by for k-means with no more clusters to be passed over."""
 
+WORTH = 0.5
+"""Least score (of at most 2) that a lead can be given in per cent of."""
+
 STABLE = 0.5
 """Least stability at which another sample of the same pictures would be clustered much alike."""
 
@@ -215,8 +218,19 @@ def scores(candidates: list[Candidate]) -> NDArray[np.float64]:
     On labelled photos this pair chose better than either alone and than silhouette in the feature space,
     Calinski-Harabasz, Davies-Bouldin or the eigengap (benchmarks/clustering.py prints what comes of it).
     """
-    evidence = np.array([[c.modularity, c.silhouette] for c in candidates])
-    return (evidence / np.maximum(evidence.max(axis=0), 1e-9)).sum(axis=1)
+    return shares_of_best(np.array([[c.modularity, c.silhouette] for c in candidates])).sum(axis=1)
+
+
+def shares_of_best(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each column as shares of its largest entry (-1 to 1); where nothing is positive, of its largest magnitude.
+
+    Args:
+        evidence: (candidates, kinds of evidence).
+    """
+    largest = evidence.max(axis=0)
+    scale = np.where(largest > 0, largest, np.abs(evidence).max(axis=0))
+    shares = np.divide(evidence, scale, out=np.zeros_like(evidence, dtype=float), where=scale > 0)
+    return np.clip(shares, -1, 1)
 
 
 def best(candidates: list[Candidate]) -> Candidate:
@@ -326,13 +340,13 @@ def explain(chosen: Candidate, candidates: list[Candidate], points: NDArray[np.f
     own = next(s for c, s in zip(pool, score, strict=True) if c is chosen)
     others = [(s, c.clusters) for c, s in zip(pool, score, strict=True) if c.clusters != chosen.clusters]
     text = f"{chosen.clusters} clusters chosen from {candidates[0].clusters} to {candidates[-1].clusters}"
+    if candidates[0].clusters == candidates[-1].clusters:
+        text = f"{chosen.clusters} clusters, the only number that is possible here"
     if chosen.method == "joined":
         text += ", where no two are alike any more"
     if others:
         rival, number = max(others)
-        text += (
-            f", {abs(own - rival) / max(rival, 1e-9):.1%} {'ahead of' if own >= rival else 'behind'} {number}"
-        )
+        text += f", {_margin(own, rival)} {number}"
         text += " (a tie)" if abs(own - rival) <= TIE else ""
     first = chosen.method if any(c.method == chosen.method for c in candidates) else candidates[0].method
     same = [c for c in candidates if c.method == first]
@@ -340,3 +354,10 @@ def explain(chosen: Candidate, candidates: list[Candidate], points: NDArray[np.f
     apart = min(same, key=lambda c: davies_bouldin_score(points, c.labels)).clusters
     inside = max(same, key=lambda c: c.silhouette).clusters
     return f"{text}; silhouette alone prefers {inside}, Calinski-Harabasz {shape}, Davies-Bouldin {apart}"
+
+
+def _margin(own: float, rival: float) -> str:
+    """How far one score is from another: in per cent, or in points where there is too little to be a part of."""
+    lead = abs(own - rival)
+    size = f"{lead / rival:.1%}" if min(own, rival) >= WORTH else f"{lead:.2f} of 2 points"
+    return f"{size} {'ahead of' if own >= rival else 'behind'}"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import FULL_ROWS, Clustering, by_size
+from clustering_assets.clustering.choice import shares_of_best
 from clustering_assets.clustering.consensus import settle
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
 from clustering_assets.clustering.identity import UNCLUSTERED
@@ -58,7 +59,7 @@ def hold(
     rows = even_sample(len(labels), FULL_ROWS, seed)
     graph = similarity_graph(found.points[rows])
     evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
-    score = (evidence / np.maximum(evidence.max(axis=0), 1e-9)).sum(axis=1)
+    score = shares_of_best(evidence).sum(axis=1)
     if score[0] - score[1] >= (FIXED_REASON if fixed else REASON):
         return None
     note = "the clusters of the previous run were kept, new images added: clustering afresh would be no clear gain"

@@ -58,9 +58,18 @@ class _Method(ClusterMixin, BaseEstimator):
         self.notes_ += doubts(chosen, partitions, stability)
         return self
 
-    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64]) -> Self:
-        """Take labels made in a layout, and say so when they do not stand apart there."""
+    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> Self:
+        """Take labels made in a layout, and say so when they do not stand apart there.
+
+        Args:
+            labels: (n,) labels, -1 for noise.
+            place: (n, 2) places in the layout.
+            if_none: Why there may be no cluster at all, and what to do then.
+        """
         self._keep(labels)
+        if labels.max() < 0:
+            self.notes_.append(f"no cluster was found and every image is left over: {if_none}")
+            return self
         settled = settle(place, labels)
         inside = mean_silhouette(squareform(pdist(place)), settled)
         if settled.max() < 1:
@@ -93,6 +102,7 @@ class SpectralKMeans(_Method):
         if self.n_clusters:
             return self._adopt(told(partitions, self.n_clusters), partitions)
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
+        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
         chosen = chosen_or_joined(best(found), found, partitions)
         self.notes_.append(explain(chosen, found, X))
         return self._adopt(chosen, partitions)
@@ -153,10 +163,15 @@ class KneeDBSCAN(_Method):
         """Label the (n, m) unit vectors `X`; `y` is not used."""
         place = lay_out(X, seed=self.random_state)
         samples = max(1, min(self.min_samples, len(X) // 4))
-        self.eps_ = float(self.eps) if self.eps else knee(nearest(place, samples)[1][:, -1])
+        bend = knee(nearest(place, samples)[1][:, -1])
+        self.eps_ = float(self.eps) if self.eps else bend
         self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
         labels = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place)
-        return self._adopt_layout(labels, place)
+        way_out = (
+            f"the knee of the k-distance curve is at eps = {bend:.3g}" if self.eps else "try a larger one"
+        )
+        why = f"none has enough others within eps = {self.eps_:.3g}; {way_out}"
+        return self._adopt_layout(labels, place, why)
 
 
 class LayoutHDBSCAN(_Method):
@@ -176,7 +191,8 @@ class LayoutHDBSCAN(_Method):
         place = lay_out(X, seed=self.random_state)
         size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
         model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
-        return self._adopt_layout(model.fit_predict(place), place)
+        why = "nowhere do they lie clearly denser; kmeans puts every image into a cluster"
+        return self._adopt_layout(model.fit_predict(place), place, why)
 
 
 class AutoClustering(_Method):
@@ -197,6 +213,7 @@ class AutoClustering(_Method):
         self.notes_ = []
         partitions = _partitions(X, self.random_state)
         found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
+        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
         chosen = chosen_or_joined(best_of_all(found), found, partitions)
         self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
         self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")

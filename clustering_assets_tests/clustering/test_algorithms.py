@@ -168,3 +168,19 @@ def test_what_is_no_table_of_vectors_is_refused(vectors):
 def test_settings_out_of_range_are_refused_with_name_value_and_range(settings, message):
     with pytest.raises(AlgorithmError, match=message):
         cluster(np.ones((5, 4), dtype=np.float32), **settings)
+
+
+def test_a_radius_that_finds_nothing_is_told_beside_the_knee(four_groups):
+    found = cluster(four_groups[0], algorithm="dbscan", eps=0.001)
+    assert set(found.labels) == {-1}
+    assert not any("single group" in note for note in found.notes)
+    note = next(note for note in found.notes if note.startswith("no cluster was found"))
+    knee_eps = float(note.rsplit("= ", 1)[1])
+    assert cluster(four_groups[0], algorithm="dbscan", eps=knee_eps).quality.clusters > 1
+
+
+def test_density_that_is_even_is_told_as_no_cluster():
+    even = np.random.default_rng(0).gamma(1.0, 1.0, (3, 60, 32))[2].astype(np.float32)
+    found = cluster(even, algorithm="hdbscan")
+    assert set(found.labels) == {-1}
+    assert any(note.startswith("no cluster was found") for note in found.notes)

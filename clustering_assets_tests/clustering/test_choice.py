@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from clustering_assets.clustering.algorithms import beside, cluster
-from clustering_assets.clustering.choice import Candidate, Partitions, chosen_or_joined, even, told
+from clustering_assets.clustering.choice import (
+    Candidate,
+    Partitions,
+    chosen_or_joined,
+    even,
+    explain,
+    shares_of_best,
+    told,
+)
 from clustering_assets.clustering.consensus import Consensus, gather
 from clustering_assets.clustering.kinds import CLASSES, kind_shares, membership
 
@@ -113,3 +121,44 @@ def test_directions_beside_keep_unit_length():
     joined = beside(np.eye(3, dtype=np.float32), np.full((3, 2), 0.3))
     assert joined.shape == (3, 5)
     assert np.linalg.norm(joined, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def rated(clusters, modularity, silhouette):
+    labels = np.arange(12) % clusters
+    return Candidate("kmeans", clusters, labels, modularity, silhouette)
+
+
+def spread_points():
+    return np.random.default_rng(0).normal(size=(12, 3))
+
+
+def test_a_margin_is_in_per_cent_of_the_rival():
+    found = [rated(2, 0.5, 0.4), rated(3, 0.25, 0.3)]
+    assert ", 60.0% ahead of 3;" in explain(found[0], found, spread_points())
+
+
+@pytest.mark.parametrize("silhouette", [0.0, -0.02, 1e-12])
+def test_a_margin_over_a_rival_near_zero_is_in_points(silhouette):
+    found = [rated(2, 0.5, silhouette), rated(3, -0.1, -0.3), rated(4, -0.1, -0.4)]
+    lead, _, rest = explain(found[0], found, spread_points()).partition(" of 2 points ahead of ")
+    assert rest
+    assert 0 < float(lead.rsplit(" ", 1)[1]) <= 4
+
+
+def test_a_single_candidate_is_not_chosen_from_2_to_2():
+    found = [rated(2, 0.5, 0.4)]
+    assert explain(found[0], found, spread_points()).startswith(
+        "2 clusters, the only number that is possible"
+    )
+
+
+def test_shares_keep_the_order_where_all_evidence_is_against():
+    shares = shares_of_best(np.array([[-0.1, 0.2], [-0.2, 0.1], [-0.05, 0.0]]))
+    assert shares == pytest.approx(np.array([[-0.5, 1], [-1, 0.5], [-0.25, 0]]))
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "auto"])
+def test_one_odd_picture_among_few_leaves_a_choice(algorithm):
+    vectors = np.random.default_rng(9).gamma(1, 1, (5, 32)).astype(np.float32)
+    vectors[1:] = vectors[1] * np.random.default_rng(8).lognormal(0, 0.05, (4, 32))
+    assert cluster(vectors, algorithm=algorithm, clusters=0).quality.clusters == 2
