@@ -13,7 +13,7 @@ from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 
-VERSION = 2
+VERSION = 3
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -51,10 +51,10 @@ class TrackFacts:
         beat_clarity: 0 to 1.
         beat_times: Seconds of the beats; empty without a clear beat.
         downbeat: Index of the first beat of a bar, 0 to 3.
-        onset_rate: Onsets per second.
-        centroid: Mean spectral centroid, in hertz.
-        fullness: Mean share of the spectrum that sounds at once, 0 to 1.
-        flux: Mean rise of the spectrum above its quiet fifth, in dB.
+        onset_rate: Onsets per second; NaN where too little sounds to tell.
+        centroid: Mean spectral centroid below 3.5 kHz, in hertz.
+        fullness: Mean share of the spectrum below 3.5 kHz that sounds at once, 0 to 1.
+        flux: Mean rise of the spectrum above its quiet fifth, in dB; NaN where too little sounds to tell.
         mode: "major" or "minor"; a guess.
         mode_score: -1 (minor) to 1 (major).
         loudness: Integrated, in LUFS.
@@ -85,10 +85,10 @@ class TrackFacts:
     beat_clarity: float = 0.0
     beat_times: list[float] = field(default_factory=list)
     downbeat: int = 0
-    onset_rate: float = 0.0
+    onset_rate: float = math.nan
     centroid: float = math.nan
     fullness: float = math.nan
-    flux: float = 0.0
+    flux: float = math.nan
     mode: str = ""
     mode_score: float = 0.0
     loudness: float = -math.inf

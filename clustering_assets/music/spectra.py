@@ -18,12 +18,15 @@ FRAME_RATE = RATE / HOP
 WINDOW = 2048
 """Samples under the window of one frame (43 ms)."""
 
-BANDS = 40
+BANDS = 25
 """Mel bands from `LOWEST` to `HIGHEST` hertz."""
 
-LOWEST, HIGHEST = 30.0, 11_000.0
+LOWEST, HIGHEST = 30.0, 3540.0
+"""What is heard of a track, in hertz: the band that every copy of it has. A rate of 8,000 samples a second carries up
+to 4 kHz less the edge of its filter, and codecs at low bit rates cut off above that. Were more heard where there is
+more, the same music would be another track at another rate."""
 
-FULLNESS_RANGE = 35.0
+FULLNESS_RANGE = 30.0
 """Decibels below the loudest band down to which a band is heard beside it."""
 
 TONE_WINDOW = 16_384
@@ -40,22 +43,26 @@ class Spectra:
     Attributes:
         bands: Power in mel bands, shape (frames, `BANDS`), float32; frame i is centred at
             (i * HOP + WINDOW / 2) / RATE seconds.
-        centroids: Spectral centroid of each frame below `HIGHEST`, in hertz, shape (frames,).
         chroma: Share of the twelve pitch classes (C = 0) in each tone frame, shape (tone frames, 12); rows sum
             to 1, or are 0 where it is silent.
         seconds: Length of the sound.
     """
 
     bands: NDArray[np.float32]
-    centroids: NDArray[np.float32]
     chroma: NDArray[np.float32]
     seconds: float
 
     @property
     def centroid(self) -> float:
-        """Mean spectral centroid down to 40 dB below the loud parts, in hertz; NaN in silence."""
-        heard = self._heard
-        return float(self.centroids[heard].mean()) if heard.any() else math.nan
+        """Mean spectral centroid up to `HIGHEST` hertz; NaN in silence.
+
+        The centre of the amplitudes of the bands, in the frames down to 40 dB below the loud parts.
+        """
+        amplitude = np.sqrt(self.bands[self._heard])
+        if not len(amplitude):
+            return math.nan
+        centres = _edges()[1:-1].astype(np.float32)
+        return float((amplitude @ centres / np.maximum(amplitude.sum(axis=1), 1e-9)).mean())
 
     @property
     def fullness(self) -> float:
@@ -76,10 +83,15 @@ class Spectra:
         return power > max(1e-4 * loud, 1e-12)
 
 
+def _edges() -> NDArray[np.float64]:
+    """Where each band begins, its neighbour's centre, in hertz, and where the last two end; shape (BANDS + 2,)."""
+    mel = np.linspace(2595 * np.log10(1 + LOWEST / 700), 2595 * np.log10(1 + HIGHEST / 700), BANDS + 2)
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
 def mel_bands() -> NDArray[np.float32]:
     """Triangular filters of shape (WINDOW // 2 + 1, BANDS) on the mel scale of O'Shaughnessy (1987)."""
-    mel = np.linspace(2595 * np.log10(1 + LOWEST / 700), 2595 * np.log10(1 + HIGHEST / 700), BANDS + 2)
-    edges = 700 * (10 ** (mel / 2595) - 1)
+    edges = _edges()
     frequencies = np.fft.rfftfreq(WINDOW, 1 / RATE)[:, None]
     # the lowest bands are narrower than a bin; widened to one so that none stays empty
     width = RATE / WINDOW
@@ -106,15 +118,11 @@ class SpectrumMeter:
 
         # sparse, as most weights are 0; a dense product of this size is also slowed down by the threads of BLAS
         self._bands_of, self._pitches = csr_array(mel_bands().T), csr_array(pitch_classes().T)
-        heard = np.fft.rfftfreq(WINDOW, 1 / RATE)
-        audible = ((heard >= LOWEST) & (heard <= HIGHEST)).astype(np.float32)
-        self._centre_of = csr_array(np.stack([audible, audible * heard]).astype(np.float32))
         self._window = np.hanning(WINDOW).astype(np.float32)
         self._tone_window = np.hanning(TONE_WINDOW).astype(np.float32)
         self._rest = np.zeros(0, dtype=np.float32)
         self._tone_rest = np.zeros(0, dtype=np.float32)
         self._bands: list[NDArray[np.float32]] = []
-        self._centroids: list[NDArray[np.float32]] = []
         self._chroma: list[NDArray[np.float32]] = []
         self._samples = 0
 
@@ -132,10 +140,7 @@ class SpectrumMeter:
             return sound
         frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[::HOP]
         spectrum = np.asarray(rfft(frames * self._window, axis=1))
-        level = np.abs(spectrum)
-        self._bands.append(_shares(self._bands_of, np.square(level)))
-        total, moment = _shares(self._centre_of, level).T
-        self._centroids.append(moment / np.maximum(total, 1e-9))
+        self._bands.append(_shares(self._bands_of, np.square(np.abs(spectrum))))
         return sound[len(frames) * HOP :]
 
     def _add_tones(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -159,7 +164,6 @@ class SpectrumMeter:
         """Everything gathered so far."""
         return Spectra(
             bands=_stacked(self._bands, (0, BANDS)),
-            centroids=_stacked(self._centroids, (0,)),
             chroma=_stacked(self._chroma, (0, 12)),
             seconds=self._samples / RATE,
         )

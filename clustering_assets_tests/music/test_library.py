@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import resample_poly
 
+from clustering_assets.demo.music import SAMPLE_RATE, synthesise
 from clustering_assets.music import library
-from clustering_assets.music.analysis import analyse_track
+from clustering_assets.music.analysis import TrackFacts, analyse_track
 from clustering_assets.music.library import TRACK_SCHEMA, analyse_library, track_table, usable_tracks
 from clustering_assets_tests.music.conftest import drums, sine, write_sound
 
@@ -211,6 +213,63 @@ def test_brighter_sound_has_a_higher_centroid(tmp_path):
     low, high = (analyse_track(write_sound(tmp_path / f"{f}.flac", sine(3.0, f))) for f in (300, 3000))
     assert high.centroid > 5 * low.centroid
     assert high.arousal > low.arousal
+
+
+@pytest.fixture(scope="module")
+def lively(tmp_path_factory) -> tuple[np.ndarray, TrackFacts]:
+    """A lively piece at 44.1 kHz, full of drums and cymbals, and what is heard of it."""
+    sound = synthesise("energetic")
+    return sound, analyse_track(write_sound(tmp_path_factory.mktemp("lively") / "whole.flac", sound))
+
+
+def same_music(one: TrackFacts, other: TrackFacts) -> None:
+    assert other.mood == one.mood
+    assert (other.valence, other.arousal) == pytest.approx((one.valence, one.arousal), abs=0.02)
+    assert other.tempo == pytest.approx(one.tempo, rel=0.01)
+    assert other.onset_rate == pytest.approx(one.onset_rate, rel=0.08)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 48_000, 96_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_music_is_the_same_at_any_sampling_rate(tmp_path, lively, rate, channels):
+    sound, facts = lively
+    divisor = np.gcd(rate, SAMPLE_RATE)
+    copy = resample_poly(sound, rate // divisor, SAMPLE_RATE // divisor, axis=1)
+    copy = copy.mean(axis=0) if channels == 1 else copy
+    same_music(facts, analyse_track(write_sound(tmp_path / "copy.flac", np.clip(copy, -1, 1), rate)))
+
+
+@pytest.mark.parametrize(
+    ("ending", "rate"), [(".mp3", 44_100), (".mp3", 16_000), (".opus", 48_000), (".m4a", 44_100)]
+)
+def test_music_is_the_same_in_any_codec(tmp_path, lively, ending, rate):
+    sound, facts = lively
+    divisor = np.gcd(rate, SAMPLE_RATE)
+    copy = np.clip(resample_poly(sound, rate // divisor, SAMPLE_RATE // divisor, axis=1), -1, 1)
+    same_music(facts, analyse_track(write_sound(tmp_path / f"copy{ending}", copy, rate)))
+
+
+@pytest.mark.parametrize("seconds", [1.2, 1.9])
+def test_of_a_snippet_no_rhythm_is_claimed(tmp_path, lively, seconds):
+    sound, facts = lively
+    start = 4 * SAMPLE_RATE
+    snippet = analyse_track(
+        write_sound(tmp_path / "snippet.flac", sound[:, start : start + round(seconds * SAMPLE_RATE)])
+    )
+    assert snippet.outcome == "used"
+    assert np.isnan([snippet.onset_rate, snippet.flux, snippet.tempo]).all()
+    # what is known of its sound speaks for the rest
+    assert snippet.arousal == pytest.approx(facts.arousal, abs=0.2)
+
+
+def test_an_unknown_rhythm_survives_the_table_and_the_next_run(tmp_path, lively):
+    sound, _ = lively
+    write_sound(tmp_path / "snippet.flac", sound[:, : round(1.5 * SAMPLE_RATE)])
+    first = analyse_library(tmp_path)
+    first.to_parquet(tmp_path / "tracks.parquet")
+    again = analyse_library(tmp_path, pd.read_parquet(tmp_path / "tracks.parquet"))
+    assert np.isnan(again["onset_rate"].iloc[0])
+    pd.testing.assert_frame_equal(first, again)
 
 
 def test_loudness_does_not_depend_on_the_length(tmp_path):

@@ -133,6 +133,17 @@ def test_the_plane_is_bounded_and_every_place_has_a_mood(features):
     assert emotion.mood in MOODS
 
 
+def test_what_is_known_speaks_for_what_is_not():
+    lively = {"fullness": 0.95, "tempo": 105.0, "centroid": 900.0}
+    unknown = music_emotion(lively | {"onset_rate": float("nan")}).arousal
+    assert unknown == music_emotion(lively).arousal
+    assert unknown > music_emotion(lively | {"onset_rate": MUSIC_CUES["onset_rate"].usual}).arousal > 0.5
+
+
+def test_where_nothing_is_known_all_is_usual():
+    assert music_emotion({}) == music_emotion({name: cue.usual for name, cue in MUSIC_CUES.items()})
+
+
 def test_unknown_features_count_as_usual():
     assert image_mood({"brightness": float("nan")}) == image_mood(USUAL)
 
