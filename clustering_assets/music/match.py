@@ -8,9 +8,9 @@ the sum of all costs is least.
 import hashlib
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from clustering_assets.clustering.identity import partition_key
 from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES, Cue, image_emotion, music_emotion
 from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import Mood, mood_at
-from clustering_assets.music.pins import pin_for
+from clustering_assets.music.pins import pin_for, pin_warnings, tracks_named
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -144,7 +144,10 @@ def choose_music(
         [_fit(cluster, track, mood, length, seed, before) for track in usable.to_dict("records")]
         for cluster, mood, length in zip(clusters.to_dict("records"), moods, places, strict=True)
     ]
-    pinned, lost = _pinned(clusters, moods, usable, pins or {})
+    pins = pins or {}
+    pinned, lost = _pinned(clusters, moods, tracks, usable, pins)
+    for warning in odd_pins(pins, clusters, tracks):
+        log.warning("%s", warning)
     chosen = _assigned(fits, pinned, len(usable))
     rows = []
     for index, cluster in enumerate(clusters.to_dict("records")):
@@ -152,9 +155,10 @@ def choose_music(
             cluster={**cluster, "mood": moods[index]},
             fits=fits[index],
             track=chosen.get(index),
-            pinned=index in pinned,
+            pinned="" if index not in pinned else "cluster" if cluster["key"] in pins else "mood",
             lost_pin=lost.get(index, ""),
-            elsewhere={track for other, track in chosen.items() if other != index},
+            elsewhere=Counter(track for other, track in chosen.items() if other != index),
+            clusters=len(clusters),
         )
         rows.append(_row(choice, usable))
     columns = [*clusters.columns, *(name for name in _CHOICE_COLUMNS if name not in clusters)]
@@ -174,9 +178,10 @@ class _Choice:
     cluster: Mapping[Any, Any]
     fits: list[_Fit]
     track: int | None
-    pinned: bool
+    pinned: str  # what its track is pinned for: "cluster", "mood", or "" for nothing
     lost_pin: str
-    elsewhere: set[int]
+    elsewhere: Counter[int]  # how many other clusters have each track
+    clusters: int  # how many clusters there are
 
 
 def _lengths(seconds: Mapping[int, float] | float, cluster: int) -> float:
@@ -235,35 +240,40 @@ def _dice(seed: int, *parts: str) -> float:
 
 
 def _pinned(
-    clusters: pd.DataFrame, moods: Sequence[Mood], usable: pd.DataFrame, pins: Mapping[str, str]
+    clusters: pd.DataFrame,
+    moods: Sequence[Mood],
+    tracks: pd.DataFrame,
+    usable: pd.DataFrame,
+    pins: Mapping[str, str],
 ) -> tuple[dict[int, int], dict[int, str]]:
     """Pinned tracks by position of the cluster, and pins whose track is not there."""
+    # a copy of a track is that track, under whichever name it is pinned
+    used = tracks[tracks["outcome"] == "used"].sort_values("path")
+    paths, position = list(used["path"]), {track: index for index, track in enumerate(usable["content_hash"])}
     found: dict[int, int] = {}
     lost: dict[int, str] = {}
     for index, (key, mood) in enumerate(zip(clusters["key"], moods, strict=True)):
         wanted = pin_for(pins, str(key), mood)
-        if not wanted:
-            continue
-        track = _track_named(wanted, usable)
-        if track is None:
-            log.warning(
-                "The track %r pinned for %s is not among the usable tracks: another is chosen", wanted, key
-            )
+        named = tracks_named(wanted, paths) if wanted else []
+        if named:
+            found[index] = position[used["content_hash"].iloc[named[0]]]
+        elif wanted:
             lost[index] = wanted
-        else:
-            found[index] = track
     return found, lost
 
 
-def _track_named(wanted: str, usable: pd.DataFrame) -> int | None:
-    """Position of a track by path, file name, or file name without its ending, whatever the case."""
-    plain = PurePosixPath(wanted.replace("\\", "/")).as_posix().casefold()
-    paths = [PurePosixPath(path) for path in usable["path"]]
-    for form in (lambda path: path.as_posix(), lambda path: path.name, lambda path: path.stem):
-        for index, path in enumerate(paths):
-            if form(path).casefold() == plain:
-                return index
-    return None
+def odd_pins(pins: Mapping[str, str], clusters: pd.DataFrame, tracks: pd.DataFrame) -> list[str]:
+    """Sentences about pins that go to no cluster, name no track that can be used, or are given twice.
+
+    Args:
+        pins: From `read_pins`.
+        clusters: From `cluster_features`, or what `choose_music` returned.
+        tracks: The `music_tracks` table.
+    """
+    used = tracks["outcome"] == "used"
+    moods = {str(row["key"]): mood_at(row["valence"], row["arousal"]) for row in clusters.to_dict("records")}
+    rejected = dict(zip(tracks[~used]["path"], tracks[~used]["reason"], strict=True))
+    return pin_warnings(pins, tracks=tracks[used]["path"], rejected=rejected, clusters=moods)
 
 
 def _assigned(fits: list[list[_Fit]], pinned: Mapping[int, int], count: int) -> dict[int, int]:
@@ -298,7 +308,7 @@ def _row(choice: _Choice, usable: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = dict(choice.cluster)
     empty = {"track": "", "track_hash": "", "track_title": "", "track_mood": "", "second": "", "third": ""}
     row |= empty | {"track_valence": math.nan, "track_arousal": math.nan, "distance": math.nan}
-    row |= {"second_distance": math.nan, "third_distance": math.nan, "pinned": choice.pinned}
+    row |= {"second_distance": math.nan, "third_distance": math.nan, "pinned": bool(choice.pinned)}
     if choice.track is None:
         return row | {"why": "There is no usable track in the music folder, so the video has no sound."}
     track = usable.iloc[choice.track]
@@ -329,29 +339,42 @@ def _others(choice: _Choice) -> list[int]:
 def why(choice: _Choice, usable: pd.DataFrame) -> str:
     """One sentence that explains the choice for a person, with its numbers."""
     assert choice.track is not None
-    track = usable.iloc[choice.track]
-    looks = f"{_pictures(choice.cluster)} read as {choice.cluster['mood']}"
-    sound = f"“{track['title']}” is {_with_article(str(track['mood']))} track, {_music(track)}"
+    track, mood = usable.iloc[choice.track], choice.cluster["mood"]
+    looks = _pictures(choice.cluster)
+    sound = f"{_title(track)} is {_with_article(str(track['mood']))} track, {_music(track)}"
     if choice.pinned:
-        return f"{sound}: pinned for this cluster, whose {looks[0].lower()}{looks[1:]}."
+        target = "this cluster" if choice.pinned == "cluster" else f"clusters that are {mood}"
+        return f"{sound}: pinned for {target}, and {looks[0].lower()}{looks[1:]} read{_s(choice)} as {mood}."
     lost = f"; the pinned “{choice.lost_pin}” is not among the usable tracks" if choice.lost_pin else ""
-    return f"{looks}, and {sound}: {_rank(choice, len(usable))}{lost}."
+    link = "and" if track["mood"] == mood else "while"
+    return f"{looks} read{_s(choice)} as {mood}, {link} {sound}: {_rank(choice, usable)}{lost}."
+
+
+def _s(choice: _Choice) -> str:
+    """The ending of a verb whose subject is the pictures of a cluster."""
+    return "s" if choice.cluster["size"] == 1 else ""
+
+
+def _title(track: Mapping[Any, Any] | pd.Series) -> str:
+    return f"“{' '.join(str(track['title']).split())}”"
 
 
 def _pictures(cluster: Mapping[Any, Any]) -> str:
     """How pictures look, in words and numbers."""
+    pictures = "picture" if cluster["size"] == 1 else "pictures"
     if not all(math.isfinite(cluster[name]) for name in ("brightness", "chroma", "contrast")):
-        return "Pictures whose looks are not known"
+        return f"{'A picture' if cluster['size'] == 1 else 'Pictures'} whose looks are not known"
     light = _graded(
-        IMAGE_CUES["brightness"].score(cluster["brightness"]), ("Dark", "Medium-bright", "Bright")
+        IMAGE_CUES["brightness"].score(cluster["brightness"]), ("dark", "medium-bright", "bright")
     )
     # two features that agree need less of each to be worth a word
     colour = _graded(1.5 * _colour_score(cluster), ("muted", "moderately colourful", "colourful"))
     edge = _graded(_contrast_score(cluster), ("low-contrast", "medium-contrast", "high-contrast"))
-    return (
-        f"{light} (L* {cluster['brightness']:.0f}), {colour} (chroma {cluster['chroma']:.0f}), {edge} "
-        f"({cluster['contrast']:.2f}) pictures"
+    looks = (
+        f"{light} (lightness {cluster['brightness']:.0f} of 100), {colour} (chroma {cluster['chroma']:.0f}), {edge} "
+        f"({cluster['contrast']:.2f}) {pictures}"
     )
+    return f"A {looks}" if cluster["size"] == 1 else f"{looks[0].upper()}{looks[1:]}"
 
 
 def _colour_score(cluster: Mapping[Any, Any]) -> float:
@@ -365,32 +388,28 @@ def _contrast_score(cluster: Mapping[Any, Any]) -> float:
 
 def _music(track: Mapping[Any, Any] | pd.Series) -> str:
     """How a track sounds, in words and numbers."""
-    tempo = float(track["tempo"])
-    busy = _graded(MUSIC_CUES["onset_rate"].score(track["onset_rate"]), ("sparse", "moderately busy", "busy"))
+    tempo, rate = float(track["tempo"]), float(track["onset_rate"])
+    if not math.isfinite(rate):
+        return f"too short to hear a rhythm in, with {_timbre(track)}"
+    notes = _graded(
+        MUSIC_CUES["onset_rate"].score(rate), ("few notes", "a fair number of notes", "many notes")
+    )
     if math.isfinite(tempo):
         pace = _graded(MUSIC_CUES["tempo"].score(tempo), ("slow", "medium-paced", "fast"))
         # the beat may be felt at half or double speed; where the notes disagree with it, only the number stands
-        doubtful = (pace, busy) in {("slow", "busy"), ("fast", "sparse")}
-        beat = f"{'' if doubtful else f'{pace} '}at {tempo:.0f} beats a minute"
+        doubtful = (pace, notes) in {("slow", "many notes"), ("fast", "few notes")}
+        beat = f"at {tempo:.0f} beats a minute" if doubtful else f"{pace} ({tempo:.0f} beats a minute)"
     else:
         beat = "without a clear beat"
-    return f"{beat}, {busy} ({track['onset_rate']:.1f} onsets a second) and {_timbre(track)}"
+    heard = f"{notes} ({rate:.1f} a second)" if rate >= 0.05 else "hardly a separate note"
+    return f"{beat}, with {heard} and {_timbre(track)}"
 
 
 def _timbre(track: Mapping[Any, Any] | pd.Series) -> str:
-    """How the sound of a track is coloured, in words and numbers."""
-    tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "", "bright"))
+    """How the sound of a track is coloured, in words."""
     body = _graded(MUSIC_CUES["fullness"].score(track["fullness"]), ("thin", "", "full"))
-    words = " and ".join(word for word in (tone, body) if word) or "balanced"
-    known = [
-        text
-        for value, text in (
-            (track["centroid"], f"centre at {track['centroid']:.0f} Hz"),
-            (track["fullness"], f"{track['fullness']:.0%} of the spectrum at once"),
-        )
-        if math.isfinite(value)
-    ]
-    return f"{words} in sound ({', '.join(known)})" if known else f"{words} in sound"
+    tone = _graded(MUSIC_CUES["centroid"].score(track["centroid"]), ("dark", "", "bright"))
+    return f"a {', '.join(word for word in (body, tone) if word) or 'balanced'} sound"
 
 
 def _graded(score: float, words: tuple[str, str, str]) -> str:
@@ -402,38 +421,65 @@ def _with_article(mood: str) -> str:
     return f"an {mood}" if mood[0] in "aeiou" else f"a {mood}"
 
 
-def _rank(choice: _Choice, count: int) -> str:
+def _rank(choice: _Choice, usable: pd.DataFrame) -> str:
     """Which place the track has by distance, and why it is not the first if it is not."""
     assert choice.track is not None
-    fit = choice.fits[choice.track]
-    nearer = [index for index, other in enumerate(choice.fits) if other.distance < fit.distance - 1e-9]
+    fit, count = choice.fits[choice.track], len(usable)
+    away = f"(distance {fit.distance:.2f})"
     if count == 1:
-        return f"the only track there is (distance {fit.distance:.2f} in valence and arousal)"
-    if not nearer:
-        return f"the nearest of {count} in valence and arousal (distance {fit.distance:.2f})"
-    place = f"the {_ordinal(len(nearer) + 1)} nearest of {count} in valence and arousal (distance {fit.distance:.2f})"
-    return f"{place}, as {_listed(_causes(choice, nearer))}"
+        return f"the only track there is {away}"
+    nearer = [index for index, other in enumerate(choice.fits) if other.distance < fit.distance - 1e-9]
+    place = f"the {_ordinal(len(nearer) + 1)} nearest" if nearer else "the nearest"
+    place = f"{place} in mood of {count} tracks {away}"
+    causes = _causes(choice, nearer, usable)
+    # with fewer tracks than clusters every one goes with several, and no cluster has one to itself
+    if choice.clusters > count:
+        place = f"{place}, {_shared(choice.elsewhere[choice.track])}"
+        causes = [f"{choice.clusters} clusters share {count} tracks", *causes]
+    return f"{place}, as {_listed(causes)}" if causes else place
 
 
-def _causes(choice: _Choice, nearer: list[int]) -> list[str]:
+def _shared(others: int) -> str:
+    if not others:
+        return "which no other cluster has"
+    return f"which {_counted(others, 'one other cluster has', 'other clusters have')} too"
+
+
+def _causes(choice: _Choice, nearer: list[int], usable: pd.DataFrame) -> list[str]:
     """Why nearer tracks were not taken."""
     assert choice.track is not None
     fit = choice.fits[choice.track]
-    taken = [index for index in nearer if index in choice.elsewhere]
-    left = [index for index in nearer if index not in choice.elsewhere]
-    short = [index for index in left if choice.fits[index].loops > max(fit.loops, 1.5)]
-    rest = len(left) - len(short)
+    # what would cost this cluster less than its track went to others; what would cost it more has itself to blame
+    taken = [index for index in nearer if choice.fits[index].cost <= fit.cost and choice.elsewhere[index]]
+    left = [index for index in nearer if index not in taken]
+    kept = [index for index in left if fit.stayed and choice.fits[index].cost <= fit.cost + STAYING]
+    left = [index for index in left if index not in kept]
+    short = [index for index in left if choice.fits[index].loops > max(fit.loops, math.sqrt(2))]
+    named = [
+        index for index in left if index not in short and choice.fits[index].name_counts < fit.name_counts
+    ]
+    rest = len(left) - len(short) - len(named)
     causes = []
     if taken:
-        one, several = "a nearer one goes with another cluster", "nearer ones go with other clusters"
-        causes.append(_counted(len(taken), one, several))
+        causes.append(_taken(choice, taken, usable))
     if short:
         causes.append(f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} too short for the video")
-    if rest and fit.stayed:
+    if kept:
         causes.append("it is the track that the cluster had before and none is clearly nearer")
-    elif rest:
-        causes.append(f"{_counted(rest, 'one about as near suits', 'about as near suit')} less by name")
+    if named:
+        causes.append(f"{_counted(len(named), 'one about as near suits', 'about as near suit')} less by name")
+    if rest:
+        causes.append(f"{_counted(rest, 'a nearer one is', 'nearer ones are')} not clearly nearer")
     return causes
+
+
+def _taken(choice: _Choice, taken: list[int], usable: pd.DataFrame) -> str:
+    """That nearer tracks went to other clusters."""
+    if len(taken) == 1:
+        others = choice.elsewhere[taken[0]]
+        title = _title(usable.iloc[taken[0]])
+        return f"the nearer {title} goes with {_counted(others, 'another cluster', 'others')}"
+    return f"{len(taken)} nearer ones go with other clusters"
 
 
 def _counted(count: int, one: str, several: str) -> str:

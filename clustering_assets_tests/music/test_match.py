@@ -54,7 +54,8 @@ def sounding(
         "end": seconds,
         "tempo": 60 + 100 * arousal,
         "onset_rate": 1 + 6 * arousal,
-        "centroid": 300 + 2500 * arousal,
+        "centroid": 400 + 600 * arousal,
+        "fullness": 0.8,
         "valence": valence,
         "arousal": arousal,
         "mood": mood_at(valence, arousal),
@@ -211,6 +212,28 @@ def test_a_pin_that_is_gone_is_said_and_another_track_taken(caplog):
     assert "gone.ogg" in caplog.text
 
 
+def test_a_track_may_be_pinned_by_the_name_of_its_copy():
+    twin = sounding("zz copy.ogg", 0.4, 0.95, content_hash="hash of storm.ogg")
+    choice = choose_music(
+        clusters("usual"), track_table([*LIBRARY, twin]), pins={"cluster_0": "zz copy.ogg"}
+    ).iloc[0]
+    assert choice["track_hash"] == "hash of storm.ogg"
+    assert choice["pinned"]
+
+
+def test_pins_that_hit_nothing_are_said(caplog):
+    broken = TrackFacts("hush.ogg", reason="silent")
+    pins = {"cluster_9": "storm.ogg", "energetic": "gone.ogg", "cluster_0": "hush.ogg"}
+    choose_music(clusters("usual"), track_table([*LIBRARY, broken]), pins=pins)
+    for part in (
+        "there is no cluster_9",
+        "no cluster is energetic",
+        "no track “gone.ogg”",
+        "cannot be used (silent)",
+    ):
+        assert caplog.text.count(part) == 1
+
+
 def test_the_track_of_before_stays_until_another_is_clearly_better():
     near = [sounding("a.ogg", 0.5, 0.55), sounding("b.ogg", 0.5, 0.50)]
     before = choose_music(clusters("usual"), track_table(near[:1]))
@@ -223,12 +246,58 @@ def test_the_track_of_before_stays_until_another_is_clearly_better():
 
 def test_the_sentence_says_what_is_so():
     choice = choose_music(clusters("dark and grey"), track_table(LIBRARY)).iloc[0]
-    assert choice["why"].startswith(
-        "Dark (L* 25), muted (chroma 4), low-contrast (0.15) pictures read as calm"
+    assert choice["why"] == (
+        "Dark (lightness 25 of 100), muted (chroma 4), low-contrast (0.15) pictures read as calm, and “lullaby” is "
+        "a calm track, slow (70 beats a minute), with a fair number of notes (1.6 a second) and a dark sound: the "
+        "nearest in mood of 4 tracks (distance 0.14)."
     )
-    assert "“lullaby” is a calm track, slow at 70 beats a minute" in choice["why"]
-    assert "the nearest of 4" in choice["why"]
-    assert choice["why"].count(". ") == 0
+
+
+def test_one_picture_is_one_picture():
+    looks = clusters("dark and grey").assign(size=1)
+    choice = choose_music(looks, track_table(LIBRARY)).iloc[0]
+    assert choice["why"].startswith(
+        "A dark (lightness 25 of 100), muted (chroma 4), low-contrast (0.15) picture reads as"
+    )
+
+
+def test_where_tracks_are_shared_the_sentence_says_so():
+    looks = clusters(*["usual"] * 5, "dark and grey", "stark", "bright and colourful")
+    choice = choose_music(looks, track_table(LIBRARY[:3]))
+    uses = choice["track"].value_counts()
+    assert len(uses) == 3
+    for row in choice.itertuples():
+        assert "8 clusters share 3 tracks" in str(row.why)
+        others = uses[row.track] - 1
+        said = {0: "which no other cluster has", 1: "which one other cluster has too"}
+        assert said.get(others, f"which {others} other clusters have too") in str(row.why)
+        assert "goes with another cluster" not in str(row.why) or (uses == 1).any()
+
+
+def test_the_nearer_track_that_went_elsewhere_is_named():
+    near = [sounding("a.ogg", 0.5, 0.5), sounding("b.ogg", 0.5, 0.6)]
+    choice = choose_music(clusters("usual", "usual"), track_table(near)).set_index("track")["why"]
+    assert "the nearest in mood of 2 tracks (distance 0.00)." in choice["a.ogg"]
+    assert (
+        "the 2nd nearest in mood of 2 tracks (distance 0.08), as the nearer “a” goes with another cluster."
+        in choice["b.ogg"]
+    )
+
+
+def test_a_nearer_track_of_other_clusters_that_is_too_short_anyway_is_called_too_short():
+    jingle = sounding("jingle.ogg", 0.5, 0.5, seconds=5.0)
+    near = sounding("near.ogg", 0.5, 0.65)
+    looks, pins = clusters("usual", "usual"), {"cluster_1": "jingle.ogg"}
+    choice = choose_music(looks, track_table([jingle, near, LIBRARY[0]]), pins=pins, seconds=100.0).iloc[0]
+    assert choice["track"] == "near.ogg"
+    assert "as a nearer one is too short for the video" in choice["why"]
+
+
+def test_a_pin_for_a_mood_is_called_so():
+    choice = choose_music(
+        clusters("dark and grey", "usual"), track_table(LIBRARY), pins={"calm": "storm.ogg"}
+    )
+    assert "pinned for clusters that are calm, and dark (lightness" in choice["why"].iloc[0]
 
 
 def test_a_track_without_a_beat_is_called_so():
@@ -236,10 +305,30 @@ def test_a_track_without_a_beat_is_called_so():
     assert "without a clear beat" in choose_music(clusters("usual"), track_table([track]))["why"].iloc[0]
 
 
-def test_the_sentence_names_what_makes_a_sound():
-    track = sounding("drone.ogg", 0.2, 0.05, centroid=500.0, fullness=0.4)
-    choice = choose_music(clusters("usual"), track_table([track]))
-    assert "dark and thin in sound (centre at 500 Hz, 40% of the spectrum at once)" in choice["why"].iloc[0]
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"centroid": 300.0, "fullness": 0.4}, "a thin, dark sound"),
+        ({"centroid": 1200.0, "fullness": 0.98}, "a full, bright sound"),
+        ({"centroid": 660.0, "fullness": 0.4}, "a thin sound"),
+        ({"centroid": 660.0, "fullness": 0.8}, "a balanced sound"),
+        ({"onset_rate": 7.0}, "with many notes (7.0 a second)"),
+        ({"onset_rate": 0.5}, "with few notes (0.5 a second)"),
+        ({"onset_rate": 0.01}, "with hardly a separate note"),
+        ({"tempo": 60.0, "onset_rate": 7.0}, "track, at 60 beats a minute, with many notes"),
+    ],
+)
+def test_a_sound_is_called_what_it_is(facts, words):
+    track = sounding("drone.ogg", 0.2, 0.05, **facts)
+    assert words in choose_music(clusters("usual"), track_table([track]))["why"].iloc[0]
+
+
+def test_a_snippet_is_too_short_for_a_rhythm():
+    snippet = sounding("blip.ogg", 0.5, 0.5, seconds=2.0, onset_rate=math.nan, flux=math.nan, tempo=math.nan)
+    choice = choose_music(clusters("usual"), track_table([snippet])).iloc[0]
+    assert "“blip” is a neutral track, too short to hear a rhythm in, with a balanced sound" in choice["why"]
+    assert "nan" not in choice["why"]
+    assert len(sensitivity(clusters("usual"), track_table([snippet])))
 
 
 def test_distance_trusts_arousal_twice_as_much_as_valence():
