@@ -1,6 +1,7 @@
 """The table of cluster assignments: a clustering joined with its pictures, its ids and its names."""
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 from clustering_assets.clustering.algorithms import Clustering, cluster
 from clustering_assets.clustering.continuity import describe_request, hold
 from clustering_assets.clustering.copies import keepers
-from clustering_assets.clustering.identity import UNCLUSTERED, Changes, keep_ids, partition_key
+from clustering_assets.clustering.identity import (
+    UNCLUSTERED,
+    Changes,
+    keep_ids,
+    partition_key,
+    remember_gone,
+)
 from clustering_assets.clustering.kinds import ClassScores, kind_shares
 from clustering_assets.clustering.names import name_clusters
 from clustering_assets.clustering.quality import Quality
@@ -31,6 +38,7 @@ COLUMNS = (
     "duplicate_of",
     "x",
     "y",
+    "earlier_clusters",
 )
 """Columns of the table, in order."""
 
@@ -46,7 +54,9 @@ class Assignment:
     """Which cluster each picture belongs to, and what a report says about it.
 
     Attributes:
-        table: One row per picture with the columns `COLUMNS`, in the order of the pictures given.
+        table: One row per picture with the columns `COLUMNS`, in the order of the pictures given. `earlier_clusters`
+            has the numbers of clusters that are gone and that the picture was in, newest first, with blanks between;
+            from it a later run knows them again.
         clusters: One row per cluster, unclustered last: cluster, key, name, size, silhouette, representative,
             typical and untypical (paths, one per line), neighbour (key of the nearest cluster), spread (median
             distance to the centre).
@@ -120,10 +130,12 @@ def assign(
         held = hold(found, hashes, before, fixed=fixed, seed=seed)
         if held is not None:
             found, notes = held, [*notes, *held.notes[len(found.notes) :]]
-    ids, changes = keep_ids(found.labels, hashes, before, previous_ids)
+    gone = _read_gone(previous) if before else {}
+    ids, changes = keep_ids(found.labels, hashes, before, previous_ids, gone)
     named = name_clusters(ids, vectors, images, class_scores=class_scores, given=names)
-    table = _table(images, found, ids, named, duplicate_of)
+    table = _table(images, found, ids, named, duplicate_of, remember_gone(ids, hashes, before, gone))
     used = {int(i) for i in previous_ids} | set((before or {}).values()) | set(ids.tolist())
+    used.update(*gone.values())
     return Assignment(
         table=table,
         clusters=summarise(table, found, ids),
@@ -160,12 +172,24 @@ def _read_previous(
     return known or None
 
 
+def _read_gone(previous: pd.DataFrame | None) -> dict[str, list[int]]:
+    """Content hash -> ids of clusters that were gone before; what is no number is left out."""
+    if previous is None or "earlier_clusters" not in previous:
+        return {}
+    number = re.compile(r"(?<!\S)\d+(?=\.0|\s|$)")  # a column of single numbers is read back as 3.0
+    return {
+        str(content): [int(found) for found in number.findall(str(text))]
+        for content, text in zip(previous["content_hash"], previous["earlier_clusters"], strict=True)
+    }
+
+
 def _table(
     images: pd.DataFrame,
     found: Clustering,
     ids: NDArray[np.int64],
     named: dict[int, str],
     duplicate_of: Sequence[str] | NDArray[np.str_] | None,
+    gone: list[list[int]],
 ) -> pd.DataFrame:
     representative = np.zeros(len(images), dtype=bool)
     representative[list(found.fit.representatives.values())] = True
@@ -182,6 +206,7 @@ def _table(
             "duplicate_of": "" if duplicate_of is None else keepers(duplicate_of, ids, images),
             "x": found.coordinates[:, 0],
             "y": found.coordinates[:, 1],
+            "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
         },
         columns=list(COLUMNS),
     )

@@ -5,6 +5,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.assignments import COLUMNS, assign
 from clustering_assets.clustering.space import VectorsError
+from clustering_assets.outputs import read_table, write_table
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,30 @@ def test_the_users_names_survive_clustering_again(first):
     vectors, _, images, before = first
     result = assign(vectors, images, clusters=3, previous=before.table, names={1: "Holidays"})
     assert set(result.table.loc[result.table["cluster"] == 1, "cluster_name"]) == {"Holidays"}
+
+
+def test_ids_and_names_survive_a_run_that_finds_no_cluster(first, tmp_path):
+    vectors, _, images, before = first
+
+    def go_on(earlier, algorithm, eps):
+        write_table(tmp_path / "table.csv", earlier.table)
+        return assign(
+            vectors,
+            images,
+            algorithm=algorithm,
+            clusters=3,
+            eps=eps,
+            previous=read_table(tmp_path / "table.csv"),
+            previous_ids=earlier.ids_ever_used,
+            names={1: "Holidays"},
+        )
+
+    nothing = go_on(before, "dbscan", 0.001)
+    last = go_on(nothing, "kmeans", 0)
+    assert set(nothing.table["cluster"]) == {-1}
+    assert last.table["cluster"].tolist() == before.table["cluster"].tolist()
+    assert set(last.table.loc[last.table["cluster"] == 1, "cluster_name"]) == {"Holidays"}
+    assert last.changes.returns == (0, 1, 2)
 
 
 def test_outliers_have_their_own_key_and_no_silhouette(blobs, frame):

@@ -8,6 +8,7 @@ from clustering_assets.clustering.identity import (
     cluster_of,
     keep_ids,
     partition_key,
+    remember_gone,
 )
 
 
@@ -108,3 +109,63 @@ def test_ids_stand_for_the_same_partition_and_never_return(labels, before, ever)
     assert all((a == -1) == (b == -1) for a, b in pairs)
     retired = set(ever) - set(previous.values())
     assert not retired & set(ids.tolist())
+
+
+def after(*runs):
+    """The ids of each of a series of runs over the same pictures, one clustering after the other, and the changes."""
+    names = hashes(len(runs[0]))
+    previous, gone, used, made = None, {}, set(), []
+    for labels in runs:
+        ids, changes = keep_ids(np.array(labels), names, previous, used, gone)
+        gone = dict(zip(names, remember_gone(ids, names, previous, gone), strict=True))
+        previous = dict(zip(names, ids.tolist(), strict=True))
+        used |= {i for i in ids.tolist() if i >= 0}
+        made.append((ids.tolist(), changes))
+    return made
+
+
+SIX = [0] * 9 + [1] * 8 + [2] * 7 + [3] * 6
+
+
+@pytest.mark.parametrize("between", [[-1] * 30, [0] * 30, [*[0] * 17, *[1] * 13]])
+def test_clusters_have_their_ids_again_after_a_run_without_them(between):
+    first, *_, last = after(SIX, between, between, SIX)
+    assert last[0] == first[0]
+    assert not last[1].births
+
+
+def test_clusters_that_return_are_told():
+    changes = after(SIX, [-1] * 30, SIX)[-1][1]
+    assert changes.returns == (0, 1, 2, 3)
+    assert "back: cluster_0, cluster_1, cluster_2, cluster_3" in changes.sentence()
+
+
+def test_what_shares_little_with_a_cluster_gone_is_new():
+    other = (np.arange(30) % 10).tolist()
+    changes = after([0] * 15 + [1] * 15, [-1] * 30, other)[-1][1]
+    assert changes.returns == ()
+    assert changes.births == tuple(range(2, 12))
+
+
+def test_a_cluster_that_goes_on_keeps_its_id_beside_one_gone():
+    halves = [0] * 15 + [1] * 15
+    made = after(halves, [0] * 20 + [-1] * 10, [0] * 20 + [1] * 10)
+    assert set(made[1][0][:20]) == {0}
+    assert set(made[2][0][:20]) == {0}
+    assert set(made[2][0][20:]) == {1}
+
+
+def test_only_the_last_clusters_of_a_picture_are_remembered():
+    before, gone = {"a": 9, "b": -1}, {"a": [7, 5, 3, 1], "b": [2]}
+    assert remember_gone(np.array([5, 6]), ["a", "b"], before, gone) == [[9, 7, 3, 1], [2]]
+
+
+@given(st.lists(st.lists(st.integers(-1, 3), min_size=12, max_size=12), min_size=1, max_size=6))
+def test_an_id_comes_back_only_to_pictures_that_had_it(runs):
+    names = hashes(12)
+    members = {}
+    for ids, _ in after(*runs):
+        for number in set(ids) - {-1}:
+            now = {name for name, i in zip(names, ids, strict=True) if i == number}
+            assert not members.get(number) or members[number] & now
+            members[number] = members.get(number, set()) | now
