@@ -425,24 +425,23 @@ def _rank(choice: _Choice, usable: pd.DataFrame) -> str:
     """Which place the track has by distance, and why it is not the first if it is not."""
     assert choice.track is not None
     fit, count = choice.fits[choice.track], len(usable)
-    away = f"(distance {fit.distance:.2f})"
+    away = f"(distance {fit.distance:.2f} of 1)"
     if count == 1:
         return f"the only track there is {away}"
     nearer = [index for index, other in enumerate(choice.fits) if other.distance < fit.distance - 1e-9]
     place = f"the {_ordinal(len(nearer) + 1)} nearest" if nearer else "the nearest"
-    place = f"{place} in mood of {count} tracks {away}"
-    causes = _causes(choice, nearer, usable)
-    # with fewer tracks than clusters every one goes with several, and no cluster has one to itself
-    if choice.clusters > count:
-        place = f"{place}, {_shared(choice.elsewhere[choice.track])}"
-        causes = [f"{choice.clusters} clusters share {count} tracks", *causes]
-    return f"{place}, as {_listed(causes)}" if causes else place
+    causes = f", as {_listed(_causes(choice, nearer, usable))}" if nearer else ""
+    return f"{place} in mood of {count} tracks {away}{causes}{_shared(choice, count)}"
 
 
-def _shared(others: int) -> str:
-    if not others:
-        return "which no other cluster has"
-    return f"which {_counted(others, 'one other cluster has', 'other clusters have')} too"
+def _shared(choice: _Choice, count: int) -> str:
+    """That other clusters have the track too, where there are more clusters than tracks."""
+    assert choice.track is not None
+    others = choice.elsewhere[choice.track]
+    if not others or choice.clusters <= count:
+        return ""
+    have = _counted(others, "another cluster has", "other clusters have")
+    return f"; {have} it too, as there are only {count} tracks for {choice.clusters} clusters"
 
 
 def _causes(choice: _Choice, nearer: list[int], usable: pd.DataFrame) -> list[str]:
@@ -467,7 +466,8 @@ def _causes(choice: _Choice, nearer: list[int], usable: pd.DataFrame) -> list[st
     if kept:
         causes.append("it is the track that the cluster had before and none is clearly nearer")
     if named:
-        causes.append(f"{_counted(len(named), 'one about as near suits', 'about as near suit')} less by name")
+        one = f"{_title(usable.iloc[named[0]])}, which is hardly nearer, suits"
+        causes.append(f"{_counted(len(named), one, 'hardly nearer ones suit')} less by name")
     if rest:
         causes.append(f"{_counted(rest, 'a nearer one is', 'nearer ones are')} not clearly nearer")
     return causes
@@ -478,8 +478,8 @@ def _taken(choice: _Choice, taken: list[int], usable: pd.DataFrame) -> str:
     if len(taken) == 1:
         others = choice.elsewhere[taken[0]]
         title = _title(usable.iloc[taken[0]])
-        return f"the nearer {title} goes with {_counted(others, 'another cluster', 'others')}"
-    return f"{len(taken)} nearer ones go with other clusters"
+        return f"the nearer {title} goes with {_counted(others, 'another cluster', 'other clusters')} already"
+    return f"{len(taken)} nearer ones go with other clusters already"
 
 
 def _counted(count: int, one: str, several: str) -> str:

@@ -249,7 +249,7 @@ def test_the_sentence_says_what_is_so():
     assert choice["why"] == (
         "Dark (lightness 25 of 100), muted (chroma 4), low-contrast (0.15) pictures read as calm, and “lullaby” is "
         "a calm track, slow (70 beats a minute), with a fair number of notes (1.6 a second) and a dark sound: the "
-        "nearest in mood of 4 tracks (distance 0.14)."
+        "nearest in mood of 4 tracks (distance 0.14 of 1)."
     )
 
 
@@ -267,19 +267,29 @@ def test_where_tracks_are_shared_the_sentence_says_so():
     uses = choice["track"].value_counts()
     assert len(uses) == 3
     for row in choice.itertuples():
-        assert "8 clusters share 3 tracks" in str(row.why)
         others = uses[row.track] - 1
-        said = {0: "which no other cluster has", 1: "which one other cluster has too"}
-        assert said.get(others, f"which {others} other clusters have too") in str(row.why)
-        assert "goes with another cluster" not in str(row.why) or (uses == 1).any()
+        said = {0: "", 1: "; another cluster has it too"}.get(
+            others, f"; {others} other clusters have it too"
+        )
+        assert f"{said}, as there are only 3 tracks for 8 clusters." in str(row.why) or not others
+        assert ("too, as there are only" in str(row.why)) == (others > 0)
+
+
+def test_a_nearer_track_that_several_clusters_share_is_not_said_to_go_with_one():
+    tracks = [sounding("a.ogg", 0.5, 0.5), sounding("b.ogg", 0.5, 0.8)]
+    choice = choose_music(clusters(*["usual"] * 5), track_table(tracks))
+    uses = choice["track"].value_counts()
+    assert uses["a.ogg"] >= 3
+    for sentence in choice.loc[choice["track"] == "b.ogg", "why"]:
+        assert f"as the nearer “a” goes with {uses['a.ogg']} other clusters already" in sentence
 
 
 def test_the_nearer_track_that_went_elsewhere_is_named():
     near = [sounding("a.ogg", 0.5, 0.5), sounding("b.ogg", 0.5, 0.6)]
     choice = choose_music(clusters("usual", "usual"), track_table(near)).set_index("track")["why"]
-    assert "the nearest in mood of 2 tracks (distance 0.00)." in choice["a.ogg"]
+    assert "the nearest in mood of 2 tracks (distance 0.00 of 1)." in choice["a.ogg"]
     assert (
-        "the 2nd nearest in mood of 2 tracks (distance 0.08), as the nearer “a” goes with another cluster."
+        "the 2nd nearest in mood of 2 tracks (distance 0.08 of 1), as the nearer “a” goes with another cluster already."
         in choice["b.ogg"]
     )
 
