@@ -4,10 +4,12 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
 from clustering_assets.clustering.colours import cluster_colour, cluster_marker
 from clustering_assets.clustering.plot import plot_clusters, shorten, spread_apart
+from clustering_assets.pictures import figure_png
 
 
 @pytest.fixture
@@ -115,8 +117,41 @@ def test_thumbnails_do_not_hide_one_another():
 
 def test_a_name_is_cut_to_the_room_that_there_is():
     long = "a name that somebody wrote for all the holidays in the mountains"
-    cut = shorten(long, 150, 10)
+    font = FontProperties(weight="bold", size=10)
+    cut = shorten(long, 150, font)
     assert cut.endswith("…")
     assert long.startswith(cut[:-1])
-    assert len(shorten("W" * 64, 150, 10)) < len(cut)
-    assert shorten("cats", 150, 10) == "cats"
+    assert len(shorten("W" * 64, 150, font)) < len(cut)
+    assert shorten("cats", 150, font) == "cats"
+
+
+def drawn(name, folder):
+    """The texts of a figure of which the first cluster has this name, after drawing it."""
+    table = assignments(2)
+    table.loc[table["cluster"] == 0, "cluster_name"] = name
+    figure = plot_clusters(table, folder)
+    figure_png(figure)
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Straße\U0010fffd und Meer", "0  Straße und Meer"),
+        ("\U0010fffd\U0010fffe", "0  cluster_0"),
+        ("two\nlines", "0  two lines"),
+        (r"$5 \frac and $6", r"0  $5 \frac and $6"),
+    ],
+)
+def test_any_name_is_drawn_without_a_warning(name, shown, folder, caplog):
+    assert shown in drawn(name, folder)
+    assert not [record for record in caplog.records if "findfont" in record.message]
+
+
+@pytest.mark.filterwarnings("error")
+def test_letters_of_another_font_are_drawn_with_it(folder):
+    usual = get_font(findfont(FontProperties(weight="bold"))).get_charmap()
+    other = get_font(findfont(FontProperties(family="STIXGeneral", weight="bold"))).get_charmap()
+    rare = chr(next(code for code in other if code not in usual and chr(code).isprintable()))
+    assert f"0  a {rare} b" in drawn(f"a {rare} b", folder)
