@@ -6,19 +6,22 @@ Listening: CPU seconds for a four-minute track, made by repeating a file of the 
 decoding it and doing nothing else. Library: the folder analysed anew and once more with nothing changed. Soundtrack:
 CPU seconds for two minutes of sound, against decoding the track once. Beats: F-measure within 70 ms on generated
 music and on eight patterns of drums at 60 to 180 beats a minute, with the tempo found and the metrical level at which
-it was found. Names: where tracks lie whose names speak of a mood; names take no part in that. Choices: how many of the
-library's tracks change when a weight changes by a quarter, over pictures from grey to vivid.
+it was found. Copies: the folder's tracks at other sampling rates and in other codecs, a minute of each, and how far
+their valence and arousal move. Names: where tracks lie whose names speak of a mood; names take no part in that.
+Reference: mean and spread of each cue over the folder; the values frozen in `MUSIC_CUES` are those of 238 tracks.
+Choices: how many of the library's tracks change when a weight changes by a quarter, over pictures from grey to vivid.
 """
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -27,9 +30,13 @@ from numpy.typing import NDArray
 from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
 from clustering_assets.music.analysis import analyse_track
 from clustering_assets.music.decoding import RATE, decode
+from clustering_assets.music.emotion import MUSIC_CUES
 from clustering_assets.music.library import analyse_library
 from clustering_assets.music.match import choose_music, image_mood, sensitivity
 from clustering_assets.video.soundtrack import make_soundtrack
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
 
 FOUR_MINUTES = 240.0
 TOLERANCE = 0.070
@@ -107,6 +114,76 @@ def f_measure(found: NDArray[np.float64], known: NDArray[np.float64]) -> float:
         return 0.0
     hits = {int(np.argmin(np.abs(known - beat))) for beat in found if np.abs(known - beat).min() <= TOLERANCE}
     return 2 * len(hits) / (len(found) + len(known))
+
+
+COPIES = {
+    "8 kHz mono": (".flac", "flac", 8_000, "mono", 0),
+    "8 kHz mono, mu-law": (".wav", "pcm_mulaw", 8_000, "mono", 0),
+    "11 kHz": (".flac", "flac", 11_025, "stereo", 0),
+    "16 kHz mono": (".flac", "flac", 16_000, "mono", 0),
+    "22 kHz": (".flac", "flac", 22_050, "stereo", 0),
+    "44 kHz": (".flac", "flac", 44_100, "stereo", 0),
+    "48 kHz": (".flac", "flac", 48_000, "stereo", 0),
+    "96 kHz": (".flac", "flac", 96_000, "stereo", 0),
+    "MP3 64 kbit/s": (".mp3", "libmp3lame", 44_100, "stereo", 64_000),
+    "Opus 64 kbit/s": (".opus", "libopus", 48_000, "stereo", 64_000),
+    "Opus 24 kbit/s mono": (".opus", "libopus", 48_000, "mono", 24_000),
+}
+"""File ending, codec, samples per second, channels and bits per second of copies of a track."""
+
+
+def write_copy(folder: Path, sound: NDArray[np.float32], kind: str) -> Path:
+    import av
+
+    ending, codec, rate, layout, bits = COPIES[kind]
+    path = folder / f"copy{ending}"
+    with av.open(str(path), "w") as file:
+        stream = cast("AudioStream", file.add_stream(codec, rate=rate, layout=layout))
+        if bits:
+            stream.bit_rate = bits
+        resampler = av.AudioResampler(
+            format=stream.format.name, layout=layout, rate=rate, frame_size=stream.frame_size or 4096
+        )
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound), format="fltp", layout="stereo")
+        frame.sample_rate = RATE
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(piece))
+        file.mux(stream.encode(None))
+    return path
+
+
+def copies(tracks: list[Path], folder: Path) -> list[dict[str, Any]]:
+    """How far what is heard of each track moves from one copy to another."""
+    rows = []
+    for track in tracks:
+        sound = np.concatenate(list(decode(track, end=60.0)), axis=1)
+        heard = [analyse_track(write_copy(folder, sound, kind)) for kind in COPIES]
+        rows.append(
+            {"track": track.name, "moods": sorted({facts.mood for facts in heard})}
+            | {
+                name: float(np.ptp([getattr(facts, name) for facts in heard]))
+                for name in ("valence", "arousal", "onset_rate")
+            }
+            | {"tempi": sorted({round(facts.tempo) for facts in heard if math.isfinite(facts.tempo)})}
+        )
+    return rows
+
+
+def reference(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Mean and spread of each cue over the used tracks; of logarithmic cues the geometric mean, and octaves."""
+    used = table[table["outcome"] == "used"]
+    found = {}
+    for name, cue in MUSIC_CUES.items():
+        # a track without a single onset is one of the quietest, not of all octaves
+        values = np.log2(used[name].clip(lower=0.3)) if cue.logarithmic else used[name]
+        mean = float(2 ** values.mean()) if cue.logarithmic else float(values.mean())
+        found[name] = {
+            "mean": mean,
+            "spread": float(values.std()),
+            "frozen_mean": cue.usual,
+            "frozen_spread": cue.spread,
+        }
+    return found
 
 
 BASS, SNARE, HAT = range(3)
@@ -235,6 +312,7 @@ def main() -> None:
     )
     parser.add_argument("--music", type=Path, help="folder of music; generated music without it")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--copies-of", type=int, default=8, help="tracks of which copies are made")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -250,6 +328,11 @@ def main() -> None:
             "library": library,
             "soundtrack": laying_under(track, options.runs),
             "names": named(table),
+            "reference": reference(table),
+            "copies": copies(
+                [folder / path for path in table[table["outcome"] == "used"]["path"][: options.copies_of]],
+                Path(place),
+            ),
             "choices": choices(table),
             "beats": beats_found(Path(place)),
         }
@@ -260,6 +343,17 @@ def main() -> None:
         )
         print(f"{name}: {', '.join(shown)}")
     print(f"names: {report['names']}")
+    for name, row in report["reference"].items():
+        print(
+            f"{name}: mean {row['mean']:.3f}, spread {row['spread']:.3f} "
+            f"(frozen: {row['frozen_mean']}, {row['frozen_spread']})"
+        )
+    for row in report["copies"]:
+        print(
+            f"{row['track']:32} in {len(COPIES)} copies: valence moves by {row['valence']:.3f}, arousal by "
+            f"{row['arousal']:.3f}, onsets by {row['onset_rate']:.2f}/s; tempo {row['tempi']}, "
+            f"{', '.join(row['moods'])}"
+        )
     for row in report["choices"]["chosen"]:
         print(
             f"{row['name']:16} {row['mood']:9} {row['arousal']:.2f}: {row['track']}, {row['track_mood']} "

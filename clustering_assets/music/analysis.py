@@ -13,7 +13,7 @@ from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 
-VERSION = 3
+VERSION = 4
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0

@@ -30,10 +30,10 @@ DRUMLESS_FLUX, DRUMMED_FLUX = 0.3, 0.64
 USUAL_SPREAD = 0.6
 """Spread of that preference, in octaves."""
 
-CLEAR_BEAT = 0.3
+CLEAR_BEAT = 0.25
 """Least `Rhythm.clarity` of a beat that is worth cutting on."""
 
-HEARD_BEATS = 0.6
+HEARD_BEATS = 0.55
 """Onsets for each beat that there must be: with fewer, the beat is the tracker's and not the music's."""
 
 FEWEST_ONSETS = 0.4
