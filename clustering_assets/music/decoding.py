@@ -103,7 +103,10 @@ class DecodeReport:
             share = self.wild_samples / (2 * max(self.samples, 1))
             return f"damaged: {share:.1%} of the samples are beyond full scale"
         if self.bad_packets > LARGEST_BAD_PACKET_SHARE * max(self.packets, 1):
-            return f"damaged: {self.bad_packets} of {self.packets} packets do not decode"
+            if self.packets == 1:
+                return "damaged: its only packet does not decode"
+            verb = "does" if self.bad_packets == 1 else "do"
+            return f"damaged: {self.bad_packets} of {self.packets} packets {verb} not decode"
         return ""
 
 

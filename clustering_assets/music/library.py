@@ -99,7 +99,10 @@ def analyse_library(
         return track_table([])
     known = _Known(previous)
     limits = limits or DecodeLimits()
-    with task("Analysing music", len(files), "tracks") as running, _pool(workers) as pool:
+    with (
+        task("Analysing music", len(files), "track" if len(files) == 1 else "tracks") as running,
+        _pool(workers) as pool,
+    ):
 
         def facts(path: Path) -> TrackFacts:
             found = _facts(path, folder, known, limits)

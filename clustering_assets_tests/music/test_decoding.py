@@ -190,3 +190,16 @@ def test_flipped_bits_are_noticed(tmp_path):
     sound = whole(path, report=report)
     assert np.abs(sound).max() <= 1.5
     assert report.wild_samples + report.bad_packets > 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "packets", "words"),
+    [
+        (1, 1, "damaged: its only packet does not decode"),
+        (1, 3, "damaged: 1 of 3 packets does not decode"),
+        (2, 3, "damaged: 2 of 3 packets do not decode"),
+        (1, 30, ""),
+    ],
+)
+def test_damage_is_counted_in_plain_english(bad, packets, words):
+    assert DecodeReport(samples=1, bad_packets=bad, packets=packets).damage == words
