@@ -4,15 +4,18 @@ from pathlib import Path
 
 from clustering_assets.embedding.backbones import BackboneError, check_backbone_name
 from clustering_assets.settings import Settings, SettingsError
+from clustering_assets.wishes import check_wishes
 
 _FILES = ("weights", "names_file", "pins_file")
 
 
 def check_named(settings: Settings) -> None:
-    """Refuse settings that name a network or a file that there is not.
+    """Refuse settings that name a network or a file that there is not, and a file of theirs that cannot be read.
 
     Raises:
         SettingsError: With the setting, its value and the way out.
+        NamesError: The names of clusters cannot be read; the message gives file and line.
+        PinsError: The same for the pinned tracks.
     """
     try:
         check_backbone_name(settings.backbone)
@@ -25,3 +28,4 @@ def check_named(settings: Settings) -> None:
         raise SettingsError(
             f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
         )
+    check_wishes(settings)

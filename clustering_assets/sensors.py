@@ -25,7 +25,8 @@ from clustering_assets.recipes import recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG
 from clustering_assets.settings import Settings
-from clustering_assets.versions import digest, latest_video, names_file, pins_file
+from clustering_assets.versions import digest, latest_video
+from clustering_assets.wishes import names_file, pins_file
 
 ATTEMPTS = 3
 """How often a sensor tries the same thing before it leaves it to a person."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import dagster as dg
 
-from clustering_assets.outputs import CLUSTER_NAMES, Outputs
 from clustering_assets.settings import Settings
+from clustering_assets.wishes import names_file, pins_file
 
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
@@ -24,18 +24,7 @@ DETAILS = "details"
 asset definition, the names of the assets whose details its result depends on."""
 
 DATA_VERSION_TAG = "dagster/data_version"
-PINS = "pins.csv"
 VIDEOS = dg.AssetKey("cluster_videos")
-
-
-def names_file(settings: Settings) -> Path:
-    """The file of the user's own cluster names, which need not exist."""
-    return Path(settings.names_file or str(Outputs(settings.output).path(CLUSTER_NAMES)))
-
-
-def pins_file(settings: Settings) -> Path:
-    """The file of the user's pinned tracks, which need not exist."""
-    return Path(settings.pins_file or Path(settings.music) / PINS)
 
 
 def digest(value: Any) -> str:

@@ -16,7 +16,8 @@ from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
 from clustering_assets.partitions import CLUSTERS
 from clustering_assets.resources import SettingsResource
 from clustering_assets.settings import Settings
-from clustering_assets.versions import USES, data_version, names_file, recorded
+from clustering_assets.versions import USES, data_version, recorded
+from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment

@@ -12,7 +12,8 @@ from clustering_assets.io_managers.table import TABLE, markdown_table
 from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.recipes import expected_seconds
 from clustering_assets.resources import SettingsResource
-from clustering_assets.versions import USES, data_version, digest, pins_file
+from clustering_assets.versions import USES, data_version, digest
+from clustering_assets.wishes import pins_file
 
 
 @dg.asset(
@@ -94,20 +95,30 @@ def music_choice(
     sentence.
     """
     from clustering_assets.music.match import choose_music, cluster_features, sensitivity
-    from clustering_assets.music.pins import read_pins
+    from clustering_assets.music.pins import pin_warnings, read_pins
 
     values = settings.value
     version = data_version(context, values)
     clusters = cluster_features(cluster_assignments, image_manifest)
     seconds = expected_seconds(cluster_assignments, values)
+    pins = read_pins(pins_file(values), required=bool(values.pins_file))
     choice = choose_music(
         clusters,
         music_tracks,
-        pins=read_pins(pins_file(values), required=bool(values.pins_file)),
+        pins=pins,
         seconds=seconds,
         seed=values.seed,
         previous=settings.outputs.read_previous(MUSIC_CHOICE),
     )
+    good = music_tracks["outcome"] == "used"
+    odd = pin_warnings(
+        pins,
+        tracks=music_tracks.loc[good, "path"],
+        rejected=dict(music_tracks.loc[~good, ["path", "reason"]].itertuples(index=False, name=None)),
+        clusters=dict(choice[["key", "mood"]].itertuples(index=False, name=None)),
+    )
+    for line in odd:
+        context.log.warning(line)
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
     reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
@@ -115,6 +126,7 @@ def music_choice(
         data_version=version,
         metadata={
             "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "warning": "\n".join(odd),
             "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
         },
     )

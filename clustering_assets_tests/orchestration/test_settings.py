@@ -97,9 +97,12 @@ def test_the_launchpad_has_every_setting_with_the_environment_as_default():
         ({"backbone": "resnet51"}, ["'resnet51' is not a backbone", "Did you mean resnet50"]),
         ({"weights": "mine.pth", "backbone": "resnet50"}, ["weights = 'mine.pth'", "no such file"]),
         ({"names_file": "names.csv"}, ["names_file = 'names.csv'", "no such file"]),
+        ({"pins": "cluster_0\n"}, ["pins.csv, line 1", "is no pin"]),
     ],
 )
-def test_what_a_setting_names_is_looked_for_before_the_first_step_works(given, words):
+def test_what_a_setting_names_is_looked_for_before_the_first_step_works(given, words, tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music/pins.csv").write_text(given.pop("pins", ""))
     worked = []
 
     @dg.asset

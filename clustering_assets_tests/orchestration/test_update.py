@@ -536,6 +536,15 @@ def test_clusters_are_named_by_the_network_that_made_the_vectors_also_in_an_inst
     assert set(project.assignments()["cluster_name"]) == names
 
 
+def test_a_pin_that_does_nothing_is_told(project):
+    (project.root / "music/pins.csv").write_text("cluster_99,calm\nenergetic,missing.mp3\n")
+    project.update()
+    report = json.loads((project.root / "output/summary_report.json").read_text())
+    warnings = "\n".join(report["warnings"])
+    assert "pins.csv, line 1: there is no cluster_99 (only cluster_0, cluster_1, cluster_2)" in warnings
+    assert "there is no track “missing.mp3” in the music folder" in warnings
+
+
 def test_weights_that_are_out_of_reach_cost_clusters_only_their_words(project):
     seal = project.root / "output/embeddings/embeddings.json"
     seal.write_text(json.dumps({**json.loads(seal.read_text()), "backbone": "timm:"}))
