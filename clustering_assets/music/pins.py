@@ -141,14 +141,19 @@ def _repeated(key: str, lines: Sequence[int]) -> str:
 def _without_cluster(key: str, pins: Mapping[str, str], clusters: Mapping[str, str]) -> str:
     """Why a pin goes to no cluster; empty if it goes to one."""
     if key not in MOODS:
-        known = f"only {', '.join(clusters)}" if clusters else "nor any other cluster"
-        return "" if key in clusters else f"there is no {key} ({known})"
+        return "" if key in clusters else f"there is no {key} ({_known(list(clusters))})"
     of_that_mood = [cluster for cluster, mood in clusters.items() if mood == key]
     if not of_that_mood:
         return f"no cluster is {key} at present"
     if all(cluster in pins for cluster in of_that_mood):
         return f"every cluster that is {key} has a pin of its own"
     return ""
+
+
+def _known(keys: Sequence[str]) -> str:
+    if not keys:
+        return "nor any other cluster"
+    return f"only {', '.join(keys)}" if len(keys) < 4 else f"only {keys[0]} to {keys[-1]}, {len(keys)} in all"
 
 
 def _without_track(wanted: str, paths: Sequence[str], rejected: Mapping[str, str]) -> str:

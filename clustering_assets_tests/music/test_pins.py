@@ -89,6 +89,12 @@ def test_a_pin_for_a_cluster_that_is_not_there_is_odd(tmp_path):
     ]
 
 
+def test_many_clusters_are_not_all_listed(tmp_path):
+    clusters = {f"cluster_{number}": "calm" for number in range(12)}
+    (found,) = odd(tmp_path, "cluster_99,a.ogg\n", clusters=clusters)
+    assert "there is no cluster_99 (only cluster_0 to cluster_11, 12 in all), so" in found
+
+
 def test_a_pin_to_a_track_that_is_not_there_is_odd_even_where_no_cluster_has_that_mood(tmp_path):
     assert odd(tmp_path, "energetic,missing.mp3\n") == [
         "pins.csv, line 1: no cluster is energetic at present, so this pin does nothing",
