@@ -31,12 +31,12 @@ named for that kind."""
 SURE = 0.7
 """Share that a kind needs of all its family's: where cats and dogs are both likely, "animals" is not wrong."""
 
-OF_A_FAMILY = 0.3
+OF_A_FAMILY = 0.2
 """Share in one family of kinds, beyond what chance gives it, at which the cluster may be named for the family."""
 
 MOST_OF_THEM = 0.5
-"""Share of a cluster's pictures that a kind, or a word with no kind to bear it out, must be the likeliest of more than:
-a third of fish does not make the rest fish."""
+"""Share of a cluster's pictures, beyond chance, that a kind must be the likeliest of more than, or a word that no kind
+bears out: a third of fish does not make the rest fish."""
 
 OF_A_PICTURE = 0.1
 """Share of one picture's class scores in a kind of thing, beyond chance, at which the picture speaks for the kind."""
@@ -270,7 +270,8 @@ def _words(
     top = np.stack([_likeliest(part).mean(axis=0) for part in np.split(each, ends)])
     kinds, member = _kinds(share.shape[1])
     by_kind = _beyond_chance(share @ member, member.mean(axis=0))
-    borne = np.stack([part.mean(axis=0) for part in np.split(_bears_out(each, member), ends)])
+    votes = np.stack([part.mean(axis=0) for part in np.split(_bears_out(each, member), ends)])
+    borne = _beyond_chance(votes, member.mean(axis=0))
     contrast, special = _contrast(share), _special(share)
     kind_of = [_kind(own, row, by_kind, borne[row] > MOST_OF_THEM) for row, own in enumerate(by_kind)]
     found = {}
