@@ -16,6 +16,7 @@ from clustering_assets.clustering.space import (
     count_distinct,
     even_sample,
 )
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 
 log = logging.getLogger("clustering_assets.clustering")
@@ -100,9 +101,10 @@ def cluster(
     check_vectors(vectors)
     distinct = count_distinct(vectors, max(clusters, FEWEST) + 1)
     if algorithm in ("kmeans", "hierarchical") and clusters > distinct:
+        verb, choice = ("is", "1") if distinct == 1 else ("are", f"from 1 to {distinct}")
         raise AlgorithmError(
-            f"clusters = {clusters}: there are only {distinct} distinct images; "
-            f"choose from 1 to {distinct}, or auto"
+            f"clusters = {clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
+            f"choose {choice}, or auto"
         )
     check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
     space = FeatureSpace.fit(vectors, seed)
@@ -200,7 +202,9 @@ def _label(
     if fixed and clusters in (1, n):
         return _Labelled(np.arange(n) % clusters if clusters == n else np.zeros(n, dtype=np.int64), algorithm)
     if distinct < FEWEST and not fixed:
-        notes.append(f"only {distinct} distinct images: nothing to tell apart, so they are one cluster")
+        notes.append(
+            f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
+        )
         return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
     from threadpoolctl import threadpool_limits
 

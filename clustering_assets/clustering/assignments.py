@@ -23,6 +23,7 @@ from clustering_assets.clustering.kinds import ClassScores, kind_shares
 from clustering_assets.clustering.names import name_clusters
 from clustering_assets.clustering.quality import Quality
 from clustering_assets.clustering.space import VectorsError, check_vectors
+from clustering_assets.counting import counted
 
 log = logging.getLogger("clustering_assets.clustering")
 
@@ -163,7 +164,8 @@ def _read_previous(
     good = cluster_ids.notna() & (cluster_ids >= UNCLUSTERED) & (cluster_ids % 1 == 0)
     good &= previous["content_hash"].notna() & (previous["content_hash"].astype(str) != "")
     if not good.all():
-        notes.append(f"{int((~good).sum())} damaged rows of the previous assignments were left out")
+        damaged = counted(int((~good).sum()), "damaged row")
+        notes.append(f"{damaged} of the previous assignments left out")
     known = dict(
         zip(previous.loc[good, "content_hash"].astype(str), cluster_ids[good].astype(int), strict=True)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 
 UNCLUSTERED = -1
@@ -114,7 +115,7 @@ class Changes:
             parts.append("gone: " + _keys(self.deaths))
         parts += [f"{partition_key(new)} joins {_keys(old)}" for new, old in self.merges.items()]
         parts += [f"{partition_key(old)} was split into {_keys(new)}" for old, new in self.splits.items()]
-        parts.append(f"{self.added} images added, {self.removed} removed, {self.moved:.1%} moved")
+        parts.append(f"{counted(self.added, 'image')} added, {self.removed} removed, {self.moved:.1%} moved")
         return "; ".join(parts)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.colours import cluster_colour, cluster_marker
 from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.counting import counted
 from clustering_assets.images.load import ImageError, load_image
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure
 
 def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
     number = sum(group.cluster != UNCLUSTERED for group in groups)
-    return f"{len(table):,} images in {number} cluster{'s' if number != 1 else ''}"
+    return f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
 
 
 def _groups(table: pd.DataFrame) -> list[_Group]:
@@ -276,7 +277,8 @@ def _draw_silhouettes(
             side.set_visible(name != hidden)
     if len(groups) > len(shown):
         rest = groups[len(shown) :]
-        text = f"and {len(rest)} smaller clusters with {sum(len(group.rows) for group in rest):,} images"
+        images = counted(sum(len(group.rows) for group in rest), "image")
+        text = f"and {counted(len(rest), 'smaller cluster')} with {images}"
         legend.set_title(text, loc="left", fontsize=9.5, color=FAINT)
 
 
@@ -286,7 +288,7 @@ def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64],
     mark = {"marker": group.marker, "color": group.colour, "markersize": 11 if large else 9}
     axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
     mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
-    count = f"{len(group.rows):,} image{'s' if len(group.rows) != 1 else ''}{mean}"
+    count = f"{counted(len(group.rows), 'image')}{mean}"
     size = 10.0 if large else 8.8
     width = 0.88 * axes.bbox.width * 72 / DPI
     name, font = _lettering(group.name, size)

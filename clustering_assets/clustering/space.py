@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.cores import available_cores
+from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 
 DIMENSIONS = 50
@@ -141,7 +142,7 @@ def check_vectors(vectors: NDArray[np.floating], count: int | None = None) -> No
         )
     if count is not None and len(vectors) != count:
         raise VectorsError(
-            f"there are {len(vectors)} embeddings for {count} images: the two do not belong together; "
+            f"{counted(len(vectors), 'embedding')} for {counted(count, 'image')}: the two do not belong together; "
             "compute the embeddings again (materialize `embeddings`)"
         )
     if not vectors.size:

@@ -184,3 +184,10 @@ def test_density_that_is_even_is_told_as_no_cluster():
     found = cluster(even, algorithm="hdbscan")
     assert set(found.labels) == {-1}
     assert any(note.startswith("no cluster was found") for note in found.notes)
+
+
+def test_one_distinct_picture_is_told_in_the_singular():
+    same = np.ones((6, 8), dtype=np.float32)
+    assert any("only 1 distinct image:" in note for note in cluster(same, clusters=0).notes)
+    with pytest.raises(AlgorithmError, match="there is only 1 distinct image; choose 1, or auto"):
+        cluster(same, clusters=3)

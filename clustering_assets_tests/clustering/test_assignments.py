@@ -138,8 +138,11 @@ def test_vectors_of_other_pictures_are_refused(first):
     [
         (pd.DataFrame({"path": ["a"], "cluster": [0]}), "lack content_hash or cluster"),
         (pd.DataFrame({"content_hash": ["other"], "cluster": [4]}), "share no image with this folder"),
-        (pd.DataFrame({"content_hash": ["hash00001", "hash00002"], "cluster": ["x", "0"]}), "1 damaged rows"),
-        (pd.DataFrame({"content_hash": ["hash00001", None], "cluster": [0, 0]}), "1 damaged rows"),
+        (
+            pd.DataFrame({"content_hash": ["hash00001", "hash00002"], "cluster": ["x", "0"]}),
+            "1 damaged row of",
+        ),
+        (pd.DataFrame({"content_hash": ["hash00001", None], "cluster": [0, 0]}), "1 damaged row of"),
     ],
 )
 def test_a_previous_table_of_no_use_is_set_aside_with_a_note(first, previous, note):

@@ -123,6 +123,14 @@ def test_the_page_fetches_nothing_but_its_videos(folder):
     assert "http" not in re.sub(r"data:[^\"]*", "", gallery.html)
 
 
+def test_the_silhouette_is_that_of_the_table_and_all_its_signs_are_explained(folder):
+    table, gallery = draw(folder)
+    page = Page(gallery.html)
+    for _, members in table[table["cluster"] >= 0].groupby("cluster"):
+        assert f"{members['silhouette'].mean():.2f} mean, from -1 to 1" in page.text
+    assert page.text.count("below 0 many are more like another cluster") == 2
+
+
 def test_a_cluster_without_a_video_says_so(folder):
     _, gallery = draw(folder, videos={"cluster_0": "../videos/cluster_0_slideshow.mp4"})
     assert gallery.html.count("has not been rendered yet") == 2
