@@ -339,6 +339,8 @@ def _lettering(text: str, size: float) -> "tuple[str, FontProperties]":
 def _font_for(letters: frozenset[str]) -> tuple[str | None, frozenset[str]]:
     """The file of the font that has most of the letters, None for the usual one, and those that it has.
 
+    Where that is less than half of them there are none: the rest of a name would say something else.
+
     One font draws a whole name, from its file: lists of families make matplotlib warn of each that lacks a weight.
     """
     from matplotlib.font_manager import FontProperties, findfont, fontManager
@@ -357,7 +359,7 @@ def _font_for(letters: frozenset[str]) -> tuple[str | None, frozenset[str]]:
         here = _drawn_by(font.fname, letters)
         if len(here) > len(best[1]):
             best = font.fname, here
-    return best
+    return best if 2 * len(best[1]) >= len(letters) else (None, frozenset())
 
 
 def _drawn_by(file: str, letters: frozenset[str]) -> frozenset[str]:

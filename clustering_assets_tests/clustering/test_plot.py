@@ -140,6 +140,7 @@ def drawn(name, folder):
     [
         ("Straße\U0010fffd und Meer", "0  Straße und Meer"),
         ("\U0010fffd\U0010fffe", "0  cluster_0"),
+        ("a \U0010fffd\U0010fffe\U0010fffc", "0  cluster_0"),
         ("two\nlines", "0  two lines"),
         (r"$5 \frac and $6", r"0  $5 \frac and $6"),
     ],
