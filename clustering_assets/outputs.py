@@ -57,6 +57,7 @@ TEXT_COLUMNS = (
     "content_hash",
     "cluster_name",
     "duplicate_of",
+    "earlier_clusters",
     "name",
     "track",
     "track_hash",

@@ -24,8 +24,11 @@ class SettingsResource(dg.ConfigurableResource):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Refuse bad values before any work, and note which process does it."""
-        check_named(self.value)
-        if context.run is not None and PROCESS_TAG not in context.run.tags and context.instance is not None:
+        values = self.value
+        if context.run is None:  # a sensor, which looks again in a moment
+            return
+        check_named(values)
+        if PROCESS_TAG not in context.run.tags and context.instance is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 
     @property

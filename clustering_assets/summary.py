@@ -191,7 +191,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _warnings(stages: Mapping[str, StageRecord]) -> list[str]:
-    return [str(stage.noted["warning"]) for stage in stages.values() if stage.noted.get("warning")]
+    return [line for stage in stages.values() for line in str(stage.noted.get("warning") or "").splitlines()]
 
 
 def _text(data: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from clustering_assets.wishes import pins_file
     group_name="music",
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
@@ -72,7 +72,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     group_name="music",
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
@@ -94,8 +94,8 @@ def music_choice(
     the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
     sentence.
     """
-    from clustering_assets.music.match import choose_music, cluster_features, sensitivity
-    from clustering_assets.music.pins import pin_warnings, read_pins
+    from clustering_assets.music.match import choose_music, cluster_features, odd_pins, sensitivity
+    from clustering_assets.music.pins import read_pins
 
     values = settings.value
     version = data_version(context, values)
@@ -110,15 +110,6 @@ def music_choice(
         seed=values.seed,
         previous=settings.outputs.read_previous(MUSIC_CHOICE),
     )
-    good = music_tracks["outcome"] == "used"
-    odd = pin_warnings(
-        pins,
-        tracks=music_tracks.loc[good, "path"],
-        rejected=dict(music_tracks.loc[~good, ["path", "reason"]].itertuples(index=False, name=None)),
-        clusters=dict(choice[["key", "mood"]].itertuples(index=False, name=None)),
-    )
-    for line in odd:
-        context.log.warning(line)
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
     reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
@@ -126,7 +117,7 @@ def music_choice(
         data_version=version,
         metadata={
             "reasons": dg.MetadataValue.md("\n".join(reasons)),
-            "warning": "\n".join(odd),
+            "warning": "\n".join(odd_pins(pins, choice, music_tracks)),
             "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
         },
     )
