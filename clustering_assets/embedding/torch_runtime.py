@@ -13,8 +13,15 @@ from clustering_assets.embedding.runtime import IN_FLIGHT, OutOfMemory, Plan, Pr
 
 log = logging.getLogger("clustering_assets.embedding")
 
-_NO_ROOM = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
-"""How torch's errors for a lack of memory read, where they have no type of their own."""
+_NO_ROOM = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "STATUS_ALLOC_FAILED",
+    "could not create a primitive",
+    "could not create a memory",
+)
+"""How torch's errors for a lack of memory read, where they have no type of their own; the last two are oneDNN's."""
 
 
 def prepared(network: FeatureNetwork, precision: Precision) -> FeatureNetwork:

@@ -178,15 +178,16 @@ def test_float32_needs_no_trial(tmp_path):
 class _SmallDevice(torch.nn.Module):
     """A network on a device that has room for `most` pictures and raises what CUDA raises."""
 
-    def __init__(self, most):
+    def __init__(self, most, error=None):
         super().__init__()
+        self.error = error or torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         self.network = networks.feature_network(LITE, weights())
         self.trunk, self.side, self.most, self.tried = self.network.trunk, self.network.side, most, []
 
     def forward(self, pixels):
         self.tried.append(len(pixels))
         if len(pixels) > self.most:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            raise self.error
         return self.network(pixels)
 
 
@@ -197,6 +198,12 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(views, reference):
     assert network.tried == [16, 8, 4, 4, 4, 4]
     features(runtime, views[:4])
     assert network.tried[6:] == [4]
+
+
+def test_a_lack_of_memory_as_the_processors_library_tells_it_halves_the_batch_too(views, reference):
+    network = _SmallDevice(most=8, error=RuntimeError("could not create a primitive"))
+    np.testing.assert_allclose(features(on_the_cpu(network, 16), views), reference, atol=1e-4)
+    assert network.tried[:2] == [16, 8]
 
 
 def test_a_lack_of_memory_in_the_middle_keeps_what_was_under_way(views, reference):
