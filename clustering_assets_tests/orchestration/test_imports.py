@@ -11,7 +11,6 @@ from PIL import Image
 
 from clustering_assets.cli import cli
 from clustering_assets.definitions import defs
-from clustering_assets.errors import ClusteringError
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def test_the_openimages_job_takes_the_same_settings_and_refuses_bad_ones(tmp_pat
         "ops": {"fetch_openimages": {"config": {"limit": 2, "subset": "nowhere"}}},
         "resources": {"settings": {"config": {"images": str(tmp_path)}}},
     }
-    with pytest.raises(ClusteringError, match=r"subset = .nowhere.*validation"):
+    with pytest.raises(dg.Failure, match=r"subset = .nowhere.*validation"):
         job.execute_in_process(run_config=config)
 
 
@@ -59,7 +58,7 @@ def test_the_kaggle_job_asks_for_credentials(tmp_path, monkeypatch):
         "ops": {"fetch_kaggle": {"config": {"dataset": "owner/dataset"}}},
         "resources": {"settings": {"config": {"images": str(tmp_path)}}},
     }
-    with pytest.raises(ClusteringError, match="credentials"):
+    with pytest.raises(dg.Failure, match="credentials"):
         job.execute_in_process(run_config=config)
 
 
