@@ -201,6 +201,7 @@ def test_a_video_that_was_cut_short_is_made_again(project):
     assert project.update().rendered == ["cluster_1"]
 
 
+@pytest.mark.slow
 def test_videos_in_another_output_are_not_taken_for_those_in_this_one(project):
     shutil.copytree(project.root / "output", project.root / "other")
     before = project.videos()
@@ -230,6 +231,7 @@ def test_only_one_update_at_a_time_writes_to_an_output(project):
     project.update()
 
 
+@pytest.mark.slow
 def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypatch):
     from clustering_assets.embedding import engine
 
@@ -375,6 +377,7 @@ def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
     assert project.update(fps=12).rendered == []
 
 
+@pytest.mark.slow
 def test_a_video_that_cannot_be_made_whole_is_not_made_for_ever(project, monkeypatch):
     from clustering_assets.video import losses, slideshow
 
