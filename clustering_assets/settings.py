@@ -81,7 +81,8 @@ class Settings(BaseSettings):
         default="", description="Weights file of your own for the backbone; empty: its published weights."
     )
     runtime: Literal["auto", "openvino", "torch"] = Field(
-        default="auto", description="What runs the network."
+        default="auto",
+        description="What runs the network: openvino, torch, or auto, which is torch on a GPU and openvino elsewhere.",
     )
     batch_size: int = Field(
         default=32, ge=1, le=4096, description="Pictures per forward pass; halved when memory runs out."
@@ -132,15 +133,19 @@ class Settings(BaseSettings):
     beat_sync: bool = Field(default=True, description="Cut on the beat of the music where it is clear.")
     order: Literal["visual", "time"] = Field(
         default="visual",
-        description="Order of the pictures in a video: a smooth visual path, or the time taken.",
+        description="Order of the pictures in a video: visual (neighbours look alike) or time (as they were taken).",
     )
     titles: bool = Field(default=False, description="Begin each video with a title card.")
     captions: bool = Field(
         default=False, description="Write the cluster's name in a corner of every picture."
     )
-    quality: Literal["preview", "standard", "high"] = Field(default="standard", description="Encoder preset.")
+    quality: Literal["preview", "standard", "high"] = Field(
+        default="standard", description="Quality of the videos: preview (quick and small), standard or high."
+    )
     encoder: Literal["x264", "nvenc", "videotoolbox", "vaapi"] = Field(
-        default="x264", description="H.264 encoder; hardware encoders fall back to x264 with a warning."
+        default="x264",
+        description="H.264 encoder: x264, or the hardware's (nvenc, videotoolbox, vaapi), which falls back to x264 "
+        "with a warning.",
     )
 
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
