@@ -18,6 +18,7 @@ import click
 
 from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
+from clustering_assets.progress import duration
 from clustering_assets.settings import (
     NUMBERED,
     Settings,
@@ -360,7 +361,7 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
     head = "Nothing new: everything is up to date" if nothing_new else "Done"
     lines = [
         "",
-        f"{head}, in {_duration(seconds)}.",
+        f"{head}, in {duration(seconds)}.",
         f"{counted(counts['found'], 'file')} found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
         f"{counted(counts['duplicates'], 'exact duplicate')}.",
         f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counted(counts['clusters'], 'cluster')}. "
@@ -383,10 +384,6 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         f"Open first: {settings.output}/{GALLERY}",
     ]
     return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -37,6 +37,38 @@ class Reporter(Protocol):
         ...
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "4.2 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def pace(done: int, seconds: float, unit: str = "") -> str:
+    """How fast items are done: "55 images/s", "2.5/s", or "4.0 s each" below one in a second."""
+    rate = done / max(seconds, 1e-9)
+    if 0 < rate < 1:
+        return f"{duration(1 / rate)} each"
+    of = f" {unit}" if unit else ""
+    return f"{rate:,.1f}{of}/s" if rate < 9.95 else f"{rate:,.0f}{of}/s"
+
+
+def standing(done: int, total: int | None, unit: str, seconds: float) -> str:
+    """Where a piece of work stands: "5,056 of 9,998 images, 55/s, 1 min 30 s left".
+
+    Args:
+        done: Items done so far.
+        total: Number of items; None when it is not known.
+        unit: What an item is, in the plural.
+        seconds: How long it has been under way.
+    """
+    parts = [f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}", pace(done, seconds)]
+    if total and 0 < done < total:
+        parts.append(f"{duration(seconds / done * (total - done))} left")
+    return ", ".join(parts)
+
+
 class _LoggedTask:
     """A task that writes a line now and then."""
 
@@ -52,17 +84,13 @@ class _LoggedTask:
         tenth = self._done * 10 // self._total if self._total else self._done // 100
         if tenth > self._tenth and now - self._last >= 2 and self._done != self._total:
             self._tenth, self._last = tenth, now
-            log.info("%s: %s", self._title, self._line(now))
+            log.info("%s: %s", self._title, standing(self._done, self._total, self._unit, now - self._begun))
 
     def finish(self) -> None:
-        now = time.monotonic()
-        if now - self._begun >= 1:
-            log.info("%s: %s, done in %.1f s", self._title, self._line(now), now - self._begun)
-
-    def _line(self, now: float) -> str:
-        rate = self._done / max(now - self._begun, 1e-9)
-        of = f" of {self._total:,}" if self._total else ""
-        return f"{self._done:,}{of} {self._unit} ({rate:,.1f}/s)"
+        took = time.monotonic() - self._begun
+        if took >= 1:
+            line = standing(self._done, self._total, self._unit, took)
+            log.info("%s: %s, done in %s", self._title, line, duration(took))
 
 
 class LogReporter:

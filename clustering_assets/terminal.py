@@ -20,20 +20,18 @@ from rich.progress import (
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-from clustering_assets.progress import Task, reporting
+from clustering_assets.progress import Task, pace, reporting, standing
 
 
 class _Rate(ProgressColumn):
-    """Items per second since the task began."""
+    """How fast items were done since the task began."""
 
     def render(self, task: RichTask) -> Text:
         elapsed = task.finished_time or task.elapsed
         if not elapsed or not task.completed:
             return Text("")
-        return Text(
-            f"{task.completed / elapsed:,.0f} {task.fields.get('unit', 'items')}/s",
-            style="progress.data.speed",
-        )
+        unit = task.fields.get("unit", "items")
+        return Text(pace(int(task.completed), elapsed, unit), style="progress.data.speed")
 
 
 class _BarTask:
@@ -93,10 +91,9 @@ class _LineTask:
 
     def _tell(self) -> None:
         self._last = self._done
-        self._told = now = time.monotonic()
-        of = f"/{self._total:,}" if self._total else ""
-        rate = self._done / max(now - self._begun, 1e-9)
-        print(f"  {self._title}: {self._done:,}{of} {self._unit}, {rate:,.0f}/s", flush=True)  # noqa: T201
+        self._told = time.monotonic()
+        line = standing(self._done, self._total, self._unit, self._told - self._begun)
+        print(f"  {self._title}: {line}", flush=True)  # noqa: T201
 
 
 class LineReporter:
