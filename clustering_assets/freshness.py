@@ -35,6 +35,21 @@ def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Setti
     return Outputs(settings.output).is_whole(spec.metadata[OUTPUT], rows if isinstance(rows, int) else None)
 
 
+def follows_upstream(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
+    """Whether an asset was made from the versions that were last recorded of what lies upstream of it."""
+    event = instance.get_latest_materialization_event(asset)
+    made = event.asset_materialization if event else None
+    used = {
+        tag.removeprefix(INPUT_VERSION_TAG): version
+        for tag, version in ((made.tags or {}) if made else {}).items()
+        if tag.startswith(INPUT_VERSION_TAG)
+    }
+    return bool(used) and all(
+        recorded_version(instance, dg.AssetKey.from_user_string(name)) == version
+        for name, version in used.items()
+    )
+
+
 def videos_due(
     instance: dg.DagsterInstance, wanted: Mapping[str, Recipe], settings: Settings
 ) -> tuple[str, ...]:

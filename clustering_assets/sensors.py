@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 
 from clustering_assets.abandoned import close_abandoned_runs
-from clustering_assets.freshness import confirm_video, videos_due
+from clustering_assets.counting import counted
+from clustering_assets.freshness import confirm_video, follows_upstream, videos_due
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.partitions import (
@@ -23,7 +24,7 @@ from clustering_assets.partitions import (
 )
 from clustering_assets.recipes import recipes
 from clustering_assets.resources import SettingsResource, environment_settings
-from clustering_assets.runs import DIGEST_TAG
+from clustering_assets.runs import DIGEST_TAG, STAGES
 from clustering_assets.settings import Settings
 from clustering_assets.versions import digest, latest_video
 from clustering_assets.wishes import names_file, pins_file
@@ -36,6 +37,25 @@ LISTING_TAG = "clustering_assets/listing"
 
 REPORT_TAG = "clustering_assets/report"
 """Tag of a summary that a sensor asked for: the time of the newest video in it."""
+
+NO_UPDATE_NEEDED = {
+    "sensors",
+    "batch_size",
+    "cache",
+    "fps",
+    "transition_seconds",
+    "motion",
+    "beat_sync",
+    "order",
+    "titles",
+    "captions",
+    "quality",
+    "encoder",
+}
+"""Settings that call for no update when they change: no result depends on them, or only videos, which are looked
+after one by one."""
+
+ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCELED: "was cancelled"}
 
 AD_HOC_JOB = "__ASSET_JOB"
 """What Dagster calls runs of assets that no job names: those of the command line, and of `Materialize` in the UI."""
@@ -67,7 +87,8 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     """Decide whether the folders call for an update.
 
     An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row,
-    so that files which are still being copied are left alone. The clock plays no part.
+    so that files which are still being copied are left alone. The clock plays no part. The fingerprint covers the
+    settings too, so an update that was refused is asked for again when what it was refused for has been set right.
 
     Args:
         watch: What the last tick remembered.
@@ -88,12 +109,12 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     job=cluster_images,
     minimum_interval_seconds=15,
     default_status=STATUS,
-    description="Starts an update when pictures, music, pins or names have changed and the folders have settled.",
+    description="Starts an update when pictures, music, pins, names or settings have changed and files have settled.",
 )
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for `cluster_images` when the pictures, the music or the files of pins and names have changed."""
+    """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
     from clustering_assets.images.find import find_files, listing_fingerprint
 
     folder = Path(settings.value.images)
@@ -105,23 +126,37 @@ def new_images_sensor(
         return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
     others = _other_inputs(settings.value)
     listing = digest([listing_fingerprint(files), others])
-    before = Watch.from_cursor(context.cursor, "" if context.cursor else _known_listing(settings, others))
+    known = "" if context.cursor else _known_listing(context.instance, settings, others)
+    before = Watch.from_cursor(context.cursor, known)
     close_abandoned_runs(context.instance)
-    failed = _deserves_another_try(context.instance, {LISTING_TAG: listing})
-    watch, nothing_to_do = watch_listing(before, listing, failed=failed)
-    cursor = json.dumps(asdict(watch))
+    if waiting_for := _update_under_way(context.instance):
+        watch = Watch(listing, before.requested, before.updates)
+        return _nothing(f"{counted(len(files), 'picture')}: waiting for run {waiting_for} to end", watch)
+    asked = _latest_run(context.instance, {LISTING_TAG: listing})
+    watch, nothing_to_do = watch_listing(
+        before, listing, failed=_deserves_another_try(context.instance, asked)
+    )
     if nothing_to_do:
-        return dg.SensorResult(skip_reason=f"{len(files):,} pictures: {nothing_to_do}", cursor=cursor)
+        if asked and asked.status in ENDED_BADLY and watch.requested == listing:
+            nothing_to_do = (
+                f"the update {ENDED_BADLY[asked.status]}, see run {asked.run_id}; a change of pictures, music or "
+                "settings tries again"
+            )
+        return _nothing(f"{counted(len(files), 'picture')}: {nothing_to_do}", watch)
     tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested}
     run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags=tags)
-    return dg.SensorResult(run_requests=[run], cursor=cursor)
+    return dg.SensorResult(run_requests=[run], cursor=json.dumps(asdict(watch)))
+
+
+def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=reason, cursor=json.dumps(asdict(watch)))
 
 
 def _other_inputs(settings: Settings) -> list[str]:
-    """What there is beside the pictures: a fingerprint of the music, of the pinned tracks and of the given names."""
+    """What there is beside the pictures: fingerprints of the settings, the music, the pinned tracks, the given names."""
     from clustering_assets.images.find import find_files, listing_fingerprint
 
-    prints = []
+    prints = [digest(settings.model_dump(exclude=NO_UPDATE_NEEDED))]
     for find in (
         lambda: listing_fingerprint(find_files(Path(settings.music))),
         lambda: str(pins_file(settings).stat().st_mtime_ns),
@@ -134,12 +169,12 @@ def _other_inputs(settings: Settings) -> list[str]:
     return prints
 
 
-def _known_listing(settings: SettingsResource, others: list[str]) -> str:
-    """Fingerprint of what the manifest in the output was made from; empty if there is none."""
+def _known_listing(instance: dg.DagsterInstance, settings: SettingsResource, others: list[str]) -> str:
+    """Fingerprint of what the output was made from; empty if there is no output, or what follows was never made."""
     from clustering_assets.images.find import FoundFile, listing_fingerprint
 
     manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
-    if manifest is None:
+    if manifest is None or not all(follows_upstream(instance, dg.AssetKey(name)) for name in STAGES):
         return ""
     rows = zip(*(manifest[name] for name in ("path", "bytes", "mtime_ns", "stage", "reason")), strict=True)
     files = (
@@ -236,12 +271,25 @@ def _failures(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
     return ATTEMPTS if cancelled else len(runs)
 
 
-def _deserves_another_try(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> bool:
-    """Whether the latest run with these tags failed, and not too often."""
-    latest = instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)
-    if not latest or latest[0].status is not dg.DagsterRunStatus.FAILURE:
+def _latest_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.DagsterRun | None:
+    """The latest run with these tags; None if there is none."""
+    return next(iter(instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)), None)
+
+
+def _deserves_another_try(instance: dg.DagsterInstance, run: dg.DagsterRun | None) -> bool:
+    """Whether a run failed for a reason that may pass, and runs for the same thing have not failed too often."""
+    if run is None or run.status is not dg.DagsterRunStatus.FAILURE or _was_refused(instance, run.run_id):
         return False
-    return _failures(instance, tags) < ATTEMPTS
+    same = {tag: run.tags[tag] for tag in (LISTING_TAG, REPORT_TAG) if tag in run.tags}
+    return _failures(instance, same) < ATTEMPTS
+
+
+def _was_refused(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a blocking check stopped a run, such as too few pictures: the same again would end the same."""
+    kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    events = (record.event_log_entry for record in instance.get_records_for_run(run_id, of_type=kind).records)
+    checks = (event.asset_check_evaluation for event in events)
+    return any(check.blocking and not check.passed for check in checks if check)
 
 
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
@@ -252,8 +300,8 @@ def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list
     if report and report.timestamp >= newest:
         return []
     tags = {REPORT_TAG: str(newest)}
-    asked = instance.get_runs(dg.RunsFilter(tags=tags), limit=1)
-    if asked and not _deserves_another_try(instance, tags):
+    asked = _latest_run(instance, tags)
+    if asked and not _deserves_another_try(instance, asked):
         return []
     return [dg.RunRequest(job_name=refresh_report.name, tags=tags)]
 

@@ -77,10 +77,11 @@ def image_manifest(
         yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))
         raise dg.Failure(str(error), allow_retries=False) from error
     counts = manifest["outcome"].value_counts()
+    problem = _why_not(manifest, values)
     yield dg.MaterializeResult(
         value=manifest,
         data_version=dg.DataVersion(content_digest(manifest)),
-        check_results=_check_manifest(manifest, values),
+        check_results=_check_manifest(manifest, problem),
         metadata={
             "found": len(manifest),
             "used": int(counts.get("used", 0)),
@@ -91,13 +92,14 @@ def image_manifest(
             DETAILS: digest(manifest[FACTS].values.tolist()),
         },
     )
+    if problem:  # the check would stop the run too, but not say why
+        raise dg.Failure(problem, allow_retries=False)
 
 
-def _check_manifest(manifest: pd.DataFrame, values: Settings) -> list[dg.AssetCheckResult]:
+def _check_manifest(manifest: pd.DataFrame, problem: str) -> list[dg.AssetCheckResult]:
     """Whether a run can go on with these files, and which ones it goes on without."""
     from clustering_assets.images.manifest import OTHER, common_reasons
 
-    problem = _why_not(manifest, values)
     rejected = manifest[(manifest["outcome"] == "rejected") & (manifest["stage"] != OTHER)]
     return [
         dg.AssetCheckResult(

@@ -10,8 +10,10 @@ from PIL import Image
 
 from clustering_assets.definitions import defs
 from clustering_assets.resources import settings_type
-from clustering_assets.sensors import Watch, new_images_sensor, watch_listing
-from clustering_assets.settings import load_settings
+from clustering_assets.runs import run_config
+from clustering_assets.sensors import NO_UPDATE_NEEDED, Watch, new_images_sensor, watch_listing
+from clustering_assets.settings import Settings, load_settings
+from clustering_assets.versions import USES
 
 
 @given(listings=st.lists(st.sampled_from("abc"), max_size=30))
@@ -40,6 +42,13 @@ def tick(folder, cursor, instance=None):
         cursor=cursor, resources={"settings": resource}, instance=instance or dg.DagsterInstance.ephemeral()
     )
     return new_images_sensor(context)
+
+
+def look(project, cursor, instance, **changed):
+    resource = settings_type(project.settings(**changed))()
+    return new_images_sensor(
+        dg.build_sensor_context(cursor=cursor, resources={"settings": resource}, instance=instance)
+    )
 
 
 def put(folder, name, colour="red"):
@@ -114,17 +123,72 @@ def test_an_empty_folder_says_where_to_put_pictures(folder):
     assert str(folder) in result.skip_message and "CLUSTERING_IMAGES" in result.skip_message
 
 
-def test_pictures_that_a_run_has_seen_already_start_nothing_when_the_sensor_is_first_switched_on(folder):
-    from clustering_assets.images.manifest import scan
-    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs, write_table
+def test_pictures_that_an_update_has_seen_already_start_nothing_when_the_sensor_is_first_switched_on(project):
+    with project.instance() as instance:
+        first = look(project, None, instance)
+        assert not first.run_requests and "nothing is new" in first.skip_reason.skip_message
+        Image.new("RGB", (8, 8), "red").save("images/new.png")
+        cursor = look(project, first.cursor, instance).cursor
+        assert look(project, cursor, instance).run_requests
 
+
+def test_an_update_that_ended_in_the_middle_is_gone_on_with_when_the_sensor_is_first_switched_on(project):
+    Image.new("RGB", (300, 200), "red").save("images/new.png")
+    with project.instance() as instance:
+        defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey("image_manifest")],
+            instance=instance,
+            run_config=run_config(project.settings()),
+        )
+        assert look(project, look(project, None, instance).cursor, instance).run_requests
+
+
+def test_too_few_pictures_are_refused_once_and_another_setting_tries_again(project):
+    Image.new("RGB", (300, 200), "red").save("images/new.png")
+    with project.instance() as instance:
+        cursor = look(project, None, instance, min_images=500).cursor
+        asked = look(project, cursor, instance, min_images=500)
+        (request,) = asked.run_requests
+        defs.resolve_job_def("cluster_images").execute_in_process(
+            instance=instance,
+            run_config=run_config(project.settings(min_images=500)),
+            tags=request.tags,
+            raise_on_error=False,
+        )
+        refused = look(project, asked.cursor, instance, min_images=500)
+        assert not refused.run_requests and "the update failed, see run" in refused.skip_reason.skip_message
+        changed = look(project, refused.cursor, instance)
+        assert look(project, changed.cursor, instance).run_requests
+
+
+def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_not(project):
+    with project.instance() as instance:
+        cursor = look(project, None, instance).cursor
+        for changed, updates in ({"fps": 12}, False), ({"clusters": 2}, True), ({"output": "other"}, True):
+            seen = look(project, cursor, instance, **changed).cursor
+            assert bool(look(project, seen, instance, **changed).run_requests) == updates, changed
+
+
+def test_what_needs_no_update_is_used_by_videos_alone():
+    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    used = {name for key in specs for name in specs[key].metadata.get(USES, ()) if key != "cluster_videos"}
+    assert not NO_UPDATE_NEEDED & (used | {"output", "min_images", "max_failure_rate"})
+    assert used <= Settings.model_fields.keys() and Settings.model_fields.keys() >= NO_UPDATE_NEEDED
+
+
+def test_while_an_update_is_under_way_changes_wait(folder):
     put(folder, "a.png")
-    (folder / "broken.jpg").write_bytes(b"no picture")
-    write_table(Outputs(str(folder.parent / "output")).path(IMAGE_MANIFEST), scan(folder))
-    first = tick(folder, None)
-    assert not first.run_requests and "nothing is new" in first.skip_reason.skip_message
-    put(folder, "b.png")
-    assert tick(folder, tick(folder, first.cursor).cursor).run_requests
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(folder, tick(folder, None, instance).cursor, instance)
+        job = defs.resolve_job_def("cluster_images")
+        run = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags=asked.run_requests[0].tags
+        )
+        put(folder, "b.png")
+        waiting = tick(folder, tick(folder, asked.cursor, instance).cursor, instance)
+        assert not waiting.run_requests and run.run_id in waiting.skip_reason.skip_message
+        instance.report_run_canceled(run)
+        assert tick(folder, waiting.cursor, instance).run_requests
 
 
 @pytest.mark.parametrize(

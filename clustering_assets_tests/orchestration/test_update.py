@@ -453,7 +453,9 @@ def test_too_few_pictures_stop_the_run_with_what_is_needed(project):
     assert "500" in message and "min_images" in message and "images" in message
     with project.instance() as instance:
         run = instance.get_runs(limit=1)[0]
+        (failure,) = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         assert run.status is dg.DagsterRunStatus.FAILURE
+        assert failure.dagster_event.step_failure_data.user_failure_data.description == message
 
 
 def test_more_clusters_than_pictures_are_refused(project):
