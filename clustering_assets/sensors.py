@@ -153,7 +153,7 @@ def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
 
 
 def _other_inputs(settings: Settings) -> list[str]:
-    """What there is beside the pictures: fingerprints of the settings, the music, the pinned tracks, the given names."""
+    """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
     from clustering_assets.images.find import find_files, listing_fingerprint
 
     prints = [digest(settings.model_dump(exclude=NO_UPDATE_NEEDED))]
