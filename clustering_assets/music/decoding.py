@@ -218,13 +218,15 @@ def _opened(path: Path) -> Iterator["InputContainer"]:
     """The container of a regular file, opened by content alone."""
     import av
 
+    from clustering_assets.tags import ANY_ENCODING
+
     if not stat.S_ISREG(path.stat().st_mode):
         raise MusicError(path, "open", "not a regular file")
     # no protocol may be opened from inside a file: a playlist is not a track
     options = {"protocol_whitelist": "none"}
     with (
         path.open("rb") as file,
-        av.open(_ContentOnly(file), options=options, metadata_errors="ignore") as container,
+        av.open(_ContentOnly(file), options=options, **ANY_ENCODING) as container,
     ):
         yield cast("InputContainer", container)
 
@@ -303,5 +305,8 @@ def _frames(
 
 def _tags(container: "InputContainer", stream: "AudioStream") -> dict[str, str]:
     """Tags of the file, keys in lower case; those of the stream count where the file has none."""
+    from clustering_assets.tags import readable
+
     merged = {**stream.metadata, **container.metadata}
-    return {key.lower(): " ".join(value.split())[:200] for key, value in merged.items() if value.strip()}
+    words = {readable(key).lower(): " ".join(readable(value).split())[:200] for key, value in merged.items()}
+    return {key: value for key, value in words.items() if value}

@@ -26,6 +26,7 @@ from upath import UPath
 from clustering_assets.cores import available_cores, opencv_on_one_thread
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
+from clustering_assets.tags import ANY_ENCODING
 from clustering_assets.video.plan import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
 
@@ -192,7 +193,7 @@ def read_digest(path: Path | UPath) -> str | None:
     try:
         with contextlib.ExitStack() as stack:
             source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
-            comment = stack.enter_context(av.open(source)).metadata.get("comment", "")
+            comment = stack.enter_context(av.open(source, **ANY_ENCODING)).metadata.get("comment", "")
     except (OSError, av.error.FFmpegError) as error:
         log.debug("%s has no digest that can be read: %s", path, error)
         return None

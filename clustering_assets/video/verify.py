@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.tags import ANY_ENCODING
 from clustering_assets.video.colour import BLACK, split
 from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, SAMPLE_RATE, read_digest
 from clustering_assets.video.plan import VideoError
@@ -84,17 +85,17 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
         failed one, `readable`, that says why.
     """
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), **ANY_ENCODING) as file:
             checks = [*_stream_checks(file, slideshow)]
             if not file.streams.video:
                 return checks
             seen = _watch(file, slideshow)
         if seen.frames != slideshow.timeline.frames and slideshow.drop_damaged():
-            with av.open(str(path)) as file:
+            with av.open(str(path), **ANY_ENCODING) as file:
                 checks = [*_stream_checks(file, slideshow)]
                 seen = _watch(file, slideshow)
         checks += _picture_checks(seen, slideshow)
-        with av.open(str(path)) as file:
+        with av.open(str(path), **ANY_ENCODING) as file:
             if file.streams.audio:
                 checks += _sound_checks(file, seen, slideshow)
     except (OSError, VideoError, av.error.FFmpegError) as error:

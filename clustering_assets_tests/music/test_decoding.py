@@ -116,6 +116,18 @@ def test_tags_come_with_the_report(tmp_path):
     assert report.tags["genre"] == "Ambient"
 
 
+def test_tags_in_another_encoding_lose_only_what_cannot_be_read(tmp_path):
+    path = write_sound(tmp_path / "tone.wav", sine(1.0))
+    words = b"Caf\xe9 bleu\0"
+    info = b"INFOINAM" + len(words).to_bytes(4, "little") + words
+    chunk = b"LIST" + len(info).to_bytes(4, "little") + info
+    content = path.read_bytes() + chunk
+    path.write_bytes(content[:4] + (len(content) - 8).to_bytes(4, "little") + content[8:])
+    report = DecodeReport()
+    whole(path, report=report)
+    assert report.tags["title"] == "Caf bleu"
+
+
 def test_samples_that_are_no_numbers_become_silence(tmp_path):
     sound = sine(1.0, rate=48_000)
     sound[100:200] = np.nan

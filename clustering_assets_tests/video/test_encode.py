@@ -75,6 +75,13 @@ def test_the_digest_is_read_back_from_the_file(pictures, show, tmp_path):
     write_video(slideshow, tmp_path / "video.mp4")
     assert read_digest(tmp_path / "video.mp4") == slideshow.digest
     assert read_digest(UPath(tmp_path / "video.mp4")) == slideshow.digest
+    foreign = (
+        (tmp_path / "video.mp4")
+        .read_bytes()
+        .replace(b"clustering_assets recipe", b"clustering_\xe4\xf6\xfcets recipe")
+    )
+    (tmp_path / "foreign.mp4").write_bytes(foreign)
+    assert read_digest(tmp_path / "foreign.mp4") is None
 
 
 def test_there_is_no_digest_in_other_files(tmp_path):
