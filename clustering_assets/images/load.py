@@ -34,13 +34,8 @@ from clustering_assets.images.coding import ADOBE_RGB, Coding, UnknownCodingErro
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.facts import TURNS, Facts, read_facts
 from clustering_assets.images.formats import HEAD_BYTES, describe, promises_picture, sniff
-from clustering_assets.images.integrity import (
-    bits_of_jpeg,
-    check_data,
-    check_jpeg,
-    coding_not_read,
-    without_notes,
-)
+from clustering_assets.images.integrity import check_data
+from clustering_assets.images.jpeg import bits_of_jpeg, coding_not_read, load_jpeg, without_notes
 from clustering_assets.images.png import Png, check_rows, read_png
 
 WHITE: Colour = (255, 255, 255)
@@ -240,16 +235,14 @@ def decode_picture(
         mode, (width, height) = image.mode, image.size
         if min_side and known == "JPEG" and (scale := min(width, height) // min_side) > 1:
             image.draft(None, (width // scale, height // scale))
-        if known == "JPEG":
-            image.decodermaxblock = len(data)  # type: ignore[attr-defined] - arithmetic coding cannot wait for more
+        format = image.format or known
         with _asked.spend(image.width * image.height):
-            drawn = _first_frame(image, known)
             if known == "JPEG":
-                check_jpeg(data, image)
+                image = load_jpeg(data, image)
+            drawn = _first_frame(image, known)
             if png:
                 check_rows(png, image)
             facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
-            format = image.format or known
             coding = _coding(image, data, known, png, facts)
             image = to_srgb(_with_transparency(image, png) if png else image, background, coding)
             if drawn != (0, 0, *image.size):
