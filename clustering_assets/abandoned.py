@@ -31,12 +31,18 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = run.tags.get(PROCESS_TAG, "")
+        process = "" if _is_inherited(instance, run) else run.tags.get(PROCESS_TAG, "")
         if process.startswith(f"{platform.node()}:") and not _is_running(process):
             instance.report_run_failed(run, "The process of this run was ended from outside.")
             closed.append(run.run_id)
     _free_pools(instance)
     return closed
+
+
+def _is_inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process is that of the run which this one repeats: Dagster copies its tags, until the run begins."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    return parent is not None and parent.tags.get(PROCESS_TAG) == run.tags.get(PROCESS_TAG)
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:

@@ -28,7 +28,7 @@ class SettingsResource(dg.ConfigurableResource):
         if context.run is None:  # a sensor, which looks again in a moment
             return
         check_named(values)
-        if PROCESS_TAG not in context.run.tags and context.instance is not None:
+        if context.run.tags.get(PROCESS_TAG) != this_process() and context.instance is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
 
     @property

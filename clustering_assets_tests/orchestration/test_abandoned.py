@@ -40,6 +40,22 @@ def test_the_run_of_a_killed_process_is_closed(project):
     assert set(status.values()) == {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE}
 
 
+def test_a_run_that_repeats_one_of_a_process_that_has_ended_is_left_to_begin(project):
+    ended = {PROCESS_TAG: this_process().rsplit(":", 2)[0] + ":1:1"}
+    job = defs.resolve_job_def("refresh_report")
+    with project.instance() as instance:
+        first = instance.create_run_for_job(job, status=dg.DagsterRunStatus.CANCELED, tags=ended).run_id
+        again = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.QUEUED, tags=ended, parent_run_id=first, root_run_id=first
+        ).run_id
+        assert close_abandoned_runs(instance) == []
+        config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
+        begun = job.execute_in_process(instance=instance, run_config=config, tags=ended).run_id
+        assert instance.get_run_by_id(begun).tags[PROCESS_TAG] == this_process()
+        instance.add_run_tags(again, {PROCESS_TAG: this_process().rsplit(":", 2)[0] + ":2:2"})
+        assert close_abandoned_runs(instance) == [again]
+
+
 def run_in_pool(instance, pool, status):
     """A run that holds the only place in a pool."""
     run = instance.create_run_for_job(
