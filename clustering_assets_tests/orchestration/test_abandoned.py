@@ -40,19 +40,18 @@ def test_the_run_of_a_killed_process_is_closed(project):
     assert set(status.values()) == {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE}
 
 
-def test_a_run_that_repeats_one_of_a_process_that_has_ended_is_left_to_begin(project):
-    ended = {PROCESS_TAG: this_process().rsplit(":", 2)[0] + ":1:1"}
+ENDED = this_process().rsplit(":", 2)[0] + ":1:1"
+"""The tag of a process of this machine that has ended."""
+
+
+def test_a_run_that_repeats_one_of_a_process_that_has_ended_is_left_to_begin():
     job = defs.resolve_job_def("refresh_report")
-    with project.instance() as instance:
-        first = instance.create_run_for_job(job, status=dg.DagsterRunStatus.CANCELED, tags=ended).run_id
-        again = instance.create_run_for_job(
-            job, status=dg.DagsterRunStatus.QUEUED, tags=ended, parent_run_id=first, root_run_id=first
-        ).run_id
+    with dg.DagsterInstance.ephemeral() as instance:
+        tags = {PROCESS_TAG: ENDED}
+        first = instance.create_run_for_job(job, status=dg.DagsterRunStatus.CANCELED, tags=tags).run_id
+        again = instance.create_run_for_job(job, tags=tags, parent_run_id=first, root_run_id=first).run_id
         assert close_abandoned_runs(instance) == []
-        config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
-        begun = job.execute_in_process(instance=instance, run_config=config, tags=ended).run_id
-        assert instance.get_run_by_id(begun).tags[PROCESS_TAG] == this_process()
-        instance.add_run_tags(again, {PROCESS_TAG: this_process().rsplit(":", 2)[0] + ":2:2"})
+        instance.add_run_tags(again, {PROCESS_TAG: ENDED.replace(":1:1", ":2:2")})
         assert close_abandoned_runs(instance) == [again]
 
 
@@ -104,6 +103,6 @@ def test_a_run_that_the_ui_or_a_sensor_starts_is_known_by_its_process(project):
     config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
     with project.instance() as instance:
         result = defs.resolve_job_def("refresh_report").execute_in_process(
-            instance=instance, run_config=config
+            instance=instance, run_config=config, tags={PROCESS_TAG: ENDED}
         )
         assert instance.get_run_by_id(result.run_id).tags[PROCESS_TAG] == this_process()
