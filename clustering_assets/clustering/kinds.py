@@ -28,7 +28,7 @@ _KINDS = {
     "cars and lorries": "407 436 468 479 511 555 569 581 609 627 654 656 661 675 717 734 751 779 803 817 864 867 874",
     "motorbikes and bicycles": "444 518 665 670 671 870 880",
     "trains and trams": "466 547 565 705 820 829",
-    "aircraft": "404 405 417 726 812 895 908",
+    "aircraft": "404 405 417 812 895 908",
     "boats and ships": "403 472 484 510 554 576 625 628 724 780 814 833 871 913 914",
     "buildings": "410 425 449 483 497 498 500 538 580 624 634 663 668 698 727 743 762 821 832 839 853 858 873 884 888",
     "furniture and rooms": (
@@ -41,7 +41,7 @@ _KINDS = {
         "481 482 485 487 508 527 528 530 590 592 605 613 620 632 650 651 662 664 673 707 732 742 754 759 761 782 848 "
         "851 878"
     ),
-    "clothes": (
+    "people or clothes": (
         "399 400 411 433 445 452 457 459 474 501 514 515 568 578 601 608 610 614 638 639 652 655 658 689 697 735 "
         "775 793 806 808 824 834 841 842 869 887 906"
     ),
@@ -58,13 +58,43 @@ _KINDS = {
     "coral and reefs": "973 983",
 }
 
+_FURTHER = {
+    "small animals": "102-106",
+    "horses and cattle": "101",
+    "cars and lorries": "408 475 535 573 575 757",
+    "tractors and carts": "450 537 561 586 595 603 612 621 690 730 802 847 856 866",
+    "buildings": "406 437 442 448 562 649 660 682 706 708 825 863 900 915",
+    "technical structures": "517 525 536 540 557 718 733 755 807",
+    "shops": "415 424 454 467 509 582 788 860 865",
+    "furniture and rooms": "421 431 435 492 556 588 598 619 648 721 729 753 766 896 905",
+    "people or clothes": (
+        "439 443 451 461 465 490 496 502 524 529 552 560 570 584 597 615 617 630 643 667 678 679 691 715 748 770 774 "
+        "796 836 837 903 982"
+    ),
+    "dishes and cups": "463 469 503 544 653 666 738 773 813 828 883",
+    "electronics": "480 531 545 606 688 713 745 811 859 882 886 897",
+    "tools": (
+        "462 473 477 491 499 512 587 596 600 623 633 677 695 696 710 726 731 740 769 772 783 784 792 798 616"
+    ),
+    "weapons": "413 471 657 744 763 764 787 777",
+    "bags and boxes": "414 478 519 636 692 728 790 893",
+    "fabrics and patterns": "434 489 533 539 591 599 741 750 794 885 904 911",
+    "documents and screens": "549 916 918 921 922",
+    "drawings": "917",
+}
+"""Classes that speak for a kind in names only: the space in which pictures are clustered was measured without them."""
+
 _FAMILIES = {
     "animals": (
-        "fish, birds, frogs and salamanders, reptiles, spiders and scorpions, sea life, dogs, wolves and foxes, cats, "
-        "big cats, bears, insects, small animals, horses and cattle, monkeys and apes"
+        "fish; birds; frogs and salamanders; reptiles; spiders and scorpions; sea life; dogs; wolves and foxes; cats; "
+        "big cats; bears; insects; small animals; horses and cattle; monkeys and apes"
     ),
-    "vehicles": "cars and lorries, motorbikes and bicycles, trains and trams, aircraft, boats and ships",
-    "food and plants": "food, vegetables, fruit, flowers and plants, mushrooms",
+    "vehicles": (
+        "cars and lorries; motorbikes and bicycles; trains and trams; aircraft; boats and ships; "
+        "tractors and carts"
+    ),
+    "buildings and structures": "buildings; technical structures; shops",
+    "food and plants": "food; vegetables; fruit; flowers and plants; mushrooms",
 }
 
 CLASSES = 1000
@@ -72,23 +102,29 @@ CLASSES = 1000
 
 
 @cache
-def membership() -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The kinds and a (classes, kinds) table with 1 where a class is of a kind."""
-    table = np.zeros((CLASSES, len(_KINDS)))
-    for column, ranges in enumerate(_KINDS.values()):
+def membership(*, further: bool = False) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """The kinds and a (classes, kinds) table with 1 where a class is of a kind.
+
+    Args:
+        further: Also the kinds and classes that are for names only.
+    """
+    kinds = tuple(dict.fromkeys([*_KINDS, *_FURTHER])) if further else tuple(_KINDS)
+    table = np.zeros((CLASSES, len(kinds)))
+    for column, kind in enumerate(kinds):
+        ranges = f"{_KINDS.get(kind, '')} {_FURTHER.get(kind, '') if further else ''}"
         for part in ranges.split():
             first, _, last = part.partition("-")
             table[int(first) : int(last or first) + 1, column] = 1
-    return tuple(_KINDS), table
+    return kinds, table
 
 
 @cache
 def families() -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Families of kinds and a (kinds, families) table with 1 where a kind is of a family."""
-    kinds = list(_KINDS)
+    """Families of kinds and a (kinds, families) table with 1 where a kind, also one for names only, is of a family."""
+    kinds, _ = membership(further=True)
     table = np.zeros((len(kinds), len(_FAMILIES)))
     for column, members in enumerate(_FAMILIES.values()):
-        for kind in members.split(", "):
+        for kind in members.split("; "):
             table[kinds.index(kind), column] = 1
     return tuple(_FAMILIES), table
 

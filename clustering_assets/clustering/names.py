@@ -72,7 +72,7 @@ FLAT, STARK = 0.12, 0.28
 
 DIFFERENCES = (
     ("brightness", 8.0, "darker", "lighter"),
-    ("colourfulness", 12.0, "paler", "more colourful"),
+    ("colourfulness", 12.0, "paler", "stronger colours"),
     ("contrast", 0.05, "softer", "starker"),
 )
 """What tells clusters of one name apart: a column of the manifest, the least difference of medians that is seen, and
@@ -205,7 +205,8 @@ def _with_accents(
         }
         if lead:
             before, colour, after = name.rpartition(colours[c])
-            told[c] = f"{before}{colour} with {max(lead, key=lambda word: lead[word])}{after}"
+            link = "and" if " with " in before else "with"
+            told[c] = f"{before}{colour} {link} {max(lead, key=lambda word: lead[word])}{after}"
     return told
 
 
@@ -280,7 +281,7 @@ def _words(
         sure = special[row] & (share[row] >= (1.5 if kind is None else 1) * OF_A_CLASS)
         sure &= top[row] > (MOST_OF_THEM if kind is None else PREVAILS)
         if kind is not None:
-            sure &= member[:, kind] > 0
+            sure &= (member[:, kind] > 0) & (member[:, kind].sum() > 1)  # one word for both is enough
         best = [j for j in np.argsort(-contrast[row], kind="stable") if sure[j]]
         best = [scored[1][j].split(",")[0].strip() for j in best[: WORDS if kind is None else WORDS - 1]]
         found[c] = best if kind is None else [kinds[kind], *best]
@@ -291,7 +292,7 @@ def _kinds(classes: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The kinds and after them their families, and a (classes, kinds) table; none for a head of other classes."""
     if classes != CLASSES:
         return (), np.zeros((classes, 0))
-    kinds, member = membership()
+    kinds, member = membership(further=True)
     names, of_family = families()
     return (*kinds, *names), np.hstack([member, member @ of_family])
 
@@ -411,9 +412,14 @@ def _main_colour(colours: str) -> str:
 
 
 def _tone(members: pd.DataFrame, colour: str) -> str:
-    """What pictures look like, such as "dark blue, low contrast"; the colour alone where nothing is measured."""
+    """What pictures look like, such as "dark blue, low contrast"; the colour alone where nothing is measured.
+
+    White, grey or black is often no more than the ground that things of many colours are on.
+    """
     shade = ""
-    if "brightness" in members and colour and not colour.endswith(("grey", "black", "white")):
+    if colour in ("white", "black") or colour.endswith("grey"):
+        shade = "colourful with " if _is_colourful(members) else ""
+    elif "brightness" in members and colour:
         lightness = members["brightness"].median()
         shade = "dark " if lightness < DARK else "light " if lightness > LIGHT else ""
     words = [shade + colour] if colour else []

@@ -123,9 +123,21 @@ def test_equal_hints_are_told_apart_by_a_second_colour():
     assert names == {0: "white with orange, high contrast", 1: "white with grey, high contrast"}
 
 
+def test_things_on_white_are_more_than_white():
+    rows = images(*["#ffffff #fefefe #f08010"] * 4).assign(colourfulness=66.0)
+    assert name_clusters(np.zeros(4, int), numbered(4), rows) == {0: "colourful with white"}
+
+
+@pytest.mark.parametrize(("number", "name"), [(587, "tools, class 587"), (917, "drawings")])
+def test_kinds_for_names_alone(number, name):
+    head = imagenet(*[number] * 4, *[950] * 4)
+    names = name_clusters(np.repeat([0, 1], 4), numbered(8), images(*["#101010"] * 8), class_scores=head)
+    assert names[0] == f"{name} (black)"
+
+
 def test_families_hold_kinds_that_there_are():
     names, table = families()
-    kinds, _ = membership()
+    kinds, _ = membership(further=True)
     assert table.shape == (len(kinds), len(names))
     assert table.sum(axis=1).max() == 1
     assert table[kinds.index("cats"), names.index("animals")] == 1
@@ -147,8 +159,9 @@ def test_of_three_alike_the_extremes_get_a_word():
     assert names == {0: "grey", 1: "grey, lighter", 2: "grey, darker"}
 
 
-def test_each_class_is_of_one_kind_at_most():
-    kinds, member = membership()
+@pytest.mark.parametrize("further", [False, True])
+def test_each_class_is_of_one_kind_at_most(further):
+    kinds, member = membership(further=further)
     assert member.shape == (CLASSES, len(kinds))
     assert member.sum(axis=1).max() == 1
 
