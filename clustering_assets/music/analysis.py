@@ -1,6 +1,7 @@
 """Analysis of one track: everything that is known of a music file from listening to it once."""
 
 import math
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 
-VERSION = 4
+VERSION = 5
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -124,7 +125,7 @@ def analyse_track(
     spectra = spectrum.spectra()
     facts = replace(
         facts,
-        title=report.tags.get("title", "") or path.stem,
+        title=_title(report.tags.get("title", "")) or path.stem,
         artist=report.tags.get("artist", ""),
         genre=report.tags.get("genre", ""),
         seconds=spectra.seconds,
@@ -133,6 +134,14 @@ def analyse_track(
     )
     problem = _unusable(facts, report)
     return replace(facts, reason=problem) if problem else _heard(facts, report, spectra, meter)
+
+
+def _title(tag: str) -> str:
+    """The title in a tag; '' where there is none, or several, of which no one knows which is meant.
+
+    FFmpeg joins tags of one name by a semicolon without a space.
+    """
+    return "" if re.search(r";\S", tag) else tag
 
 
 def _unusable(facts: TrackFacts, report: DecodeReport) -> str:

@@ -466,11 +466,25 @@ def _causes(choice: _Choice, nearer: list[int], usable: pd.DataFrame) -> list[st
     if kept:
         causes.append("it is the track that the cluster had before and none is clearly nearer")
     if named:
-        one = f"{_title(usable.iloc[named[0]])}, which is hardly nearer, suits"
-        causes.append(f"{_counted(len(named), one, 'hardly nearer ones suit')} less by name")
+        causes.append(_by_name(choice, named, usable))
     if rest:
         causes.append(f"{_counted(rest, 'a nearer one is', 'nearer ones are')} not clearly nearer")
     return causes
+
+
+def _by_name(choice: _Choice, named: list[int], usable: pd.DataFrame) -> str:
+    """That names speak for the track, or against hardly nearer ones."""
+    assert choice.track is not None
+    mood, alone = choice.cluster["mood"], len(named) == 1
+    others = (
+        f"{_title(usable.iloc[named[0]])}, which is hardly nearer"
+        if alone
+        else f"{len(named)} hardly nearer ones"
+    )
+    if choice.fits[choice.track].name_counts > 0:
+        return f"its name or genre speaks of {mood} music, unlike {'that' if alone else 'those'} of {others}"
+    other = "livelier" if mood == "calm" else "calmer"
+    return f"{'the name' if alone else 'the names'} of {others}{', speaks' if alone else ' speak'} of {other} music"
 
 
 def _taken(choice: _Choice, taken: list[int], usable: pd.DataFrame) -> str:

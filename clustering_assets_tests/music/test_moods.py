@@ -178,7 +178,8 @@ def test_the_moods_lie_where_their_names_say():
     ("name", "moods"),
     [
         ("Calm Lake.ogg", {"calm"}),
-        ("battle-theme_02.mp3", {"energetic", "neutral"}),
+        ("battle-theme_02.mp3", {"energetic"}),
+        ("main_menu.ogg", set()),
         ("TheFinalBattle.ogg", {"energetic"}),
         ("forestnight.ogg", {"calm"}),
         ("Sunday.ogg", set()),
