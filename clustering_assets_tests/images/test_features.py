@@ -109,7 +109,7 @@ def test_close_shades_count_as_one_main_colour():
     assert len(measure(rgb).dominant_colours.split()) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([1, 16, 128, 256]))
 def test_fitting_keeps_the_shape_and_never_enlarges(width, height, side):
     rgb = np.full((height, width, 3), 77, np.uint8)
@@ -121,7 +121,7 @@ def test_fitting_keeps_the_shape_and_never_enlarges(width, height, side):
     assert (small == 77).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
 def test_every_picture_has_finite_looks(width, height, seed):
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)

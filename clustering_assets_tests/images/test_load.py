@@ -357,7 +357,7 @@ def test_a_jpeg_with_an_even_lower_edge_is_sound(colour, rows, progressive, phot
     np.testing.assert_allclose(rgb[-2].mean(axis=0), colour, atol=3)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0.05, 0.98), bit=st.integers(0, 7))
 def test_a_flipped_bit_in_a_png_never_gives_other_pixels(place, bit, photo, encoded):
     pixels = photo(width=64, height=48)
@@ -370,7 +370,7 @@ def test_a_flipped_bit_in_a_png_never_gives_other_pixels(place, bit, photo, enco
     np.testing.assert_array_equal(rgb, pixels)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     format=st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"]),
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=12),

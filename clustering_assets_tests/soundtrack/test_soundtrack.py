@@ -231,7 +231,7 @@ def test_memory_does_not_grow_with_the_length(tracks):
     assert len(soundtrack.passes) > 150
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(["beat", "tune", "short"]), seconds=st.floats(0.05, 25))
 def test_of_any_length_it_is_whole_clean_and_within_the_ceiling(tracks, name, seconds):
     sound = heard(make_soundtrack(*tracks[name], seconds))
@@ -242,7 +242,7 @@ def test_of_any_length_it_is_whole_clean_and_within_the_ceiling(tracks, name, se
     assert np.abs(sound[:, -2:]).max() < 0.01
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.floats(0, 3),
     length=st.floats(0.2, 60),
