@@ -99,6 +99,38 @@ def _left_out(event: dg.EventLogEntry) -> list[list[str]]:
     return failures
 
 
+def holds_video(recipe: Recipe, outputs: Outputs) -> bool:
+    """Whether the output holds the very video that the recipe describes, whatever is recorded of it."""
+    from clustering_assets.video.encode import read_digest
+
+    path = outputs.existing_video(recipe.key)
+    return path is not None and read_digest(path) == recipe.digest
+
+
+def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[str]:
+    """Move back the videos that were set aside when their cluster went, and are what it would get now that it is back.
+
+    Args:
+        wanted: What each cluster's video shall be made of, by partition key.
+        outputs: Where the videos are.
+
+    Returns:
+        Keys of the clusters whose video is back.
+    """
+    from clustering_assets.video.encode import read_digest
+
+    found = []
+    for key, recipe in wanted.items():
+        if outputs.existing_video(key) is not None:
+            continue
+        place = outputs.video(key, music=bool(recipe.track))
+        aside = outputs.earlier_video(place.name)
+        if aside.is_file() and read_digest(aside) == recipe.digest:
+            aside.replace(place)
+            found.append(key)
+    return found
+
+
 def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
     """Record that the video of a cluster would be the same if it were made from what lies upstream now.
 

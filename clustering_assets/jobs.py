@@ -7,7 +7,8 @@ UNPARTITIONED = dg.AssetSelection.all() - dg.AssetSelection.assets("cluster_vide
 cluster_images = dg.define_asset_job(
     "cluster_images",
     selection=UNPARTITIONED,
-    description="Everything but the videos: list, analyse, embed and cluster the pictures, choose the music, report.",
+    description="Everything but the videos: list, analyse, embed and cluster the pictures, choose the music, report. "
+    "As long as there are no videos, Dagster asks whether you are sure: confirm.",
 )
 
 render_videos = dg.define_asset_job(

@@ -111,10 +111,15 @@ class Outputs:
         for path in list(folder.iterdir()) if folder.is_dir() else []:
             found = _VIDEO.fullmatch(path.name)
             if found and found["key"] not in keep:
-                (folder / EARLIER).mkdir(parents=True, exist_ok=True)
-                path.replace(folder / EARLIER / path.name)
+                aside = self.earlier_video(path.name)
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(aside)
                 moved.append(path.name)
         return moved
+
+    def earlier_video(self, name: str) -> UPath:
+        """Where `set_aside_videos` moves the video of this file name to."""
+        return self.path(VIDEOS) / EARLIER / name
 
     def local_cache(self) -> Path | None:
         """The folder of the embedding cache; None when the output is not on a local disk."""

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from clustering_assets.abandoned import PROCESS_TAG, close_abandoned_runs, this_process
 from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
-from clustering_assets.freshness import confirm_video, is_current, videos_due
+from clustering_assets.freshness import bring_back_videos, confirm_video, holds_video, is_current, videos_due
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
 from clustering_assets.partitions import PartitionChanges, sync_partitions
@@ -176,18 +176,26 @@ def _update(
     result.made = stale
     result.clusters = runner.recipes()
     result.partitions = sync_partitions(instance, result.clusters)
-    Outputs(settings.output).set_aside_videos(keep=result.clusters)
+    outputs = Outputs(settings.output)
+    outputs.set_aside_videos(keep=result.clusters)
+    bring_back_videos(result.clusters, outputs)
     due = videos_due(instance, result.clusters, settings)
     for key in result.clusters.keys() - set(due):
         confirm_video(instance, key)
-    if due:
-        announce(f"Rendering {len(due)} of {counted(len(result.clusters), 'video')}")
+    kept = [key for key in due if holds_video(result.clusters[key], outputs)]
+    if len(kept) < len(due):
+        announce(f"Rendering {len(due) - len(kept)} of {counted(len(result.clusters), 'video')}")
+    if kept:
+        announce(
+            f"Recording {counted(len(kept), 'video')} that {'is' if len(kept) == 1 else 'are'} there already"
+        )
     for key in due:
         try:
             flaws = runner.run(
                 ["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest}
             )
-            result.rendered.append(key)
+            if key not in kept:
+                result.rendered.append(key)
             if flaws:
                 result.flawed[key] = "; ".join(flaws)
         except RunFailed as error:

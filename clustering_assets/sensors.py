@@ -12,7 +12,7 @@ import dagster as dg
 
 from clustering_assets.abandoned import close_abandoned_runs
 from clustering_assets.counting import counted
-from clustering_assets.freshness import confirm_video, follows_upstream, videos_due
+from clustering_assets.freshness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.partitions import (
@@ -223,6 +223,7 @@ def cluster_videos_sensor(
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
     outputs.set_aside_videos(keep=wanted)
+    bring_back_videos(wanted, outputs)
     due = videos_due(instance, wanted, settings.value)
     in_flight = keys_in_flight(instance)
     for key in wanted.keys() - set(due) - set(in_flight):
@@ -310,7 +311,7 @@ def _skip_reason(wanted: Collection[str], in_flight: Collection[str], given_up: 
     rendering = sorted(set(in_flight) & set(wanted))
     if given_up:
         return (
-            f"{', '.join(given_up)} failed {ATTEMPTS} times; see the failed runs, then materialize by hand. "
+            f"{', '.join(given_up)} failed {ATTEMPTS} times or was cancelled; see the runs, then materialize by hand. "
             "A change of pictures, music or settings tries again."
         )
     if rendering:

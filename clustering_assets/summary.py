@@ -225,7 +225,7 @@ def _text(data: Mapping[str, Any]) -> str:
         )
         lines.append(f"    music: {cluster['track'] or 'none'}")
         lines.append(f"    why:   {cluster['why']}")
-        lines.append(f"    video: {cluster['video'] or 'not rendered yet'}")
+        lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
     if files := data["rejected_files"]:
         lines += ["", "Rejected files", "--------------"]
         lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]

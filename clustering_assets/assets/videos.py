@@ -74,7 +74,7 @@ def cluster_videos(
             "cluster_name": recipe.title,
             "track": recipe.track,
             "sound": slideshow.soundtrack.limit if slideshow.soundtrack else "",
-            "pictures": len(recipe.images),
+            "cluster_size": len(recipe.images),
         },
     )
 

@@ -11,6 +11,7 @@ from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
 from clustering_assets.outputs import Outputs
 
 if TYPE_CHECKING:
+    from clustering_assets.video.encode import VideoFacts
     from clustering_assets.video.slideshow import Slideshow
 
 
@@ -37,7 +38,7 @@ class VideoIOManager(OutputIOManager):
         facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
         other = Outputs(self.root).video(context.partition_key, music=obj.soundtrack is None)
         other.unlink(missing_ok=True)
-        context.add_output_metadata({"rendered": True, **dataclasses.asdict(facts)})
+        context.add_output_metadata({"rendered": True, **_shown(facts)})
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
@@ -67,6 +68,17 @@ class VideoIOManager(OutputIOManager):
 
     def _file(self, context: dg.OutputContext, obj: "Slideshow") -> UPath:
         return Outputs(self.root).video(context.partition_key, music=obj.soundtrack is not None)
+
+
+def _shown(facts: "VideoFacts") -> dict[str, Any]:
+    """What the UI shows of the file beside what `describe` says, with units, and rounded as people read it."""
+    units = {"loudness": "loudness_lufs", "true_peak": "true_peak_dbtp"}
+    said_already = {"seconds", "width", "height", "fps"}
+    return {
+        units.get(name, name): round(value, 3) if isinstance(value, float) else value
+        for name, value in dataclasses.asdict(facts).items()
+        if name not in said_already and value is not None
+    }
 
 
 class VideoIO(OutputIOFactory):

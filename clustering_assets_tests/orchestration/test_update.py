@@ -483,6 +483,17 @@ def test_a_cluster_that_is_gone_loses_its_partition(project):
     assert {path.name.partition("_slideshow")[0] for path in videos.glob("*.mp4")} == set(result.clusters)
     earlier = {path.name.partition("_slideshow")[0] for path in (videos / "earlier").iterdir()}
     assert earlier == set(result.partitions.delete)
+    back = project.update()
+    assert set(back.clusters) == {"cluster_0", "cluster_1", "cluster_2"}
+    assert not earlier & set(back.rendered) and not any((videos / "earlier").iterdir())
+
+
+def test_videos_that_an_instance_knows_nothing_of_are_recorded_and_not_rendered(project):
+    shutil.rmtree(".dagster")
+    result = project.update()
+    assert not result.rendered and "Recording 3 videos that are there already" in project.said
+    with project.instance() as instance:
+        assert len(instance.fetch_materializations(dg.AssetKey("cluster_videos"), limit=9).records) == 3
 
 
 def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs(project):
