@@ -10,6 +10,9 @@ MOST_BITS = 14
 """Largest number of differing bits, of 63, between the hashes of two copies."""
 
 _CERTAIN_BITS = 2
+_FINE, _LIGHT, _COLOURLESS = 0.6, 75, 3
+"""What makes a page of text or a drawing: edges, for the contrast there is (0.9 for dense text, below 0.55 for 99 of
+100 photos), or lightness without colour. The hash sees the grey that lines make together, the same on every page."""
 _FLAT = 0.005
 _COLOUR_TOLERANCE = {"brightness": 0.5, "chroma": 0.5, "colourfulness": 1.5, "contrast": 0.005}
 _LEAST_IF_COLOURS_DIFFER, _LEAST_IF_MANY_BITS_DIFFER = 0.65, 0.85
@@ -22,7 +25,8 @@ def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -
 
     Two pictures are copies if their pixels are the same, or if their perceptual hashes agree in all but
     `MOST_BITS` bits, one of them turned or mirrored as need be, and their embeddings are clearly closer than
-    those of two pictures of this folder usually are. Pictures without any structure are only compared by pixels.
+    those of two pictures of this folder usually are. Pictures without any structure are only compared by pixels. Of
+    pages of text and drawings in black on white the hashes must agree in all but two bits.
 
     In each group the sharpest picture stays; among about equally sharp ones the largest. Every other member is a
     copy of that one, or all but identical to such a copy, so a chain of small changes does not end in one group.
@@ -91,6 +95,7 @@ class _Pictures:
         hashes = rows["phash"].to_numpy(object)[self.order]
         self._positions = positions(np.array([int(code, 16) for code in hashes], np.uint64))
         self._colours = rows[list(_COLOUR_TOLERANCE)].to_numpy(float)[self.order]
+        self._most = np.where(_pages(rows), _CERTAIN_BITS, MOST_BITS).astype(np.uint8)[self.order]
         self._usual = self._usual_cosine()
 
     def copies(self, at: int, begin: int, open_: NDArray[np.bool_], certain: bool) -> list[int]:
@@ -99,7 +104,8 @@ class _Pictures:
         bits = np.full(len(rest), 64, np.uint8)
         for code in self._positions[:, at]:
             np.minimum(bits, _ones(rest ^ code), out=bits)
-        near = np.flatnonzero(bits <= (_CERTAIN_BITS if certain else MOST_BITS))
+        most = _CERTAIN_BITS if certain else np.minimum(self._most[begin:], self._most[at])
+        near = np.flatnonzero(bits <= most)
         bits, near = bits[near], near + begin
         bits, near = bits[open_[near]], near[open_[near]]
         if not len(near):
@@ -136,6 +142,12 @@ class _Pictures:
             lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
             result[part] = np.einsum("ij,ij->i", one, other) / np.maximum(lengths, 1e-12)
         return result
+
+
+def _pages(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which pictures are all lines, such as pages of text."""
+    fine = rows["sharpness"] > _FINE * (255 * rows["contrast"]) ** 2
+    return (fine | ((rows["brightness"] > _LIGHT) & (rows["chroma"] < _COLOURLESS))).to_numpy(bool)
 
 
 def _ones(codes: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from clustering_assets.images.duplicates import near_duplicates, positions
 from clustering_assets.images.manifest import scan
@@ -122,6 +122,28 @@ def test_a_hash_alone_convicts_nobody(photo, table, vector):
     assert near_duplicates(rows, vectors).tolist() == ["", ""]
     rows, vectors = table({"a.png": rgb, "b.png": tinted}, {"a.png": vector(1), "b.png": vector(1, 0.1)})
     assert (near_duplicates(rows, vectors) != "").sum() == 1
+
+
+def page(seed: int) -> np.ndarray:
+    """A page of words of random lengths, all pages with the same margins and lines."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (400, 520), "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    for line in range(40, 480, 18):
+        words = ["".join(random.choice(list("aeinorst"), random.integers(2, 9))) for _ in range(8)]
+        draw.text((40, line), " ".join(words)[:44], fill="black", font=font)
+    return np.asarray(image)
+
+
+def test_pages_of_text_are_no_copies_of_each_other_but_a_smaller_scan_of_one_is(table, vector):
+    pages = {f"{seed}.png": page(seed) for seed in range(4)}
+    small = np.asarray(Image.fromarray(page(0)).resize((320, 416), Image.Resampling.LANCZOS))
+    assert 2 < bits_between(page(1), page(2)) <= 14
+    names = [*pages, "small.png"]
+    rows, vectors = table(pages | {"small.png": small}, {name: vector(1, 0.01) for name in names})
+    shown = dict(zip(rows["path"], near_duplicates(rows, vectors).tolist(), strict=True))
+    assert {shown["0.png"], shown["small.png"]} in ({"", "0.png"}, {"", "small.png"})
+    assert [shown[f"{seed}.png"] for seed in (1, 2, 3)] == ["", "", ""]
 
 
 def test_many_identical_pictures_are_one_group(photo, table, vector):
