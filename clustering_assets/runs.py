@@ -83,12 +83,18 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
 
     `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
     in the folder's `.dagster` where there is no such file. Dagster reports nothing where no `dagster.yaml` says that it
-    shall.
+    shall. What is printed stays on the terminal: the processes that would copy it would print tracebacks at Ctrl-C.
 
     Raises:
         ClusteringError: `DAGSTER_HOME` is no absolute path of a folder.
     """
-    quiet = {"telemetry": {"enabled": False}}
+    plain = {
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        }
+    }
+    quiet = {"telemetry": {"enabled": False}, **plain}
     if chosen := os.environ.get("DAGSTER_HOME"):
         if not (Path(chosen).is_absolute() and Path(chosen).is_dir()):
             raise ClusteringError(
@@ -96,12 +102,14 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
                 "the variable to keep state in .dagster"
             )
         if (Path(chosen) / "dagster.yaml").is_file():
-            return dg.DagsterInstance.get()
+            return dg.DagsterInstance.from_ref(InstanceRef.from_dir(chosen, overrides=plain))
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(chosen, overrides=quiet))
     home = folder.resolve() / ".dagster"
     home.mkdir(parents=True, exist_ok=True)
     if (folder / "dagster.yaml").is_file():
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), config_dir=str(folder)))
+        return dg.DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(home), config_dir=str(folder), overrides=plain)
+        )
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=quiet))
 
 

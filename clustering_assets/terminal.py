@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
 from clustering_assets.progress import Task, pace, reporting, standing
@@ -114,12 +115,12 @@ def show_progress() -> Iterator[Callable[[str], None]]:
         with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
             yield lambda line: print(line, flush=True)  # noqa: T201
         return
-    columns = (
-        TextColumn("  {task.description}"),
+    columns = (  # where it is narrow, the bar gives way and no text is broken
+        TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
         BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        _Rate(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     handler = RichHandler(console=console, show_time=False, show_path=False)
     with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
