@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 
 _CODED = (b"hvc1", b"av01", b"jpeg", b"avc1")
 _DAMAGED = (struct.error, IndexError, ValueError, KeyError)
@@ -37,6 +38,32 @@ def code_points(data: bytes) -> tuple[int, int] | None:
             return None
         named = {struct.unpack(">HH", box[4:8]) for box in own if bytes(box[:4]) == b"nclx"}
         return named.pop() if len(named) == 1 else None
+    return None
+
+
+def clean_aperture(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The part of the main picture that is to be shown (ISO/IEC 14496-12, 12.1.4); None if that is all of it.
+
+    Args:
+        data: The whole file.
+        size: Width and height of the picture as it is coded.
+
+    Returns:
+        Left, upper, right and lower edge in pixels, before the picture is turned.
+    """
+    with suppress(*_DAMAGED, ZeroDivisionError):
+        meta = _meta(data)
+        properties = list(boxes(dict(boxes(meta[b"iprp"]))[b"ipco"]))
+        own = dict(properties[number - 1] for number in _associations(meta))
+        if b"clap" not in own:
+            return None
+        sides, offsets = struct.unpack(">4I", own[b"clap"][:16]), struct.unpack(">iIiI", own[b"clap"][16:32])
+        width, height = Fraction(*sides[:2]), Fraction(*sides[2:])
+        left = Fraction(*offsets[:2]) + (size[0] - width) / 2
+        upper = Fraction(*offsets[2:]) + (size[1] - height) / 2
+        part = int(left), int(upper), int(left + width), int(upper + height)
+        if 0 <= part[0] < part[2] <= size[0] and 0 <= part[1] < part[3] <= size[1]:
+            return part
     return None
 
 

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -23,13 +22,13 @@ from PIL import (
     JpegImagePlugin,  # noqa: F401
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,
-    TiffImagePlugin,
+    TiffImagePlugin,  # noqa: F401
     UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
 )
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.boxes import code_points
+from clustering_assets.images.boxes import clean_aperture, code_points
 from clustering_assets.images.coding import ADOBE_RGB, Coding, UnknownCodingError, from_code_points
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.facts import TURNS, Facts, read_facts
@@ -37,6 +36,7 @@ from clustering_assets.images.formats import HEAD_BYTES, describe, promises_pict
 from clustering_assets.images.integrity import check_data
 from clustering_assets.images.jpeg import bits_of_jpeg, coding_not_read, load_jpeg, without_notes
 from clustering_assets.images.png import Png, check_rows, read_png
+from clustering_assets.images.tiff import check_strips, kind_not_read
 
 WHITE: Colour = (255, 255, 255)
 
@@ -239,9 +239,15 @@ def decode_picture(
         with _asked.spend(image.width * image.height):
             if known == "JPEG":
                 image = load_jpeg(data, image)
+            if known == "TIFF":
+                check_strips(data, image)
             drawn = _first_frame(image, known)
             if png:
                 check_rows(png, image)
+            if known == "AVIF" and (part := clean_aperture(data, image.size)):
+                image = image.crop(part)
+                width, height = image.size
+                drawn = (0, 0, width, height)
             facts = read_facts(image)  # only now: Pillow turns a TIFF as it loads it
             coding = _coding(image, data, known, png, facts)
             image = to_srgb(_with_transparency(image, png) if png else image, background, coding)
@@ -264,9 +270,13 @@ def decode_picture(
     except Exception as error:  # decoders answer damage with every kind of exception there is
         if known == "JPEG" and (coding := coding_not_read(data)):
             raise ImageError(name, "format", coding) from error
+        if known == "TIFF" and (kind := kind_not_read(data)):
+            raise ImageError(name, "format", kind) from error
         if known == "BMP" and "Unsupported" in str(error):
             raise ImageError(name, "format", "a kind of BMP that is not read") from error
-        raise ImageError(name, "decode", f"damaged {known}: {error or type(error).__name__}") from error
+        what = str(error) or type(error).__name__
+        what = "its pixels cannot be decoded" if what.startswith("decoder error") else what
+        raise ImageError(name, "decode", f"damaged {known}: {what}") from error
     return Picture(image, width, height, format, mode, facts)
 
 
@@ -349,17 +359,8 @@ def _unreadable(data: bytes, known: str, name: str | Path) -> ImageError:
     bits = bits_of_jpeg(data) if known == "JPEG" else 8
     if bits not in (0, 8):
         return ImageError(name, "format", f"a JPEG with {bits} bits for each sample, which is not read")
-    if known == "TIFF":
-        try:
-            TiffImagePlugin.TiffImageFile(BytesIO(data))
-        except (
-            SyntaxError,
-            IndexError,
-            TypeError,
-            struct.error,
-        ) as error:  # what Pillow takes for "not this format"
-            if "unknown pixel mode" in str(error):
-                return ImageError(name, "format", "a kind of TIFF that is not read")
+    if known == "TIFF" and (kind := kind_not_read(data)):
+        return ImageError(name, "format", kind)
     return ImageError(name, "decode", f"damaged {known}: its header cannot be read")
 
 

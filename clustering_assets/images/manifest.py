@@ -193,17 +193,22 @@ def failure_rate(manifest: pd.DataFrame) -> float:
     return float((pictures["outcome"] == REJECTED).mean()) if len(pictures) else 0.0
 
 
-def check_folder(folder: Path, min_images: int) -> None:
+def check_folder(folder: Path, min_images: int) -> int:
     """Refuse a folder that cannot have enough pictures, without opening a file.
 
     Args:
         folder: Where the pictures are.
         min_images: Fewest usable pictures.
 
+    Returns:
+        Number of files that may be pictures.
+
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    _check_count(sum(file.problem is None for file in _listed(folder)), "file", folder, min_images)
+    files = sum(file.problem is None for file in _listed(folder))
+    _check_count(files, "file", folder, min_images)
+    return files
 
 
 def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_failure_rate: float) -> None:

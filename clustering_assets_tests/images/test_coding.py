@@ -17,7 +17,7 @@ from clustering_assets.images.coding import (
     convert,
     from_code_points,
 )
-from clustering_assets.images.load import ImageError, decode_image
+from clustering_assets.images.load import ImageError, decode_image, decode_picture
 
 # Linear light to linear sRGB light for a D65 white, as printed in CSS Color 4, chapter 18.
 P3_TO_SRGB = np.array(
@@ -194,3 +194,39 @@ def test_white_stays_white_in_every_space():
 def test_an_unknown_coding_names_its_number():
     with pytest.raises(UnknownCodingError, match="99"):
         from_code_points(99, 13)
+
+
+def with_a_clean_aperture(
+    avif: bytes, left: int, upper: int, width: int, height: int, size: tuple[int, int]
+) -> bytes:
+    """An AVIF file of which only a part is to be shown; it takes the place of what the file says of its bits."""
+    numbers = [width, 1, height, 1, 2 * left + width - size[0], 2, 2 * upper + height - size[1], 2]
+    box = struct.pack(">I4s4IiIiI", 40, b"clap", *numbers)
+    properties = avif.index(b"ipco") - 4
+    end = properties + int.from_bytes(avif[properties : properties + 4], "big")
+    kinds, at = [], properties + 8
+    while at < end:
+        kinds.append(avif[at + 4 : at + 8])
+        at += int.from_bytes(avif[at : at + 4], "big")
+    changed = bytearray(avif[:end] + box + avif[end:])
+    for kind in (b"meta", b"iprp", b"ipco"):
+        place = avif.index(kind) - 4
+        changed[place : place + 4] = (int.from_bytes(avif[place : place + 4], "big") + 40).to_bytes(4, "big")
+    linked = avif.index(b"ipma") + 15  # behind the header, one item and its number of properties
+    linked = 40 + avif.index(bytes([kinds.index(b"pixi") + 1]), linked)
+    changed[linked] = 0x80 | (len(kinds) + 1)
+    begin, _ = coded_pixels(avif)[0]
+    place = avif.index(begin.to_bytes(4, "big"), avif.index(b"iloc"))
+    changed[place : place + 4] = (begin + 40).to_bytes(4, "big")
+    return bytes(changed)
+
+
+def test_only_the_part_of_an_avif_that_is_to_be_shown_is_read(quadrants, encoded):
+    data = encoded(quadrants, "AVIF", quality=100, subsampling="4:4:4")
+    height, width = quadrants.shape[:2]
+    cut = with_a_clean_aperture(data, 20, 10, 60, 40, (width, height))
+    picture = decode_picture(cut, "cut.avif")
+    assert (picture.width, picture.height) == (60, 40)
+    np.testing.assert_allclose(np.asarray(picture.image), decode_image(data, "a.avif")[10:50, 20:80], atol=1)
+    beyond = with_a_clean_aperture(data, 20, 10, width, height, (width, height))
+    assert decode_image(beyond, "beyond.avif").shape == (height, width, 3)

@@ -783,6 +783,26 @@ def test_a_kind_of_tiff_that_is_not_read_is_not_called_damaged(quadrants):
     assert caught.value.stage == "format"
 
 
+def test_a_deflated_tiff_with_a_wrong_sum_is_refused(photo, encoded):
+    data = bytearray(encoded(photo(), "TIFF", compression="tiff_adobe_deflate"))
+    tags = Image.open(io.BytesIO(data)).tag_v2  # type: ignore[attr-defined]
+    decode_image(bytes(data), "whole.tif")
+    data[tags[273][0] + tags[279][0] - 1] ^= 1  # the decoder never looks at the last bytes of a strip
+    with pytest.raises(ImageError, match="damaged TIFF: a wrong checksum"):
+        decode_image(bytes(data), "flipped.tif")
+
+
+@pytest.mark.parametrize(("number", "name"), [(34887, "LERC"), (34712, "JPEG 2000"), (50002, "JPEG XL")])
+def test_a_compression_of_tiff_that_is_not_read_is_called_by_its_name(number, name, quadrants, encoded):
+    data = encoded(quadrants, "TIFF", compression="tiff_lzw")
+    tag = struct.pack("<HHIHH", 259, 3, 1, 5, 0)
+    assert data.count(tag) == 1
+    data = data.replace(tag, struct.pack("<HHIHH", 259, 3, 1, number, 0))
+    with pytest.raises(ImageError, match=f"a TIFF compressed as {name}, which is not read") as caught:
+        decode_image(data, "map.tif")
+    assert caught.value.stage == "format"
+
+
 def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(quadrants, encoded, save, monkeypatch):
     path = save("growing.png", encoded(quadrants, "PNG"))
     calls = []
