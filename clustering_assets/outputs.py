@@ -58,6 +58,7 @@ TEXT_COLUMNS = (
     "cluster_name",
     "duplicate_of",
     "earlier_clusters",
+    "cluster_hint",
     "name",
     "track",
     "track_hash",

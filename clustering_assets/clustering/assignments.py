@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from clustering_assets.clustering.identity import (
     remember_gone,
 )
 from clustering_assets.clustering.kinds import ClassScores, kind_shares
-from clustering_assets.clustering.names import name_clusters
+from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.quality import Quality
 from clustering_assets.clustering.space import VectorsError, check_vectors
 from clustering_assets.counting import counted
@@ -40,8 +41,12 @@ COLUMNS = (
     "x",
     "y",
     "earlier_clusters",
+    "cluster_hint",
 )
 """Columns of the table, in order."""
+
+MUCH_THE_SAME = 0.8
+"""Least share of a cluster's pictures, before and now, that were in it both times for it to be called as before."""
 
 KIND_ROWS = 10_000
 """Up to this many pictures what they show counts beside what they look like; beyond, the scores would take long."""
@@ -57,7 +62,8 @@ class Assignment:
     Attributes:
         table: One row per picture with the columns `COLUMNS`, in the order of the pictures given. `earlier_clusters`
             has the numbers of clusters that are gone and that the picture was in, newest first, with blanks between;
-            from it a later run knows them again.
+            from it a later run knows them again. `cluster_hint` is what the cluster is called where the user has not
+            named it.
         clusters: One row per cluster, unclustered last: cluster, key, name, size, silhouette, representative,
             typical and untypical (paths, one per line), neighbour (key of the nearest cluster), spread (median
             distance to the centre).
@@ -133,8 +139,10 @@ def assign(
             found, notes = held, [*notes, *held.notes[len(found.notes) :]]
     gone = _read_gone(previous) if before else {}
     ids, changes = keep_ids(found.labels, hashes, before, previous_ids, gone)
-    named = name_clusters(ids, vectors, images, class_scores=class_scores, given=names)
-    table = _table(images, found, ids, named, duplicate_of, remember_gone(ids, hashes, before, gone))
+    same = _read_hints(previous, before, dict(zip(hashes, ids.tolist(), strict=True))) if before else {}
+    hints = name_clusters(ids, vectors, images, class_scores=class_scores, before=same)
+    named = with_given(hints, names or {})
+    table = _table(images, found, ids, named, hints, duplicate_of, remember_gone(ids, hashes, before, gone))
     used = {int(i) for i in previous_ids} | set((before or {}).values()) | set(ids.tolist())
     used.update(*gone.values())
     return Assignment(
@@ -185,11 +193,36 @@ def _read_gone(previous: pd.DataFrame | None) -> dict[str, list[int]]:
     }
 
 
+def _read_hints(
+    previous: pd.DataFrame | None, before: Mapping[str, int], now: Mapping[str, int]
+) -> dict[int, str]:
+    """Hint of the previous run by cluster id, of the clusters whose pictures are much the same.
+
+    Args:
+        previous: The previous run's table.
+        before: Content hash -> id in the previous run.
+        now: Content hash -> id in this run.
+    """
+    if previous is None or "cluster_hint" not in previous:
+        return {}
+    stayed = Counter(number for content, number in now.items() if before.get(content) == number)
+    sizes = [Counter(numbers.values()) for numbers in (before, now)]
+    same = [
+        number
+        for number, count in stayed.items()
+        if number >= 0 and all(count >= MUCH_THE_SAME * size[number] for size in sizes)
+    ]
+    hints = previous.drop_duplicates("content_hash").set_index("content_hash")["cluster_hint"].dropna()
+    found = {before[str(content)]: str(hint) for content, hint in hints.items() if str(content) in before}
+    return {number: found[number] for number in same if found.get(number)}
+
+
 def _table(
     images: pd.DataFrame,
     found: Clustering,
     ids: NDArray[np.int64],
     named: dict[int, str],
+    hints: dict[int, str],
     duplicate_of: Sequence[str] | NDArray[np.str_] | None,
     gone: list[list[int]],
 ) -> pd.DataFrame:
@@ -209,6 +242,7 @@ def _table(
             "x": found.coordinates[:, 0],
             "y": found.coordinates[:, 1],
             "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
+            "cluster_hint": [hints[int(i)] for i in ids],
         },
         columns=list(COLUMNS),
     )

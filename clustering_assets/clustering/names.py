@@ -1,7 +1,9 @@
 """Names of clusters: the user's own where there are some, otherwise a hint from words and colours."""
 
 import csv
+import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from upath import UPath
 
-from clustering_assets.clustering.identity import UNCLUSTERED, IdentityError, cluster_of, partition_key
+from clustering_assets.clustering.identity import (
+    UNCLUSTERED,
+    UNCLUSTERED_KEY,
+    IdentityError,
+    cluster_of,
+    partition_key,
+)
 from clustering_assets.clustering.kinds import CLASSES, ClassScores, families, membership, softmax
 from clustering_assets.clustering.space import even_sample
 from clustering_assets.errors import ClusteringError
@@ -128,26 +136,27 @@ def name_clusters(
     images: pd.DataFrame,
     *,
     class_scores: ClassScores | None = None,
-    given: dict[int, str] | None = None,
+    before: Mapping[int, str] | None = None,
 ) -> dict[int, str]:
-    """A short name for every cluster, all different.
+    """A hint for every cluster, all different.
 
-    The user's name wins. Otherwise the name is a hint: the kind of thing that most class scores speak for and
-    the class word that the network finds more in this cluster than in the others (two words where no kind
-    stands out), then the dominant colour. Where the network is not sure of any word, or there is none, the name
-    says what can be measured: lightness, colour and contrast.
+    It is the kind of thing that most class scores speak for and the class word that the network finds more in this
+    cluster than in the others (two words where no kind stands out), then the dominant colour. Where the network is
+    not sure of any word, or there is none, the hint says what can be measured: lightness, colour and contrast.
+
+    A hint of the previous run stays unless the network now sees a kind of thing that it does not name: a cluster
+    shall not be called something else because others have changed.
 
     Args:
         labels: (n,) cluster ids; -1 for none.
         vectors: (n, d) embeddings; may be a memmap.
         images: n rows; `dominant_colours` is used where it is there.
         class_scores: Class scores of features, for the words.
-        given: Names that the user set, by cluster id.
+        before: Hints of the previous run by cluster id, of those clusters that are much the same.
 
     Returns:
-        Name by cluster id, with -1 where there are unclustered pictures.
+        Hint by cluster id, with -1 where there are unclustered pictures.
     """
-    given = given or {}
     clusters = [int(c) for c in np.unique(labels) if c >= 0]
     words = _words(labels, vectors, clusters, class_scores)
     colours = _colours(labels, images, clusters)
@@ -155,20 +164,56 @@ def name_clusters(
     labels = np.asarray(labels)
     names: dict[int, str] = {}
     if (labels < 0).any():
-        names[UNCLUSTERED] = given.get(UNCLUSTERED, "unclustered")
+        names[UNCLUSTERED] = UNCLUSTERED_KEY
     for c in clusters:
         hint = ", ".join(words[c])
         if hint:
             hint = f"{hint} ({colours[c]})" if colours[c] else hint
         else:
             hint = _tone(images[labels == c], colours[c]) or (MIXED if seen else f"cluster {c}")
-        names[c] = given.get(c, hint)
-    for group in _alike({c: names[c] for c in clusters if c not in given}):
-        names |= _with_accents(group, colours, labels, images)
-    for group in _alike({c: names[c] for c in clusters if c not in given}):
-        names |= _tell_apart(group, labels, images)
+        names[c] = hint
+    names |= (
+        kept := {c: hint for c, hint in (before or {}).items() if c in names and _still_true(hint, words[c])}
+    )
+    for group in _alike(names):
+        names |= _with_accents(group, colours, labels, images) | {c: kept[c] for c in group if c in kept}
+    for group in _alike(names):
+        names |= _tell_apart(group, labels, images) | {c: kept[c] for c in group if c in kept}
+    return _numbered(names, kept)
+
+
+def with_given(hints: Mapping[int, str], given: Mapping[int, str]) -> dict[int, str]:
+    """The names of clusters: those that the user set, and hints for the others, none of them the same as a user's.
+
+    Args:
+        hints: Hint by cluster id.
+        given: The user's names by cluster id, also of clusters that there are not.
+    """
+    names = {c: given.get(c, hint) for c, hint in hints.items()}
+    return _numbered(names, given)
+
+
+def _numbered(names: Mapping[int, str], fixed: Mapping[int, str]) -> dict[int, str]:
+    """The names with the cluster's number behind those that several clusters have, unless they are `fixed`."""
     repeated = Counter(names.values())
-    return {c: f"{name} #{c}" if repeated[name] > 1 and c not in given else name for c, name in names.items()}
+    return {c: f"{name} #{c}" if repeated[name] > 1 and c not in fixed else name for c, name in names.items()}
+
+
+def _still_true(hint: str, words: list[str]) -> bool:
+    """Whether a hint names the kind of thing that the network sees, or one of that family; so too if it sees none.
+
+    Args:
+        hint: A hint as `name_clusters` gives it.
+        words: The words that the network has now, the kind first.
+    """
+    if not words:
+        return True
+    names, of_family = families()
+    seen = [words[0]]
+    if words[0] in names:
+        kinds, _ = membership(further=True)
+        seen += [kinds[row] for row in np.flatnonzero(of_family[:, names.index(words[0])])]
+    return not set(seen).isdisjoint(re.split(r", | \(", hint))
 
 
 def _alike(names: dict[int, str]) -> list[dict[int, str]]:

@@ -68,6 +68,27 @@ def test_a_tenth_more_pictures_moves_few_of_the_old(blobs, frame):
     assert set(after.table["cluster"]) == {0, 1, 2, 3}
 
 
+def test_clusters_that_stay_much_the_same_keep_their_hints(first, tmp_path):
+    vectors, _, images, before = first
+    called = before.table.assign(cluster_hint=before.table["cluster"].map({0: "one", 1: "2", 2: "three"}))
+    called.loc[called["cluster"] == 0, "cluster_name"] = "Holidays"
+    write_table(tmp_path / "clusters" / "cluster_assignments.csv", called)
+    previous = read_table(tmp_path / "clusters" / "cluster_assignments.csv")
+    again = assign(vectors, images, clusters=3, previous=previous, names={1: "Sea"})
+    assert dict(zip(again.table["cluster"], again.table["cluster_name"], strict=True)) == {
+        0: "one",
+        1: "Sea",
+        2: "three",
+    }
+    assert set(again.table["cluster_hint"]) == {"one", "2", "three"}
+    # a quarter of the first cluster is gone, and the second has grown by half
+    rows = np.flatnonzero((called["cluster"] != 0) | (np.arange(150) % 4 > 0))
+    less = previous[(previous["cluster"] != 1) | (np.arange(150) % 3 > 0)]
+    now = assign(vectors[rows], images.iloc[rows], clusters=3, previous=less).table
+    assert set(now.loc[now["cluster"] == 2, "cluster_hint"]) == {"three"}
+    assert {"one", "2"}.isdisjoint(now["cluster_hint"])
+
+
 def test_ids_of_clusters_long_gone_stay_free(first):
     vectors, _, images, _ = first
     result = assign(vectors, images, clusters=3, previous_ids=[0, 1, 7])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from clustering_assets.clustering.kinds import CLASSES, families, membership
-from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names
+from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names, with_given
 
 LABELS = np.array([0, 0, 1, 1, -1])
 VECTORS = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=np.float32)
@@ -195,10 +195,47 @@ def test_equal_hints_are_told_apart_by_number():
 
 
 def test_the_users_name_wins():
+    assert with_given({0: "boats", 1: "Sailing"}, {0: "Sailing", 7: "Gone"}) == {
+        0: "Sailing",
+        1: "Sailing #1",
+    }
+
+
+def test_a_hint_stays_while_nothing_contradicts_it():
+    rows = images(*["#1030d0"] * 4, *["#20a030"] * 4)
+    labels = np.repeat([0, 1], 4)
+    before = {0: "colourful with red", 1: "blue", 5: "of a cluster that is gone"}
+    assert name_clusters(labels, numbered(8), rows, before=before) == {0: "colourful with red", 1: "blue"}
+    assert name_clusters(labels, numbered(8), rows, before={1: "blue"}) == {0: "blue #0", 1: "blue"}
+
+
+@pytest.mark.parametrize(
+    ("hint", "stays"),
+    [
+        ("fruit (black)", True),
+        ("fruit, class 953 (red)", True),
+        ("black", False),
+        ("food and plants (black)", False),
+        ("dogs (black)", False),
+    ],
+)
+def test_a_hint_goes_when_another_kind_is_seen(hint, stays):
+    head = imagenet(*[950] * 4, *[260] * 4)
+    rows = images(*["#101010"] * 8)
     names = name_clusters(
-        LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=head, given={0: "Sailing"}
+        np.repeat([0, 1], 4), numbered(8), rows, class_scores=head, before={0: hint, 1: "dogs"}
     )
-    assert names[0] == "Sailing"
+    assert names == {0: hint if stays else "fruit, class 950 (black)", 1: "dogs"}
+
+
+def test_a_kind_is_good_enough_for_its_family():
+    # dogs and cats alike: the network says animals where it said dogs before
+    head = imagenet(*[260, 283] * 4, *[950] * 4)
+    rows = images(*["#101010"] * 12)
+    labels = np.repeat([0, 1], [8, 4])
+    assert name_clusters(labels, numbered(12), rows, class_scores=head)[0].startswith("animals")
+    names = name_clusters(labels, numbered(12), rows, class_scores=head, before={0: "dogs (grey)"})
+    assert names[0] == "dogs (grey)"
 
 
 @pytest.mark.parametrize(
