@@ -20,7 +20,7 @@ from clustering_assets.wishes import pins_file
     group_name="music",
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
@@ -72,7 +72,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     group_name="music",
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
