@@ -226,11 +226,9 @@ def _fit(
 
 
 def _name_counts(mood: Mood, spoken: Sequence[str]) -> int:
-    """1 if a name speaks of `mood`, -1 if it speaks of the opposite and not of it, else 0."""
-    if mood in spoken:
-        return 1
+    """1 if a name speaks of `mood`, -1 if it speaks of the opposite, 0 if of neither or of both."""
     opposite = {"calm": {"energetic", "upbeat"}, "energetic": {"calm"}, "upbeat": {"calm"}, "neutral": set()}
-    return -1 if opposite[mood] & set(spoken) else 0
+    return (mood in spoken) - bool(opposite[mood] & set(spoken))
 
 
 def _dice(seed: int, *parts: str) -> float:

@@ -37,7 +37,7 @@ WORDS: dict[Mood, frozenset[str]] = {
         """energetic energy battle fight fighting boss war combat action attack race racing chase fast furious
         intense danger epic rock metal techno hardcore drums storm rage power speed rush run assault"""
     ),
-    "neutral": _words("neutral background lounge walk travel explore overworld"),
+    "neutral": _words("neutral background lounge elevator"),
 }
 """Words in file names, titles and genres that speak of a mood; they decide only between near equals."""
 

@@ -179,6 +179,15 @@ def test_a_name_decides_between_near_equals():
     )
 
 
+def test_a_name_that_speaks_of_both_decides_nothing():
+    _, arousal, _ = image_mood(LOOKS["dark and grey"])
+    tracks = [
+        sounding("a.ogg", 0.1, arousal + 0.05),
+        sounding("calm race.ogg", 0.1, arousal + 0.06, tags="calm energetic"),
+    ]
+    assert choose_music(clusters("dark and grey"), track_table(tracks)).iloc[0]["track"] == "a.ogg"
+
+
 def test_a_name_that_speaks_of_the_opposite_is_said_to():
     _, arousal, _ = image_mood(LOOKS["dark and grey"])
     tracks = [
