@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
+import io
 import json
 import os
 import sys
@@ -320,15 +321,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    check_folder(Path(settings.images), settings.min_images)
-    _check_number_of_clusters(settings)
-
-
-def _check_number_of_clusters(settings: Settings) -> None:
-    """Refuse more clusters than there are files; the scan refuses more than there are different pictures."""
-    from clustering_assets.images.find import find_files
-
-    files = len(find_files(Path(settings.images)))
+    files = check_folder(Path(settings.images), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"
@@ -393,6 +386,10 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # where the encoding lacks letters of a name, "?" stands for them
+        sys.stdout.reconfigure(errors="replace")
     try:
         cli(standalone_mode=False)
     except SettingsError as error:

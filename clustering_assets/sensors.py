@@ -235,9 +235,9 @@ def cluster_videos_sensor(
         dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: wanted[key].digest})
         for key in requested
     ]
-    if not due:
-        runs += _report_request(instance, wanted)
     given_up = [key for key in due if failures[key] >= ATTEMPTS]
+    if len(given_up) == len(due):
+        runs += _report_request(instance, wanted)
     return dg.SensorResult(
         run_requests=runs,
         dynamic_partitions_requests=_partition_requests(changes),

@@ -69,6 +69,11 @@ def test_a_missing_folder_fails_at_once_and_says_where_to_put_pictures(tmp_path)
     assert not (tmp_path / "output").exists()
 
 
+def test_a_terminal_without_the_letters_of_a_name_shows_the_others(tmp_path):
+    result = command("cache", "info", "--output", "日本x", folder=tmp_path, PYTHONIOENCODING="latin-1")
+    assert result.returncode == 0 and "??x" in result.stdout
+
+
 def test_too_few_pictures_fail_with_found_needed_and_the_setting(tmp_path, first):
     result = command("run", "--images", str(first[0].root / "images"), folder=tmp_path)
     assert result.returncode == 1

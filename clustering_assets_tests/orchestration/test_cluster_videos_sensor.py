@@ -95,6 +95,16 @@ def test_a_video_that_keeps_failing_is_left_to_a_person(project):
             )
         again = tick(project, instance, fps=12)
         assert "cluster_0" not in [request.partition_key for request in again.run_requests]
+        assert "refresh_report" not in [request.job_name for request in again.run_requests]
+        for key in ("cluster_1", "cluster_2"):
+            config = {"resources": {"settings": {"config": project.settings(fps=12).model_dump()}}}
+            assert (
+                defs.resolve_job_def("render_videos")
+                .execute_in_process(partition_key=key, instance=instance, run_config=config)
+                .success
+            )
+        (report,) = tick(project, instance, fps=12).run_requests
+        assert report.job_name == "refresh_report", "the summary says which video is missing"
         healed = tick(project, instance, fps=15)
         assert "cluster_0" in [request.partition_key for request in healed.run_requests]
 
