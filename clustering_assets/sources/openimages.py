@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from clustering_assets.images.find import ATTRIBUTION
+from clustering_assets.images.formats import HEAD_BYTES, describe, sniff
 from clustering_assets.progress import task, track
 from clustering_assets.sources.download import DownloadError, Patience, download
 from clustering_assets.sources.imported import Imported, SourceError
@@ -175,6 +176,7 @@ def _with_classes(table: Path, labels: dict[str, str], limit: int) -> dict[str, 
     chosen: dict[str, list[str]] = {label: [] for label in labels}
     open_labels = set(labels)
     with task("Choosing pictures", unit="labels") as running:
+        number = 0
         for number, row in enumerate(_rows(table), start=1):
             if number % 100_000 == 0:
                 running.advance(100_000)
@@ -187,6 +189,7 @@ def _with_classes(table: Path, labels: dict[str, str], limit: int) -> dict[str, 
                 open_labels.discard(row[2])
                 if not open_labels:
                     break
+        running.advance(number % 100_000)
     return chosen
 
 
@@ -250,6 +253,11 @@ def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) ->
         size = download(f"{base}/{name}.jpg", path, max_bytes=_MAX_PICTURE, patience=patience)
     except DownloadError as error:
         return _Result(name, problem=error.reason, status=error.status)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not sniff(head):  # a page that asks to log in, say, which a later import must not take for the picture
+        path.unlink()
+        return _Result(name, problem=f"what came is {describe(head)}" if head else "nothing came")
     return _Result(name, bytes=size)
 
 

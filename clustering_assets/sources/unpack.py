@@ -4,7 +4,7 @@ import logging
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ log = logging.getLogger("clustering_assets.sources")
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_LARGE_ENTRY, _LARGE_ARCHIVE = 10_000_000, 100_000_000
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Caps:
         files: Number of entries.
         bytes: Size of all entries, unpacked.
         file_bytes: Size of one entry, unpacked.
-        ratio: Unpacked size in terms of the packed one, for entries above 10 MB; pictures hardly shrink, so
-            an entry that grows a hundredfold is no picture.
+        ratio: Unpacked size in terms of the packed one, for entries above 10 MB and for all entries together above
+            100 MB; pictures hardly shrink, so what grows a hundredfold is none.
     """
 
     files: int = 500_000
@@ -67,8 +68,8 @@ def unpack(archive: Path, folder: Path, *, limit: int | None = None, caps: Caps 
         SourceError: It is no archive, is damaged as a whole, or holds more than the caps allow.
     """
     caps = caps or Caps()
-    with _opened(archive) as entries:
-        _judge(archive, entries, caps)
+    with _opened(archive) as found:
+        entries = _judged(archive, found, caps)
         failures = [(entry.name, entry.problem) for entry in entries if entry.problem]
         good = sorted((entry for entry in entries if not entry.problem), key=lambda entry: entry.name)
         pictures = [entry for entry in good if _is_picture(entry.name)]
@@ -104,21 +105,24 @@ def spread(items: Sequence[T], limit: int | None) -> list[T]:
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[list[_Entry]]:
-    """The entries of an archive that stays open inside the block."""
+def _opened(archive: Path) -> Iterator[Iterator[_Entry]]:
+    """The entries of an archive that stays open inside the block; those of a tar are found as they are asked for."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as file:
-                yield [_zip_entry(file, info) for info in file.infolist() if not info.filename.endswith("/")]
+                yield (_zip_entry(file, info) for info in file.infolist() if not info.filename.endswith("/"))
             return
         if tarfile.is_tarfile(archive):
             with tarfile.open(archive) as file:
-                yield [_tar_entry(file, info) for info in file if not info.isdir()]
+                yield (_tar_entry(file, info) for info in file if not info.isdir())
             return
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise SourceError(
             f"{archive}: the archive is damaged ({error}); delete it and import again"
         ) from error
+    with archive.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise SourceError(f"{archive}: the end of the archive is missing; delete it and import again")
     raise SourceError(f"{archive}: neither a zip nor a tar archive")
 
 
@@ -152,7 +156,9 @@ def _name_problem(name: str) -> str:
     """Why a name in an archive is not safe to use; empty if it is."""
     if not name or "\0" in name:
         return "no usable name"
-    if "\\" in name or name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+    if "\\" in name:
+        return "backslash in its name"
+    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
         return "absolute path"
     if ".." in PurePosixPath(name).parts:
         return "path leaves the folder"
@@ -168,21 +174,28 @@ def _is_picture(name: str) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES and not hidden
 
 
-def _judge(archive: Path, entries: Sequence[_Entry], caps: Caps) -> None:
-    """Refuse an archive whose table of contents is beyond the caps."""
-    total = sum(entry.size for entry in entries)
-    if len(entries) > caps.files:
-        raise SourceError(f"{archive}: {len(entries):,} entries, at most {caps.files:,} are unpacked")
-    if total > caps.bytes:
-        raise SourceError(
-            f"{archive}: {total:,} bytes when unpacked, at most {caps.bytes:,} are; refused as a possible zip bomb"
-        )
-    for entry in entries:
-        if entry.size > 10_000_000 and entry.size > caps.ratio * max(1, entry.packed):
+def _judged(archive: Path, found: Iterable[_Entry], caps: Caps) -> list[_Entry]:
+    """The entries of an archive; as soon as they are beyond the caps, it is refused."""
+    entries: list[_Entry] = []
+    total = 0
+    packed = archive.stat().st_size
+    for entry in found:
+        entries.append(entry)
+        total += entry.size
+        if len(entries) > caps.files:
+            raise SourceError(f"{archive}: more than {caps.files:,} entries, at most so many are unpacked")
+        if total > caps.bytes:
+            raise SourceError(
+                f"{archive}: more than {caps.bytes:,} bytes when unpacked; refused as a possible zip bomb"
+            )
+        if entry.size > _LARGE_ENTRY and entry.size > caps.ratio * max(1, entry.packed):
             raise SourceError(
                 f"{archive}: {entry.name} grows from {entry.packed:,} to {entry.size:,} bytes; "
                 "refused as a zip bomb"
             )
+        if total > _LARGE_ARCHIVE and total > caps.ratio * packed:
+            raise SourceError(f"{archive}: {packed:,} bytes grow to {total:,} or more; refused as a zip bomb")
+    return entries
 
 
 def _write(entry: _Entry, target: Path, caps: Caps) -> None:

@@ -104,6 +104,16 @@ def test_one_missing_picture_costs_only_itself(fetch, openimages):
     assert done.failures == ((f"{_id(2)}.jpg", "HTTP 404 Not Found"),)
 
 
+def test_a_page_that_comes_in_place_of_a_picture_is_a_failure_and_is_not_kept(fetch, openimages, picture):
+    place = f"/pictures/validation/{_id(2)}.jpg"
+    openimages.files[place] = b"<!DOCTYPE html><title>Please log in</title>" + bytes(100)
+    done = fetch(limit=5)
+    assert _names(done.folder) == [0, 1, 3, 4]
+    assert done.failures == ((f"{_id(2)}.jpg", "what came is a web page"),)
+    openimages.files[place] = picture(2)
+    assert _names(fetch(limit=5).folder) == [0, 1, 2, 3, 4]
+
+
 def test_busy_servers_and_broken_connections_are_survived(fetch, openimages, waits, picture):
     openimages.faults[f"/pictures/validation/{_id(0)}.jpg"] = ["429:3", "503"]
     openimages.faults[f"/pictures/validation/{_id(1)}.jpg"] = ["drop:200", "drop:10"]
