@@ -126,7 +126,7 @@ def test_many_entries_that_grow_too_much_together_are_a_bomb_too(kind, tmp_path,
             info = tarfile.TarInfo("0.bmp")
             info.size = 108_000_000
             made.addfile(info, io.BytesIO(bytes(info.size)))
-    with pytest.raises(SourceError, match="bytes grow to .* refused as a zip bomb"):
+    with pytest.raises(SourceError, match="or more; refused as a zip bomb"):
         unpack(path, folder)
     assert not folder.exists()
 
