@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 from upath import UPath
 
+from clustering_assets.columns import COLUMNS
 from clustering_assets.io_managers.base import OutputIOFactory, OutputIOManager
 from clustering_assets.outputs import read_table, write_table
 
@@ -41,12 +42,18 @@ class TableIOManager(OutputIOManager):
         return read_table(path)
 
     def describe(self, obj: pd.DataFrame) -> Mapping[str, Any]:
-        """Row count and column schema, under the keys that Dagster's UI knows."""
-        columns = [dg.TableColumn(str(name), str(kind)) for name, kind in obj.dtypes.items()]
-        return {
-            "dagster/row_count": len(obj),
-            "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
-        }
+        """Row count, under the key that Dagster's UI knows."""
+        return {"dagster/row_count": len(obj)}
+
+    def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame) -> dict[str, Any]:
+        """Row count and columns with their meaning, under the keys that Dagster's UI knows."""
+        meanings = COLUMNS.get(context.asset_key.to_user_string(), {})
+        columns = [
+            dg.TableColumn(str(name), str(kind), description=meanings.get(str(name)))
+            for name, kind in obj.dtypes.items()
+        ]
+        schema = dg.MetadataValue.table_schema(dg.TableSchema(columns))
+        return {**self.describe(obj), "dagster/column_schema": schema}
 
 
 class TableIO(OutputIOFactory):

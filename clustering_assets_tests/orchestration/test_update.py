@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_assets.columns import COLUMNS
 from clustering_assets.definitions import defs
 from clustering_assets.embedding.stored import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -97,7 +98,11 @@ def test_all_of_it_is_recorded_in_the_instance(first):
         event = instance.get_latest_materialization_event(dg.AssetKey("cluster_assignments"))
         metadata = event.asset_materialization.metadata
         assert metadata["dagster/row_count"].value == counts(project)["usable"]
-        assert "dagster/column_schema" in metadata and metadata["number_of_clusters"].value == 3
+        assert metadata["number_of_clusters"].value == 3
+        for name in COLUMNS:
+            event = instance.get_latest_materialization_event(dg.AssetKey(name))
+            columns = event.asset_materialization.metadata["dagster/column_schema"].schema.columns
+            assert not [column.name for column in columns if not column.description], name
 
 
 def test_previews_are_inline_and_small(first):
