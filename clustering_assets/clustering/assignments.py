@@ -212,7 +212,11 @@ def _read_hints(
         for number, count in stayed.items()
         if number >= 0 and all(count >= MUCH_THE_SAME * size[number] for size in sizes)
     ]
-    hints = previous.drop_duplicates("content_hash").set_index("content_hash")["cluster_hint"].dropna()
+    hints = (
+        previous.drop_duplicates("content_hash", keep="last")
+        .set_index("content_hash")["cluster_hint"]
+        .dropna()
+    )
     found = {before[str(content)]: str(hint) for content, hint in hints.items() if str(content) in before}
     return {number: found[number] for number in same if found.get(number)}
 

@@ -480,7 +480,7 @@ def _by_name(choice: _Choice, named: list[int], usable: pd.DataFrame) -> str:
         else f"{len(named)} hardly nearer ones"
     )
     if choice.fits[choice.track].name_counts > 0:
-        return f"its name or genre speaks of {mood} music, unlike {'that' if alone else 'those'} of {others}"
+        return f"this one's name or genre speaks of {mood} music, unlike {'that' if alone else 'those'} of {others}"
     other = "livelier" if mood == "calm" else "calmer"
     return f"{'the name' if alone else 'the names'} of {others}{', speaks' if alone else ' speak'} of {other} music"
 

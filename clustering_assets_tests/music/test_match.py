@@ -174,7 +174,7 @@ def test_a_name_decides_between_near_equals():
     choice = choose_music(clusters("dark and grey"), track_table(tracks)).iloc[0]
     assert choice["track"] == "b.ogg"
     assert (
-        "as its name or genre speaks of calm music, unlike that of “a”, which is hardly nearer."
+        "as this one's name or genre speaks of calm music, unlike that of “a”, which is hardly nearer."
         in choice["why"]
     )
 
