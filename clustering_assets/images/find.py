@@ -68,7 +68,8 @@ def find_files(folder: Path) -> list[FoundFile]:
             pending = [links.pop()]
         at = pending.pop()
         real = os.path.realpath(at)
-        if real in seen or (real != str(root) and Path(real, OUTPUT_MARK).exists()):
+        # Not `Path.exists`, which fails in a folder that cannot be entered.
+        if real in seen or (real != str(root) and os.path.exists(f"{real}/{OUTPUT_MARK}")):  # noqa: PTH110
             continue
         seen.add(real)
         for entry in _entries(at, root, found):

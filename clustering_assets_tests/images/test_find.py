@@ -1,7 +1,10 @@
 """Which files a folder has, and which of them must not be opened."""
 
+import contextlib
 import os
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -123,14 +126,26 @@ def test_a_name_that_is_not_unicode_is_written_readably_and_marked(tmp_path):
     assert problems(tmp_path) == {"bad\\xff.jpg": "file name that is not valid UTF-8"}
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to root")
-def test_a_folder_that_cannot_be_read_is_marked(save, tmp_path):
-    closed = save("closed/a.jpg", b"x").parent
-    closed.chmod(0)
-    try:
-        assert problems(tmp_path) == {"closed": "folder that cannot be read: Permission denied"}
-    finally:
-        closed.chmod(0o700)
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="folders cannot be closed here")
+@pytest.mark.parametrize("rights", [0o000, 0o444, 0o111])
+def test_a_folder_that_cannot_be_read_or_entered_costs_only_itself(rights):
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "open.jpg").write_bytes(b"x")
+        closed = folder / "closed"
+        closed.mkdir()
+        (closed / "a.jpg").write_bytes(b"x")
+        closed.chmod(rights)
+        stack.callback(closed.chmod, 0o755)
+        if os.geteuid() == 0:  # nothing is closed to root
+            os.seteuid(65534)
+            stack.callback(os.seteuid, 0)
+        found = {file.path: file.problem for file in find_files(folder)}
+    assert found.pop("open.jpg") is None
+    closed_file = {"closed/a.jpg": "cannot be examined: Permission denied"}
+    closed_folder = {"closed": "folder that cannot be read: Permission denied"}
+    assert found == (closed_file if rights == 0o444 else closed_folder)
 
 
 def test_a_folder_of_results_below_the_pictures_is_left_out_but_not_the_folder_itself(tmp_path):

@@ -272,7 +272,7 @@ def test_an_empty_folder_is_too_few_whatever_the_setting(tmp_path):
 
 
 def test_a_folder_with_too_few_files_is_refused_without_opening_one(folder, opened):
-    check_folder(folder, 6)
+    assert check_folder(folder, 6) == 6
     with pytest.raises(DatasetError, match=r"6 files in .* min_images is 7"):
         check_folder(folder, 7)
     assert opened == []
