@@ -238,7 +238,7 @@ def script(folder, hostile, tmp_path):
             from clustering_assets.images.load import DEFAULT_LIMITS
             place = Path({str(place)!r})
             print("once", flush=True)
-            options = dict(function=hostile_look.look, patience=100.0)
+            options = dict(function=hostile_look.look, patience=5.0)
             list(look_at_all(place, find_files(place), DEFAULT_LIMITS, 1, **options))
             """
         )
