@@ -1,6 +1,7 @@
 """The code location: what is in it, that it loads, and that it loads fast."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from clustering_assets.definitions import defs
+from clustering_assets.runs import open_instance
 from clustering_assets_tests.orchestration.snapshot import SNAPSHOT, described
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +68,12 @@ def loaded_modules() -> set[str]:
 def test_loading_the_code_location_leaves_heavy_packages_alone(name, loaded_modules):
     assert "dagster" in loaded_modules
     assert name not in loaded_modules
+
+
+def test_runs_that_write_the_same_tables_run_one_at_a_time(tmp_path):
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    with open_instance(tmp_path) as instance:
+        limits = instance.get_concurrency_config().run_queue_config.tag_concurrency_limits
+    assert [limit["limit"] for limit in limits] == [1]
+    for job in ("cluster_images", "refresh_report"):
+        assert limits[0]["key"] in defs.resolve_job_def(job).tags
