@@ -71,6 +71,8 @@ def _decoded(data: bytes, opened: Image.Image) -> Image.Image | None:
         warning = str(error)
     if not warning.startswith(_DAMAGE):
         return None
+    if _frame(data)[0] not in _HUFFMAN:  # what arithmetic coding lacks at an end mark counts as zeros
+        raise DamageError("parts of the picture are missing or wrong")
     try:
         return _strictly(_put_right(data, warning), opened)
     except ValueError as error:

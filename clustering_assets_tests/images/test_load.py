@@ -846,6 +846,13 @@ def test_an_arithmetic_jpeg_is_read_however_long_it_is(text, quadrants, centres,
     np.testing.assert_allclose(centres(rgb), centres(quadrants), atol=LOSSY)
 
 
+@pytest.mark.parametrize("text", [ARITHMETIC, ARITHMETIC_PROGRESSIVE])
+@pytest.mark.parametrize("lost", [2, 10, 30])
+def test_an_arithmetic_jpeg_that_was_cut_is_refused(text, lost):
+    with pytest.raises(ImageError, match="damaged JPEG"):
+        decode_image(base64.b85decode(text)[:-lost], "a.jpg")
+
+
 @pytest.mark.parametrize("share", [0.7, 0.8, 0.95, 0.99])
 def test_a_progressive_jpeg_without_its_last_details_is_refused(share, photo, encoded):
     data = encoded(photo(), "JPEG", progressive=True, quality=85)
