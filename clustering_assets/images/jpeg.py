@@ -71,10 +71,11 @@ def _decoded(data: bytes, opened: Image.Image) -> Image.Image | None:
         warning = str(error)
     if not warning.startswith(_DAMAGE):
         return None
-    if _frame(data)[0] not in _HUFFMAN:  # what arithmetic coding lacks at an end mark counts as zeros
+    mended = _put_right(data, warning)
+    if _frame(mended)[0] not in _HUFFMAN:  # what arithmetic coding lacks at an end mark counts as zeros
         raise DamageError("parts of the picture are missing or wrong")
     try:
-        return _strictly(_put_right(data, warning), opened)
+        return _strictly(mended, opened)
     except ValueError as error:
         if str(error).startswith(_DAMAGE):
             raise DamageError("parts of the picture are missing or wrong") from error
