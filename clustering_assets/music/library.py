@@ -153,7 +153,8 @@ def _music_files(folder: Path) -> Iterator[Path]:
 
 def _is_searched(folder: Path) -> bool:
     """Whether a folder may hold music of the user's: it is not hidden and holds no results of ours."""
-    return not folder.name.startswith(".") and not (folder / OUTPUT_MARK).exists()
+    # Unlike that of `Path`, this `exists` is false in a folder that may not be entered.
+    return not folder.name.startswith(".") and not os.path.exists(folder / OUTPUT_MARK)  # noqa: PTH110
 
 
 class _Known:
