@@ -1,8 +1,13 @@
-"""How many cores this process may use, and keeping OpenCV to one where whole pictures are worked on side by side."""
+"""How many cores this process may use, and keeping libraries to one where work is done side by side anyway."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def available_cores() -> int:
@@ -21,3 +26,17 @@ def opencv_on_one_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+def arithmetic_on_one_thread() -> AbstractContextManager[object]:
+    """Keep products of small matrices from being split among threads, which only wait for one another."""
+    return _thread_pools().limit(limits=1)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> "ThreadpoolController":
+    """The thread pools of the libraries that do arithmetic; looking for them costs 5 ms, so it is done once."""
+    import sklearn.cluster  # noqa: F401 - loads all of them: a pool that is loaded later would not be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -16,6 +16,7 @@ from clustering_assets.clustering.space import (
     count_distinct,
     even_sample,
 )
+from clustering_assets.cores import arithmetic_on_one_thread
 from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 
@@ -206,13 +207,11 @@ def _label(
             f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
         )
         return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
-    from threadpoolctl import threadpool_limits
-
     from clustering_assets.clustering.graph import follow
 
     rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
     model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
-    with threadpool_limits(1):  # the matrices are small: more threads only wait for one another
+    with arithmetic_on_one_thread():
         labels = model.fit(points[rows]).labels_
     notes += model.notes_
     if len(rows) < n:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.cores import available_cores
+from clustering_assets.cores import arithmetic_on_one_thread, available_cores
 from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
 
@@ -61,7 +61,6 @@ class FeatureSpace:
             dimensions: Most components to keep; never more than n - 1 or d.
         """
         from sklearn.decomposition import PCA
-        from threadpoolctl import threadpool_limits
 
         rooted = _root(np.asarray(vectors[even_sample(len(vectors), FIT_ROWS, seed)], dtype=np.float32))
         mean = rooted.mean(axis=0)
@@ -71,8 +70,8 @@ class FeatureSpace:
         rooted /= scale
         kept = max(1, min(dimensions, len(rooted) - 1, rooted.shape[1]))
         pca = PCA(kept, svd_solver="randomized", iterated_power=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
-        # the factorisations are small: more threads only wait for one another; one row has no variance to share out
-        with threadpool_limits(1), np.errstate(divide="ignore", invalid="ignore"):
+        # one row has no variance to share out
+        with arithmetic_on_one_thread(), np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(rooted)
             explained = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
         return cls(mean, scale, np.asarray(pca.components_, dtype=np.float32), explained)
@@ -111,9 +110,8 @@ def in_threads(work: Callable[[int], None], starts: Sequence[int]) -> None:
         for start in starts:
             work(start)
         return
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
+    with arithmetic_on_one_thread(), ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, starts):
             pass
 
