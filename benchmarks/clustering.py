@@ -212,7 +212,9 @@ def measure_speed(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     if len(results) == 2:
         ratios = [usual / ours for ours, usual in zip(*seconds.values(), strict=True)]
         least, most = min(ratios), max(ratios)
-        print(f"{statistics.median(ratios):.1f} times as fast (median of {ROUNDS}, {least:.1f} to {most:.1f})")
+        print(
+            f"{statistics.median(ratios):.1f} times as fast (median of {ROUNDS}, {least:.1f} to {most:.1f})"
+        )
     return results
 
 
