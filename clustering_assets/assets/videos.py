@@ -66,6 +66,7 @@ def cluster_videos(
     slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)
     for path, stage, reason in slideshow.failures:
         context.log.warning("%s is left out of %s (%s): %s", path, recipe.key, stage, reason)
+    limit = slideshow.soundtrack.limit if slideshow.soundtrack else ""
     return dg.MaterializeResult(
         value=slideshow,
         data_version=dg.DataVersion(recipe.digest),
@@ -73,8 +74,8 @@ def cluster_videos(
             "preview": dg.MetadataValue.md(inline_markdown(contact_sheet(slideshow), recipe.title)),
             "cluster_name": recipe.title,
             "track": recipe.track,
-            "sound": slideshow.soundtrack.limit if slideshow.soundtrack else "",
             "cluster_size": len(recipe.images),
+            **({"sound": limit} if limit else {}),
         },
     )
 
