@@ -386,9 +386,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # where the encoding lacks letters of a name, "?" stands for them
+    # Where the encoding of the terminal lacks letters of a name, "?" stands for them.
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         cli(standalone_mode=False)

@@ -6,11 +6,13 @@ Both only gather facts and return what a pure function decided, so what they dec
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import dagster as dg
 
 from clustering_assets.abandoned import close_abandoned_runs
+from clustering_assets.assets import clusters, dataset, embeddings, music, reports
 from clustering_assets.counting import counted
 from clustering_assets.freshness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.jobs import cluster_images, refresh_report, render_videos
@@ -26,7 +28,7 @@ from clustering_assets.recipes import recipes
 from clustering_assets.resources import SettingsResource, environment_settings
 from clustering_assets.runs import DIGEST_TAG, STAGES
 from clustering_assets.settings import Settings
-from clustering_assets.versions import digest, latest_video
+from clustering_assets.versions import USES, digest, latest_video
 from clustering_assets.wishes import names_file, pins_file
 
 ATTEMPTS = 3
@@ -37,23 +39,6 @@ LISTING_TAG = "clustering_assets/listing"
 
 REPORT_TAG = "clustering_assets/report"
 """Tag of a summary that a sensor asked for: the time of the newest video in it."""
-
-NO_UPDATE_NEEDED = {
-    "sensors",
-    "batch_size",
-    "cache",
-    "fps",
-    "transition_seconds",
-    "motion",
-    "beat_sync",
-    "order",
-    "titles",
-    "captions",
-    "quality",
-    "encoder",
-}
-"""Settings that call for no update when they change: no result depends on them, or only videos, which are looked
-after one by one."""
 
 ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCELED: "was cancelled"}
 
@@ -152,11 +137,23 @@ def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(asdict(watch)))
 
 
+@lru_cache(maxsize=1)
+def stage_settings() -> set[str]:
+    """Settings that call for an update when they change: where results go, what is refused, what the stages use.
+
+    What only videos are made of is not among them: the videos are looked after one by one.
+    """
+    assets = dg.load_assets_from_modules([dataset, embeddings, clusters, music, reports])
+    specs = (spec for asset in assets if isinstance(asset, dg.AssetsDefinition) for spec in asset.specs)
+    used = {name for spec in specs if spec.partitions_def is None for name in spec.metadata.get(USES, ())}
+    return used | {"output", "min_images", "max_failure_rate"}
+
+
 def _other_inputs(settings: Settings) -> list[str]:
     """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
     from clustering_assets.images.find import find_files, listing_fingerprint
 
-    prints = [digest(settings.model_dump(exclude=NO_UPDATE_NEEDED))]
+    prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
         lambda: listing_fingerprint(find_files(Path(settings.music))),
         lambda: str(pins_file(settings).stat().st_mtime_ns),

@@ -207,6 +207,7 @@ def _label(
             f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
         )
         return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+
     from clustering_assets.clustering.graph import follow
 
     rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)

@@ -172,13 +172,12 @@ def name_clusters(
         else:
             hint = _tone(images[labels == c], colours[c]) or (MIXED if seen else f"cluster {c}")
         names[c] = hint
-    names |= (
-        kept := {c: hint for c, hint in (before or {}).items() if c in names and _still_true(hint, words[c])}
-    )
+    kept = {c: hint for c, hint in (before or {}).items() if c in names and _still_true(hint, words[c])}
+    names |= kept
     for group in _alike(names):
-        names |= _with_accents(group, colours, labels, images) | {c: kept[c] for c in group if c in kept}
+        names |= _with_accents(group, colours, labels, images) | kept
     for group in _alike(names):
-        names |= _tell_apart(group, labels, images) | {c: kept[c] for c in group if c in kept}
+        names |= _tell_apart(group, labels, images) | kept
     return _numbered(names, kept)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -88,10 +89,6 @@ def _strictly(data: bytes, opened: Image.Image) -> Image.Image | None:
     Raises:
         ValueError: A warning or an error of the decoder, in its own words.
     """
-    try:
-        import simplejpeg
-    except ImportError:  # where there is no ready-made package, and no compiler either
-        return None
     mode = {"RGB": "RGBA", "L": "GRAY", "CMYK": "CMYK"}.get(opened.mode)
     if mode is None:
         return None

@@ -1,7 +1,6 @@
 """Decoding JPEGs strictly: the pixels that Pillow gives, no damaged ones, and no sound ones refused."""
 
 import io
-import sys
 
 import numpy as np
 import pytest
@@ -90,12 +89,3 @@ def with_a_second_picture_behind(data: bytes) -> bytes:
 def test_what_does_no_harm_does_not_cost_the_picture(oddity, options, photo, encoded):
     data = encoded(photo(), "JPEG", **options)
     np.testing.assert_array_equal(decode_image(oddity(data), "odd.jpg"), decode_image(data, "plain.jpg"))
-
-
-def test_without_the_strict_decoder_pillow_and_ffmpeg_do(photo, encoded, monkeypatch):
-    data = encoded(photo(), "JPEG")
-    expected = decode_image(data, "a.jpg")
-    monkeypatch.setitem(sys.modules, "simplejpeg", None)
-    np.testing.assert_array_equal(decode_image(data, "a.jpg"), expected)
-    with pytest.raises(ImageError, match="parts of the picture are missing"):
-        decode_image(without_the_middle(data)[:-400] + b"\xff\xd9", "a.jpg")

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from clustering_assets.assets.videos import VIDEO_SETTINGS
 from clustering_assets.definitions import defs
 from clustering_assets.resources import settings_type
 from clustering_assets.runs import run_config
-from clustering_assets.sensors import NO_UPDATE_NEEDED, Watch, new_images_sensor, watch_listing
+from clustering_assets.sensors import Watch, new_images_sensor, stage_settings, watch_listing
 from clustering_assets.settings import Settings, load_settings
-from clustering_assets.versions import USES
 
 
 @given(listings=st.lists(st.sampled_from("abc"), max_size=30))
@@ -169,11 +169,11 @@ def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_n
             assert bool(look(project, seen, instance, **changed).run_requests) == updates, changed
 
 
-def test_what_needs_no_update_is_used_by_videos_alone():
-    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
-    used = {name for key in specs for name in specs[key].metadata.get(USES, ()) if key != "cluster_videos"}
-    assert not NO_UPDATE_NEEDED & (used | {"output", "min_images", "max_failure_rate"})
-    assert used <= Settings.model_fields.keys() and Settings.model_fields.keys() >= NO_UPDATE_NEEDED
+def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result():
+    no_result = {"sensors", "batch_size", "cache"}
+    assert stage_settings() | set(VIDEO_SETTINGS) | no_result == set(Settings.model_fields)
+    assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
+    assert not {"fps", "quality", "titles", *no_result} & stage_settings()
 
 
 def test_while_an_update_is_under_way_changes_wait(folder):
