@@ -224,7 +224,7 @@ def _cover(
             return None
     outer = View(
         best_start(saliency_map.sum(0), share_x, held and (held[0], held[2])) * size[0],
-        best_start(saliency_map.sum(1), share_y, held and (held[1], held[3])) * size[1],
+        best_start(saliency_map.sum(1), share_y, held and (held[1], held[3]), down=True) * size[1],
         outer_width,
     )
     if min(share_x, share_y) < 1 / SLIGHT_MISMATCH and _kept(saliency_map, outer, size, frame) < MIN_KEPT:

@@ -11,6 +11,16 @@ from clustering_assets.video.heads import Box
 SIDE = 64
 """Side of the map; the residual is defined at this scale."""
 
+LOST_ABOVE = 1.0
+TOWARDS_TOP = 0.75
+"""What a crop pays beside the saliency it loses: this much again for what it loses at the top, and this much for the
+whole height of the picture by which it begins lower.
+
+Heads that no detector finds (from behind, from the side, of animals) are at the top of what stands, and thin against
+the rest of it. Of 146 walkers in 3:2 and 4:3 of whom a face was found in one of a hundred, 16:9 cut the heads of 23
+without these and of 4 with them; of 120 pasted animals, 56 and 18. Pictures of nothing that stands keep 1 % less.
+"""
+
 
 def saliency(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The saliency map (64, 64) of an RGB picture, not negative, of sum 1.
@@ -79,12 +89,17 @@ def with_heads(saliency_map: NDArray[np.floating], heads: Sequence[Box]) -> NDAr
 
 
 def best_start(
-    profile: NDArray[np.floating], length: float, held: tuple[float, float] | None = None
+    profile: NDArray[np.floating],
+    length: float,
+    held: tuple[float, float] | None = None,
+    *,
+    down: bool = False,
 ) -> float:
     """Where a stretch of `length` (0 to 1) of a saliency profile shall begin to keep the most of it.
 
     Among equally good places the one that has the profile's centre of mass nearest its middle wins. What is `held`,
-    from one place (0 to 1) to another no further away than `length`, is in it in any case.
+    from one place (0 to 1) to another no further away than `length`, is in it in any case. A profile that runs `down`
+    a picture rather loses its lower end.
     """
     low, high = 0.0, 1 - length
     if held is not None:
@@ -96,11 +111,16 @@ def best_start(
         return min(max((1 - length) / 2, low), high)
     starts = np.linspace(low, high, 65)
     centre = float(profile @ (np.arange(len(profile)) + 0.5) / len(profile) / total)
-    worth = [
-        float(_coverage(start, start + length, len(profile)) @ profile) / total
-        - 0.1 * abs(start + length / 2 - centre)
-        for start in starts
-    ]
+    worth = np.array(
+        [
+            float(_coverage(start, start + length, len(profile)) @ profile) / total
+            - 0.1 * abs(start + length / 2 - centre)
+            for start in starts
+        ]
+    )
+    if down:
+        above = [float(_coverage(0, start, len(profile)) @ profile) / total for start in starts]
+        worth -= LOST_ABOVE * np.array(above) + TOWARDS_TOP * starts
     return float(starts[int(np.argmax(worth))])
 
 

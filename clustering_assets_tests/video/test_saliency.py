@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from clustering_assets.video.framing import MOVES, frame_picture
 from clustering_assets.video.saliency import SIDE, anchor, best_start, kept, saliency
 
 
@@ -52,3 +53,33 @@ def test_the_best_stretch_holds_the_peak():
     assert start <= 50 / SIDE
     assert start + 0.3 >= 54 / SIDE
     assert best_start(profile, 1.0) == 0
+
+
+def walker(top: float, size: tuple[int, int]) -> np.ndarray:
+    """Somebody seen from behind on a lawn: a thin dark head above a coat and light trousers that reach to the foot."""
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]] / size[1]
+    rgb = np.random.default_rng(2).normal((70, 120, 60), 5, (size[1], size[0], 3))
+    middle, tall = 0.5 * size[0] / size[1], 0.97 - top
+    down = (rows - top) / tall
+    beside = np.abs(columns - middle) / tall
+    rgb[(down > 0.14) & (down < 0.55) & (beside < 0.13)] = (40, 45, 70)
+    rgb[(down >= 0.55) & (down < 1) & (beside < 0.1)] = (200, 195, 185)
+    rgb[((down - 0.08) / 0.08) ** 2 + (beside / 0.05) ** 2 < 1] = (60, 45, 35)
+    return np.clip(rgb, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize(("size", "frame"), [((480, 360), (1920, 1080)), ((360, 480), (1080, 1080))])
+def test_what_stands_keeps_its_head_though_no_face_is_seen(size, frame, move):
+    top = 0.07
+    picture = saliency(walker(top, size))
+    framing = frame_picture((8 * size[0], 8 * size[1]), frame, picture, seconds=3.8, move=move)
+    assert framing.kind == "cover"
+    assert max(framing.start.top, framing.end.top) / framing.canvas[1] <= top
+
+
+def test_what_lies_at_the_foot_is_kept_all_the_same():
+    profile = np.zeros(SIDE, np.float32)
+    profile[58:62] = 1
+    assert best_start(profile, 0.75, down=True) + 0.75 >= 62 / SIDE
+    assert best_start(np.ones(SIDE, np.float32), 0.75, down=True) < 0.01
