@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+import PIL
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +22,9 @@ _LOSSLESS, _HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)  #
 
 _DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+
+_HANDS_ON = int(PIL.__version__.partition(".")[0]) >= 13
+"""Whether Pillow hands a picture on that it was handed itself; earlier releases crash on the way."""
 
 
 def load_jpeg(data: bytes, opened: Image.Image) -> Image.Image:
@@ -100,7 +104,9 @@ def _strictly(data: bytes, opened: Image.Image) -> Image.Image | None:
 
 
 def _of_four(values: NDArray[np.uint8]) -> Image.Image:
-    """An "RGB" picture on top of an array (height, width, 4), without a copy."""
+    """An "RGB" picture on top of an array (height, width, 4), without a copy where Pillow can hand such pictures on."""
+    if not _HANDS_ON:
+        return Image.frombuffer("RGB", values.shape[1::-1], values, "raw", "RGBX", 0, 1)
     import pyarrow as pa
 
     numbers = pa.Array.from_buffers(pa.uint8(), values.size, [None, pa.py_buffer(values)])
