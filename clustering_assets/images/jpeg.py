@@ -106,7 +106,7 @@ def _strictly(data: bytes, opened: Image.Image) -> Image.Image | None:
 def _of_four(values: NDArray[np.uint8]) -> Image.Image:
     """An "RGB" picture on top of an array (height, width, 4), without a copy where Pillow can hand such pictures on."""
     if not _HANDS_ON:
-        return Image.frombuffer("RGB", values.shape[1::-1], values, "raw", "RGBX", 0, 1)
+        return Image.frombytes("RGB", values.shape[1::-1], values, "raw", "RGBX")
     import pyarrow as pa
 
     numbers = pa.Array.from_buffers(pa.uint8(), values.size, [None, pa.py_buffer(values)])

@@ -390,7 +390,9 @@ def _with_transparency(image: Image.Image, png: Png) -> Image.Image:
     """`image` with its transparent level or colour as its file means it, not cut to or taken for 8 bits."""
     if png.transparent is None:
         return image
-    if len(png.transparent) == 1 and png.depth in (2, 4):
+    if len(png.transparent) == 1 and png.depth in (1, 2, 4):
+        image.info.pop("transparency", None)  # of black and white Pillow 11 takes the level for one of 256
+        image = image.convert("L")
         image.info["transparency"] = png.transparent[0] * 255 // (2**png.depth - 1)
     elif len(png.transparent) == 3 and png.depth == 16:
         import cv2
