@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clustering_assets.video.colour import Planes, from_rgb, smooth_planes
 from clustering_assets.video.framing import Framing, View
 from clustering_assets.video.sampling import edged, sampled
-from clustering_assets.video.strips import Strips
+from clustering_assets.video.strips import LUMA, Strips
 
 MUCH = 3.0
 """Enlargement from which on a picture shows its pixels: slanting edges become stairs."""
@@ -56,7 +56,8 @@ class Canvas:
         """Draw a view, or a stretch of its columns.
 
         Sampling is by the positions of pixel centres at fractions of a pixel, so a slow move has no steps. The
-        canvas is never much finer than the output, so nothing needs smoothing first.
+        canvas is never much finer than the output, so nothing needs smoothing first. Where most frames come from
+        strips, the others are sampled the way these were, or a picture would turn soft when a push begins.
 
         Args:
             view: What the frame shows of the canvas.
@@ -70,7 +71,8 @@ class Canvas:
         left = view.left + offset * scale
         centre = 0.5 * scale - 0.5
         width, height = into.size
-        into.y[:] = sampled(self.luma, scale, left + centre, view.top + centre, (width, height))
+        method = cv2.INTER_LINEAR if self.strips is None else LUMA
+        into.y[:] = sampled(self.luma, scale, left + centre, view.top + centre, (width, height), method)
         half = (width // 2, height // 2)
         cv2.split(
             sampled(self.chroma, scale, left / 2 + centre, view.top / 2 + centre, half), [into.u, into.v]

@@ -20,6 +20,9 @@ from clustering_assets.video.sampling import sampled
 PLACES = 4
 """Places within a pixel. The mean of two neighbours keeps at least 0.92 of the contrast of the finest texture."""
 
+LUMA = cv2.INTER_CUBIC
+"""How luma is sampled: a mean of two places is a little softer than each, which this makes up for."""
+
 _NEAR = 1e-6
 
 
@@ -64,7 +67,7 @@ class Strips:
                 down > 0,
                 method,
             )
-            for source, part, method in ((luma, 1, cv2.INTER_CUBIC), (chroma, 2, cv2.INTER_LINEAR))
+            for source, part, method in ((luma, 1, LUMA), (chroma, 2, cv2.INTER_LINEAR))
         ]
         u, v = zip(*(cv2.split(place) for place in planes[1]), strict=True)
         return cls(first, frame[0], down > 0, tuple(planes[0]), u, v)

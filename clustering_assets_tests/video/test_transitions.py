@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 
@@ -42,6 +43,29 @@ def test_a_transition_has_no_jump(kind):
     total = difference(draw_shot(first, SIZE), draw_shot(second, SIZE))
     steps = [difference(one, other) for one, other in itertools.pairwise(frames)]
     assert max(steps) < (1.2 if kind == "push" else 0.25) * total
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(320, 240), (380, 200)])
+def test_pictures_stay_as_sharp_as_they_are(kind, shape):
+    """One that travels, down or across, and is drawn ahead where no transition is."""
+
+    def travelling(seed: int):
+        rough = np.random.default_rng(seed).integers(0, 255, (shape[1], shape[0], 3), np.uint8)
+        rgb = cv2.GaussianBlur(rough, (0, 0), 0.8)
+        framing = frame_picture(shape, SIZE, saliency(rgb), seconds=3, move="right")
+        canvas = lay(rgb, framing, SIZE)
+        assert canvas.strips is not None
+        return canvas, canvas.view(0.5)
+
+    def texture(frame: np.ndarray) -> float:
+        return float(np.abs(cv2.Laplacian(split(frame).y, cv2.CV_32F)).mean())
+
+    first, second = travelling(1), travelling(2)
+    begun = draw_transition(kind, 0.005, first, second, SIZE)
+    ended = draw_transition(kind, 0.995, first, second, SIZE)
+    assert texture(begun) == pytest.approx(texture(draw_shot(first, SIZE)), rel=0.06)
+    assert texture(ended) == pytest.approx(texture(draw_shot(second, SIZE)), rel=0.06)
 
 
 def test_half_way_through_a_crossfade_is_the_mean_of_both():
