@@ -52,7 +52,7 @@ def test_pictures_stay_as_sharp_as_they_are(kind, shape):
 
     def travelling(seed: int):
         rough = np.random.default_rng(seed).integers(0, 255, (shape[1], shape[0], 3), np.uint8)
-        rgb = cv2.GaussianBlur(rough, (0, 0), 0.8)
+        rgb = np.asarray(cv2.GaussianBlur(rough, (0, 0), 0.8), np.uint8)
         framing = frame_picture(shape, SIZE, saliency(rgb), seconds=3, move="right")
         canvas = lay(rgb, framing, SIZE)
         assert canvas.strips is not None
