@@ -1,7 +1,7 @@
 """Soundtracks: a track of the music library laid under a video of a given length, as a stream of samples.
 
 A long track is started where it has come to its strength and faded out; a short one is looped from bar to bar
-with equal-power crossfades. One gain, measured beforehand on the finished sound, brings it to the loudness of
+with crossfades that keep the power. One gain, measured beforehand on the finished sound, brings it to the loudness of
 other media without touching its dynamics.
 """
 
@@ -59,6 +59,16 @@ LEAST_LOOP = 4.0
 
 CROSSFADE = 3.0
 """Most seconds of a crossfade where there is no beat to keep."""
+
+SHIFT = 0.012
+"""Most seconds by which a pass is moved against the one before, to where both swing together. Beats are heard to about
+10 ms: of 137 tracks of games five come again sample for sample, up to 10.7 ms beside them."""
+
+SHIFT_PRICE = 0.15
+"""Correlation that the largest shift must bring, so that sounds which are not alike stay in their place."""
+
+MOST_OPPOSED = -0.75
+"""Least correlation that a crossfade is evened out for: more opposed sounds cancel, and no gain brings them back."""
 
 
 class SoundtrackError(ClusteringError):
@@ -220,7 +230,10 @@ class Soundtrack:
         for position in range(0, self.samples, size):
             stop = min(position + size, self.samples)
             while waiting and waiting[-1].first < stop:
-                playing.append(waiting.pop())
+                coming = waiting.pop()
+                if playing:
+                    coming.meet(playing[-1], position)
+                playing.append(coming)
             block = np.zeros((2, stop - position), dtype=np.float32)
             for reader in playing:
                 reader.add_to(block, position)
@@ -238,25 +251,57 @@ class _Reader:
         self._path, self._run = path, run
         self.first = round(run.at * RATE)
         self.last = self.first + round(run.length * RATE)
+        self._slack = 0  # samples that are read before and after the pass, to find where it fits best
         self._blocks: Iterator[NDArray[np.float32]] | None = None
         self._held = np.zeros((2, 0), dtype=np.float32)
+        self._evened: list[tuple[int, NDArray[np.float32]]] = []
 
     def add_to(self, block: NDArray[np.float32], position: int) -> None:
         """Add what is heard in the `block` that begins at sample `position` of the video."""
         begin, stop = max(self.first, position), min(self.last, position + block.shape[1])
-        at = np.arange(begin, stop)
-        run = self._run
-        gain = _rising(at, self.first, round(run.fade_in * RATE))
-        gain = gain * _rising(self.last - 1 - at, 0, round(run.fade_out * RATE))
-        block[:, begin - position : stop - position] += self._read(stop - begin) * gain
+        sound = self._ahead(stop - begin)
+        self._held = self._held[:, stop - begin :]
+        block[:, begin - position : stop - position] += sound * self._gain(begin, stop)
 
-    def _read(self, count: int) -> NDArray[np.float32]:
-        """The next `count` samples of the track."""
+    def meet(self, before: "_Reader", position: int) -> None:
+        """Prepare the crossfade with the pass before, which has been read up to sample `position` of the video.
+
+        This pass is moved by up to `SHIFT` to where it is most like the other, and the gains of both are made to fit
+        how alike they are, so that the crossfade is neither a bump nor a hole.
+        """
+        stop = min(self.last, before.last)
+        length = stop - self.first
+        if self._run.fade_in <= 0 or length <= 0:
+            return
+        self._slack = round(min(SHIFT, self._run.source) * RATE)
+        read = self.first - max(before.first, position)
+        other = before._ahead(read + length)[:, read:]
+        shift = _likest(self._ahead(length + 2 * self._slack), other, self._slack)
+        self._held = self._held[:, shift:]
+        own = self._ahead(length)
+        gains = before._gain(self.first, stop), self._gain(self.first, stop)
+        factors = _evening(other, own, *gains)
+        for reader in (before, self):
+            reader._evened.append((self.first, factors))
+
+    def _gain(self, begin: int, stop: int) -> NDArray[np.float32]:
+        """The gain of the samples of the video from `begin` to `stop`."""
+        at = np.arange(begin, stop)
+        gain = _rising(at, self.first, round(self._run.fade_in * RATE))
+        gain = gain * _rising(self.last - 1 - at, 0, round(self._run.fade_out * RATE))
+        for first, factors in self._evened:
+            inside = (at >= first) & (at < first + factors.size)
+            gain[inside] *= factors[at[inside] - first]
+        return gain
+
+    def _ahead(self, count: int) -> NDArray[np.float32]:
+        """The next `count` samples of the track, which stay to be read."""
         if self._blocks is None:
-            # a moment more than needed, so that rounding never leaves the pass a sample short
-            end = self._run.source + self._run.length + 0.01
+            begin = self._run.source - self._slack / RATE
+            # a moment more than needed, so that neither rounding nor moving leaves the pass a sample short
+            end = self._run.source + self._run.length + SHIFT + 0.01
             limits = DecodeLimits(seconds=end)
-            self._blocks = decode(self._path, begin=self._run.source, end=end, limits=limits)
+            self._blocks = decode(self._path, begin=begin, end=end, limits=limits)
         parts, have = [self._held], self._held.shape[1]
         try:
             while have < count:
@@ -267,14 +312,58 @@ class _Reader:
                 have += part.shape[1]
         except MusicError as problem:
             raise SoundtrackError(f"The soundtrack cannot be made from {problem}") from problem
-        joined = np.concatenate(parts, axis=1)
-        self._held = joined[:, count:]
-        missing = count - joined.shape[1]
+        missing = count - have
         if missing > RATE // 10:
             raise SoundtrackError(
                 f"{self._path}: the track is shorter than when it was analysed; run the music analysis again"
             )
-        return np.pad(joined, ((0, 0), (0, missing))) if missing > 0 else joined[:, :count]
+        if missing > 0:
+            parts.append(np.zeros((2, missing), dtype=np.float32))
+        self._held = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        return self._held[:, :count]
+
+
+def _likest(sound: NDArray[np.float32], other: NDArray[np.float32], middle: int) -> int:
+    """Sample of `sound`, shape (2, m), at which it goes on most like `other`, shape (2, n).
+
+    It is near `middle` unless another is clearly better.
+    """
+    from scipy.signal import fftconvolve
+
+    length = other.shape[1]
+    alike = fftconvolve(sound, other[:, ::-1], mode="valid", axes=1).sum(axis=0)
+    powers = np.concatenate([[0.0], np.cumsum(np.square(sound, dtype=np.float64).sum(axis=0))])
+    power = np.maximum(powers[length:] - powers[:-length], 0) * np.square(other, dtype=np.float64).sum()
+    correlation = np.divide(alike, np.sqrt(power), out=np.zeros(len(power)), where=power > 1e-12)
+    away = np.abs(np.arange(len(correlation)) - middle)
+    return int(np.argmax(correlation - SHIFT_PRICE / (SHIFT * RATE) * away))
+
+
+def _evening(
+    out: NDArray[np.float32],
+    into: NDArray[np.float32],
+    falling: NDArray[np.float32],
+    rising: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Factors for both gains of a crossfade, so that its power is that of sounds which have nothing in common.
+
+    Like sounds add up to twice the power and opposed ones cancel (Fink, Holters & Zölzer 2016, "Signal-matched
+    power-complementary cross-fading and dry-wet mixing", DAFx-16).
+
+    Args:
+        out: The sound that goes, shape (2, n).
+        into: The sound that comes, shape (2, n).
+        falling: Gain of the first, shape (n,).
+        rising: Gain of the second, shape (n,).
+    """
+    one, two = (float(np.mean(np.square(sound, dtype=np.float64))) for sound in (out, into))
+    shared = float(np.mean(np.multiply(out, into, dtype=np.float64)))
+    shared = max(shared, MOST_OPPOSED * math.sqrt(one * two))
+    apart = one * np.square(falling, dtype=np.float64) + two * np.square(rising, dtype=np.float64)
+    together = apart + 2 * shared * falling.astype(np.float64) * rising
+    return np.sqrt(np.divide(apart, together, out=np.ones(len(apart)), where=together > 1e-12)).astype(
+        np.float32
+    )
 
 
 def _rising(at: NDArray[np.integer], first: int, length: int) -> NDArray[np.float32]:
