@@ -181,6 +181,8 @@ class Soundtrack:
     def beat_times(self, seconds: float | None = None) -> NDArray[np.float64]:
         """The beats in the time of the video, through all loops; empty where the track has no clear beat.
 
+        Before the first beat that is heard the bars are counted back, and after the last one the beats are counted on.
+
         Args:
             seconds: Moment up to which beats are wanted; None for the whole soundtrack.
         """
@@ -413,7 +415,20 @@ def make_soundtrack(
             begin, end, full_from, full_until
         )
         passes = tuple(_looped(begin, loop, seconds))
-    return Soundtrack(track_path, seconds, passes, beats, target=target, ceiling=ceiling)
+    counted = _counted(beats, begin, end)
+    return Soundtrack(track_path, seconds, passes, counted, target=target, ceiling=ceiling)
+
+
+def _counted(beats: NDArray[np.float64], begin: float, end: float) -> NDArray[np.float64]:
+    """`beats` with whole bars counted back to `begin` and beats counted on to `end`, where nothing is struck."""
+    if len(beats) < 2 * BAR:
+        return beats
+    first, last = (float(np.median(np.diff(few))) for few in (beats[: 2 * BAR], beats[-2 * BAR :]))
+    back = max(math.floor((beats[0] - begin) / (BAR * first)), 0) * BAR
+    on = max(math.floor((end - beats[-1]) / last), 0)
+    return np.concatenate(
+        [beats[0] - first * np.arange(back, 0, -1), beats, beats[-1] + last * np.arange(1, on + 1)]
+    )
 
 
 def _number(row: Mapping[str, Any], name: str, otherwise: float) -> float:

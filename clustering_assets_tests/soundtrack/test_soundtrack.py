@@ -181,6 +181,18 @@ def test_beats_end_where_asked(tracks):
     assert (np.diff(every) > 0).all()
 
 
+def test_beats_are_counted_where_nothing_is_struck():
+    struck = np.arange(10.3, 40.0, 0.5)
+    row = {"seconds": 50.0, "end": 50.0, "beat_times": struck, "downbeat": 1}
+    beats = make_soundtrack(Path("x.ogg"), row, 50.0).beat_times()
+    assert beats[0] < 2.0
+    assert beats[-1] > 49.0
+    assert np.diff(beats) == pytest.approx(0.5)
+    # whole bars, so that the beats of the row stay the same beats of the bar
+    assert int(np.abs(beats - struck[0]).argmin()) % 4 == 0
+    assert set(struck.round(6)) <= set(beats.round(6))
+
+
 def test_without_a_clear_beat_there_are_no_beats(tracks):
     assert make_soundtrack(*tracks["tone"], 30.0).beat_times().size == 0
 
