@@ -20,6 +20,7 @@ from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
+from clustering_assets.video.editing import audio_clip, writing_arguments
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
 from clustering_assets.video.heads import Box, find_heads
 from clustering_assets.video.losses import SOUNDTRACK, digest_of_what_is_left
@@ -177,7 +178,7 @@ class Slideshow(VideoClip):
     def audio(self) -> AudioClip | None:
         """The soundtrack as MoviePy knows it, or what was put in its place; decoded when first heard."""
         if self._audio is None and self.soundtrack is not None and not self._muted:
-            self._audio = _audio_clip(self.soundtrack)
+            self._audio = audio_clip(self.soundtrack)
         return self._audio
 
     @audio.setter
@@ -263,6 +264,13 @@ class Slideshow(VideoClip):
         if lost:
             self.drop_damaged()  # others may have taken their places
         return bool(lost)
+
+    def write_videofile(self, *given: Any, **named: Any) -> None:
+        """MoviePy's own way of writing, for clips that were cut or changed; arguments as there.
+
+        What is not given is chosen so that MP4 files play everywhere, with the colours that were drawn.
+        """
+        super().write_videofile(**writing_arguments(*given, **named))
 
     def close(self) -> None:
         """Let go of the pictures held in memory."""
@@ -595,22 +603,6 @@ def _source(row: Mapping[str, Any]) -> _Source:
     width, height = row.get("width"), row.get("height")
     known = width is not None and height is not None and width > 0 and height > 0
     return _Source(str(row["path"]), (int(width), int(height)) if known else None)  # type: ignore[arg-type]
-
-
-def _audio_clip(sound: Sound) -> AudioClip:
-    """A soundtrack as a MoviePy clip; its samples are made when the first one is asked for."""
-    samples: list[NDArray[np.float32]] = []
-
-    def heard(time: Any) -> NDArray[np.float32]:
-        if not samples:
-            samples.append(np.concatenate(list(sound.blocks()), axis=1))
-        places = np.asarray(np.asarray(time) * 48000 + 0.5, np.int64)
-        return samples[0][:, np.clip(places, 0, samples[0].shape[1] - 1)].T
-
-    clip = AudioClip(duration=sound.seconds, fps=48000)
-    clip.frame_function = heard
-    clip.nchannels = 2
-    return clip
 
 
 def _text(row: Mapping[str, Any] | None, name: str) -> str:

@@ -6,13 +6,16 @@ import os
 import wave
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from moviepy import VideoClip, concatenate_videoclips, vfx
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import Limits
-from clustering_assets.video.encode import write_video
+from clustering_assets.video.colour import split, to_rgb
+from clustering_assets.video.editing import PLAYABLE, between, writing_arguments
+from clustering_assets.video.encode import BT709, LIMITED, write_video
 from clustering_assets.video.plan import VideoError, recipe_digest
 from clustering_assets.video.slideshow import PictureLost
 from clustering_assets.video.verify import verify
@@ -274,7 +277,41 @@ def test_moviepy_hears_the_soundtrack(pictures, show, music):
     assert slideshow.without_audio().audio is None
 
 
-def test_moviepy_writes_an_edited_slideshow(pictures, show, tmp_path):
-    slideshow = show(pictures(*[(120, 80)] * 2))
-    slideshow.subclipped(0.2, 1.0).write_videofile(str(tmp_path / "edited.mp4"), logger=None)
-    assert (tmp_path / "edited.mp4").stat().st_size > 0
+def test_moviepy_writes_an_edited_slideshow(pictures, show, music, tmp_path):
+    slideshow = show(pictures(*[(120, 80)] * 2), **music(30))
+    part = slideshow.subclipped(0.4, 1.0).with_effects([vfx.MirrorX()])
+    part.write_videofile(tmp_path / "edited.mp4", logger=None)
+    with av.open(str(tmp_path / "edited.mp4")) as file:
+        assert [stream.codec_context.name for stream in file.streams] == ["h264", "aac"]
+        assert file.streams.audio[0].codec_context.sample_rate == 48000
+        frame = next(file.decode(file.streams.video[0]))
+    assert (frame.colorspace, frame.color_range) == (BT709, LIMITED)
+    wrong = np.abs(
+        to_rgb(split(np.asarray(frame.to_ndarray(), np.uint8))).astype(int) - slideshow.frame(4)[:, ::-1]
+    )
+    assert wrong.mean() < 3, "the colours are those that were drawn"
+
+
+def test_what_is_asked_for_when_writing_is_left_as_it_is():
+    assert writing_arguments("a.mp4", 25, audio_codec="libmp3lame") == {
+        **PLAYABLE,
+        "filename": "a.mp4",
+        "fps": 25,
+        "audio_codec": "libmp3lame",
+    }
+    assert writing_arguments("a.webm", None, "libvpx") == {
+        "filename": "a.webm",
+        "fps": None,
+        "codec": "libvpx",
+    }
+
+
+@pytest.mark.parametrize("pitch", [440, 5000, 12000])
+def test_sound_is_not_distorted_at_another_rate(pitch):
+    samples = np.sin(2 * np.pi * pitch * np.arange(9600) / 48000)[None].astype(np.float32)
+    places = np.arange(100, 8000) * 48000 / 44100
+    heard = between(samples, places)[0]
+    assert np.abs(heard - np.sin(2 * np.pi * pitch * places / 48000)).max() < 1e-3
+    assert np.array_equal(between(samples, np.arange(50.0)), samples[:, :50])
+    assert between(samples, np.asarray(7.5)).shape == (1,)
+    assert between(samples, np.array([-40.0, 9700.0])).tolist() == [[0, 0]]
