@@ -20,13 +20,14 @@ PLAYABLE: dict[str, Any] = {
     "audio_codec": "aac",
     "audio_fps": SAMPLE_RATE,
     "ffmpeg_params": [
-        *("-vf", "scale=out_color_matrix=bt709:out_range=tv"),
+        *("-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2:out_color_matrix=bt709:out_range=tv,format=yuv420p"),
         *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"),
         *("-movflags", "+faststart"),
     ],
 }
 """Arguments for `write_videofile`. Left alone MoviePy puts MP3 into MP4, which QuickTime plays without sound, and
-converts by the matrix of BT.601 without saying so, which players take for BT.709: reds turn to orange."""
+converts by the matrix of BT.601 without saying so, which players take for BT.709: reds turn to orange. Sides that were
+cropped to odd lengths lose a pixel, as players want."""
 
 _ENDINGS = (".mp4", ".m4v", ".mov")
 
