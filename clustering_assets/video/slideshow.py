@@ -107,8 +107,9 @@ class _Source:
 class Slideshow(VideoClip):
     """The slideshow of one cluster, drawn frame by frame when asked.
 
-    It is a `moviepy.VideoClip`, with sound, that can be cut, captioned and concatenated like any other. What it
-    holds in memory does not grow with its length.
+    It is a `moviepy.VideoClip`, with sound, that can be cut, captioned and concatenated like any other; what is made of
+    it that way is written well with `editing.PLAYABLE`. The pictures it holds in memory do not grow in number with its
+    length.
 
     Attributes:
         timeline: The plan, in frames.
