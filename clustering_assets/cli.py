@@ -360,6 +360,7 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counted(counts['clusters'], 'cluster')}. "
         f"{counted(counts['videos_rendered'], 'video')} rendered, {counts['videos_reused']:,} reused.",
         *(f"Clusters: {note}" for note in str(summary["quality"]["notes"] or "").splitlines()),
+        *(f"Since the last run: {news}" for news in [summary["quality"]["since_last_run"]] if news),
         "",
         *(
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

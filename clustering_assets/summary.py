@@ -104,7 +104,7 @@ def summarise(
             "cluster_videos": round(sum(video.render_seconds for video in videos if video.rendered), 2),
         },
         "quality": _quality(stages),
-        "clusters": [_cluster(row, videos) for row in _records(choice)],
+        "clusters": [_cluster(row, videos, _fit(stages, str(row["key"]))) for row in _records(choice)],
         "rejected_files": _rejected(ledger),
         "warnings": _warnings(stages),
         "settings": dict(settings),
@@ -151,18 +151,29 @@ def _counts(
 
 
 def _quality(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
-    noted = stages["cluster_assignments"].noted if "cluster_assignments" in stages else {}
+    clustering = stages.get("cluster_assignments")
+    noted = clustering.noted if clustering else {}
+    changes = noted.get("changes") or {}
+    news = clustering is not None and clustering.fresh and not changes.get("first", True)
     embedding = stages["embeddings"].noted if "embeddings" in stages else {}
     return {
         "backbone": embedding.get("backbone"),
         "runtime": embedding.get("runtime"),
         "clustering": noted.get("quality"),
         "changes": noted.get("changes"),
+        "since_last_run": changes["summary"] if news else "",
         "notes": noted.get("notes"),
     }
 
 
-def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str, Any]:
+def _fit(stages: Mapping[str, StageRecord], key: str) -> dict[str, Any]:
+    """How well a cluster holds together and which pictures show it; empty where that was not recorded."""
+    clustering = stages.get("cluster_assignments")
+    recorded = clustering.noted.get("fit") or {} if clustering else {}
+    return dict(recorded.get(key, {}))
+
+
+def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping[str, Any]) -> dict[str, Any]:
     video = next((video for video in videos if video.key == row["key"]), None)
     named = ("key", "name", "size", "mood", "valence", "arousal", "track", "why")
     lost = [
@@ -174,6 +185,7 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord]) -> dict[str,
     return (
         {name: row[name] for name in named}
         | silent
+        | dict(fit)
         | {
             "video": video.path if video else "",
             "video_seconds": video.noted.get("duration_seconds") if video else None,
@@ -218,11 +230,14 @@ def _text(data: Mapping[str, Any]) -> str:
         lines.append(f"Clustering: {', '.join(figures)}")
     if data["quality"]["notes"]:
         lines += [f"  {note}" for note in str(data["quality"]["notes"]).splitlines()]
+    if data["quality"]["since_last_run"]:
+        lines.append(f"Since the last run: {data['quality']['since_last_run']}")
     lines += ["", "Clusters and their music", "------------------------"]
     for cluster in data["clusters"]:
         lines.append(
             f"{cluster['key']}  {cluster['name']}  ({counted(cluster['size'], 'picture')}, {cluster['mood']})"
         )
+        lines += [f"    {line}" for line in _fit_lines(cluster)]
         lines.append(f"    music: {cluster['track'] or 'none'}")
         lines.append(f"    why:   {cluster['why']}")
         lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
@@ -235,3 +250,19 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
     return "\n".join(lines) + "\n"
+
+
+def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:
+    """How well a cluster holds together, and its most and least typical pictures; nothing where that is not known."""
+    figures = []
+    if cluster.get("silhouette") is not None:
+        figures.append(f"silhouette {cluster['silhouette']:.2f}")
+    if cluster.get("neighbour"):
+        figures.append(f"nearest {cluster['neighbour']}")
+    lines = [f"fit:   {', '.join(figures)}"] if figures else []
+    if cluster.get("representative"):
+        lines.append(f"shows: {cluster['representative']}")
+    if cluster.get("typical") and cluster["size"] > len(cluster["typical"]):
+        lines.append(f"most typical:  {', '.join(cluster['typical'])}")
+        lines.append(f"least typical: {', '.join(cluster['untypical'])}")
+    return lines

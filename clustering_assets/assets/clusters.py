@@ -171,8 +171,23 @@ def _describe(assignment: "Assignment", values: Settings, network: Network | Non
         "output": values.output,
         "request": f"{assignment.request} of {network.backbone if network else 'unknown vectors'}",
         "quality": dg.MetadataValue.json(assignment.quality.as_dict()),
+        "fit": dg.MetadataValue.json(_fit(assignment)),
         "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
         "notes": "\n".join(assignment.notes),
+    }
+
+
+def _fit(assignment: "Assignment") -> dict[str, dict[str, Any]]:
+    """How well each cluster holds together and which pictures show it, by partition key."""
+    return {
+        str(row["key"]): {
+            "silhouette": None if pd.isna(row["silhouette"]) else round(float(row["silhouette"]), 3),
+            "neighbour": row["neighbour"],
+            "representative": row["representative"],
+            "typical": [path for path in row["typical"].split("\n") if path],
+            "untypical": [path for path in row["untypical"].split("\n") if path],
+        }
+        for row in assignment.clusters.to_dict("records")
     }
 
 

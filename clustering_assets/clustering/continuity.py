@@ -62,7 +62,8 @@ def hold(
     score = shares_of_best(evidence).sum(axis=1)
     if score[0] - score[1] >= (FIXED_REASON if fixed else REASON):
         return None
-    note = "the clusters of the previous run were kept, new images added: clustering afresh would be no clear gain"
+    added = "" if known.all() else ", new images added"
+    note = f"the clusters of the previous run were kept{added}: clustering afresh would be no clear gain"
     return replace(held, notes=[*found.notes, note])
 
 

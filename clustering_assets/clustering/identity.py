@@ -113,7 +113,10 @@ class Changes:
             parts.append("back: " + _keys(self.returns))
         if self.deaths:
             parts.append("gone: " + _keys(self.deaths))
-        parts += [f"{partition_key(new)} joins {_keys(old)}" for new, old in self.merges.items()]
+        parts += [
+            f"{_keys(i for i in old if i != new)} went into {partition_key(new)}"
+            for new, old in self.merges.items()
+        ]
         parts += [f"{partition_key(old)} was split into {_keys(new)}" for old, new in self.splits.items()]
         parts.append(f"{counted(self.added, 'image')} added, {self.removed} removed, {self.moved:.1%} moved")
         return "; ".join(parts)

@@ -23,7 +23,17 @@ def test_new_pictures_do_not_move_the_old(grown):
     after = again(grown)
     assert after.changes.moved == 0
     assert after.changes.added == 20
-    assert any("previous run were kept" in note for note in after.notes)
+    assert any("previous run were kept, new images added" in note for note in after.notes)
+
+
+def test_where_pictures_only_went_no_new_ones_are_spoken_of(grown):
+    vectors, _, images, before = grown
+    kept = images["content_hash"].isin(before.table["content_hash"][10:])
+    after = assign(
+        vectors[kept], images[kept], clusters=2, previous=before.table, previous_request=before.request
+    )
+    assert (after.changes.added, after.changes.removed) == (0, 10)
+    assert any("previous run were kept: " in note for note in after.notes)
 
 
 def test_kept_clusters_are_measured_with_the_new_pictures(grown):

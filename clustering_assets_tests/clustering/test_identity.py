@@ -72,6 +72,7 @@ def test_a_merge_names_its_sources_and_the_death():
     ids, changes = keep_ids(labels, hashes(10), known([0] * 6 + [1] * 4))
     assert set(ids.tolist()) == {0}
     assert changes.merges == {0: (0, 1)}
+    assert "cluster_1 went into cluster_0" in changes.sentence()
     assert changes.deaths == (1,)
     assert changes.moved == pytest.approx(0.4)
 

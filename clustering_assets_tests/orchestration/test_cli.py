@@ -157,7 +157,7 @@ def test_help_names_every_setting(tmp_path):
 def test_a_run_with_nothing_new_says_so_and_where_everything_is(project):
     result = command("run", *flags(), folder=project.root, CLUSTERING_SECONDS_PER_IMAGE="0.1")
     assert result.returncode == 0, "flags win, also over what would not fit together: " + result.stderr
-    assert "Nothing new" in result.stdout
+    assert "Nothing new" in result.stdout and "Since the last run" not in result.stdout
     assert "output/videos/" in result.stdout and "summary_report.txt" in result.stdout
     assert "Open first: output/gallery/index.html" in result.stdout
     assert "DEBUG" not in result.stdout + result.stderr

@@ -89,6 +89,21 @@ def test_the_summary_counts_what_was_done(first):
     assert report["versions"]["dagster"]
 
 
+def test_the_report_says_how_each_cluster_holds_together_and_which_pictures_show_it(first):
+    project, _ = first
+    report = json.loads((project.root / "output/summary_report.json").read_text())
+    text = (project.root / "output/summary_report.txt").read_text()
+    table = pd.read_csv(project.root / "output/clusters/cluster_assignments.csv").set_index("path")
+    for cluster in report["clusters"]:
+        members = table[table["cluster"] == int(cluster["key"].removeprefix("cluster_"))]
+        assert cluster["silhouette"] == pytest.approx(members["silhouette"].mean(), abs=0.001)
+        assert members.loc[cluster["representative"], "is_representative"]
+        assert members.loc[cluster["typical"][0], "typicality"] == 1
+        assert members.loc[cluster["untypical"][0], "typicality"] == 0
+        assert cluster["neighbour"] in {other["key"] for other in report["clusters"]} - {cluster["key"]}
+        assert f"least typical: {', '.join(cluster['untypical'])}" in text
+
+
 def test_all_of_it_is_recorded_in_the_instance(first):
     project, _ = first
     with project.instance() as instance:
@@ -488,6 +503,8 @@ def test_a_cluster_that_is_gone_loses_its_partition(project):
     assert {path.name.partition("_slideshow")[0] for path in videos.glob("*.mp4")} == set(result.clusters)
     earlier = {path.name.partition("_slideshow")[0] for path in (videos / "earlier").iterdir()}
     assert earlier == set(result.partitions.delete)
+    report = (project.root / "output/summary_report.txt").read_text()
+    assert f"Since the last run: gone: {min(earlier)}; {min(earlier)} went into cluster_" in report
     back = project.update()
     assert set(back.clusters) == {"cluster_0", "cluster_1", "cluster_2"}
     assert not earlier & set(back.rendered) and not any((videos / "earlier").iterdir())
