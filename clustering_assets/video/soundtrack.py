@@ -25,12 +25,15 @@ log = logging.getLogger("clustering_assets.video")
 TARGET = -16.0
 """Integrated loudness that is aimed at, in LUFS: what Apple plays at, between YouTube (-14) and broadcast (-23)."""
 
-CEILING = -1.7
-"""Highest true peak before it is encoded, in dBTP. AAC was seen to overshoot by 0.1 dB on real tracks, and the finished
-file shall stay below -1.5."""
+CEILING = -1.8
+"""Highest true peak before it is encoded, in dBTP. AAC at 192 kbit/s raised it by up to 0.28 dB on 137 tracks of games,
+and the finished file shall stay below -1.5."""
 
 TOLERANCE = 0.7
 """LU by which the loudness may miss the target unsaid."""
+
+SHORTEST_MEASURED = 0.4
+"""Seconds below which there is no integrated loudness: the length of a gating block of BS.1770."""
 
 MOST_GAIN = 30.0
 """Largest gain, in dB; more would lift the hiss of a near-silent recording."""
@@ -170,7 +173,12 @@ class Soundtrack:
         if not self.loudness < self._target - TOLERANCE:
             return ""
         if not math.isfinite(self.loudness):
-            return "There is nothing to be heard in it."
+            short = self.seconds < SHORTEST_MEASURED and math.isfinite(self.true_peak)
+            return (
+                "It is too short for its loudness to be measured."
+                if short
+                else "There is nothing to be heard in it."
+            )
         cause = (
             f"its peaks would go beyond {self._ceiling:g} dBTP with more gain"
             if self.gain < MOST_GAIN

@@ -62,6 +62,12 @@ def test_where_peaks_forbid_the_target_that_is_said(tmp_path, caplog):
     assert soundtrack.limit in caplog.text
 
 
+def test_of_a_moment_it_is_not_said_that_nothing_is_heard(tracks):
+    soundtrack = make_soundtrack(*tracks["tone"], 0.3)
+    assert "too short for its loudness" in soundtrack.limit
+    assert np.abs(heard(soundtrack)).max() > 0.1
+
+
 def test_a_soundtrack_at_the_target_says_nothing(tracks):
     assert make_soundtrack(*tracks["tune"], 20.0, target=-30.0).limit == ""
 

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from upath import UPath
 
+from clustering_assets.music.loudness import LoudnessMeter
 from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
 from clustering_assets.video.plan import VideoError
 from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.soundtrack import CEILING, make_soundtrack
 from clustering_assets.video.verify import top_level_boxes, verify
+from clustering_assets_tests.music.conftest import write_sound
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -29,6 +32,24 @@ def test_a_written_video_keeps_the_whole_contract(pictures, show, tmp_path):
     assert facts.frames == 30
     assert facts.seconds == 3.0
     assert facts.bytes == (tmp_path / "video.mp4").stat().st_size
+
+
+def test_sound_that_swings_against_itself_keeps_its_true_peak(pictures, show, tmp_path):
+    # what intensity stereo makes of highs in opposite phase is 3 dB higher
+    time = np.arange(4 * 48_000) / 48_000
+    tone, noise = np.sin(2 * np.pi * 300 * time), np.random.default_rng(0).standard_normal(time.size)
+    burst = 0.1 * np.diff(noise, prepend=0.0) * np.exp(-30 * (time % 0.25))
+    path = write_sound(tmp_path / "wide.flac", np.stack([0.4 * tone + burst, 0.4 * tone - burst]), 48_000)
+    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
+    sound = make_soundtrack(path, {"seconds": 4.0, "end": 4.0}, slideshow.timeline.seconds, target=-6.0)
+    slideshow.soundtrack = sound
+    write_video(slideshow, tmp_path / "video.mp4")
+    meter = LoudnessMeter()
+    with av.open(str(tmp_path / "video.mp4")) as file:
+        for frame in file.decode(audio=0):
+            meter.add(np.asarray(frame.to_ndarray(), np.float32))
+    assert sound.true_peak == pytest.approx(CEILING, abs=0.01)
+    assert meter.true_peak < -1.5
 
 
 def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, hum, tmp_path):
