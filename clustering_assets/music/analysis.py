@@ -14,7 +14,7 @@ from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 
-VERSION = 5
+VERSION = 6
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -158,9 +158,11 @@ def _unusable(facts: TrackFacts, report: DecodeReport) -> str:
 
 
 def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: LoudnessMeter) -> TrackFacts:
-    """The facts of a usable track."""
-    rhythm, tonality = rhythm_of(spectra), tonality_of(spectra.chroma)
+    """The facts of a track that can be decoded; rejected where next to nothing sounds in it."""
     start, end, full_from, full_until = _extent(meter, facts.seconds)
+    if end - start < SHORTEST:
+        return replace(facts, reason=f"too short ({end - start:.1f} s of sound in {facts.seconds:.1f} s)")
+    rhythm, tonality = rhythm_of(spectra), tonality_of(spectra.chroma)
     facts = replace(
         facts,
         outcome="used",

@@ -15,8 +15,8 @@ MOODS: tuple[Mood, ...] = get_args(Mood)
 NEUTRAL_BELOW, NEUTRAL_ABOVE = 0.10, 0.07
 """How far arousal may lie below and above the centre to be neutral; less where valence is extreme."""
 
-UPBEAT_SLOPE, UPBEAT_SHIFT = 2.2, 0.10
-"""Above the centre, what is livelier than `UPBEAT_SLOPE * (valence - 0.5 + UPBEAT_SHIFT)` is energetic."""
+UPBEAT_SLOPE = 2.2
+"""Above the centre, what is livelier than `UPBEAT_SLOPE * (valence - 0.5)` is energetic: what is upbeat is pleasant."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -55,7 +55,7 @@ def mood_at(valence: float, arousal: float) -> Mood:
         return "neutral"
     if up <= 0:
         return "calm"
-    return "energetic" if up > UPBEAT_SLOPE * (right + UPBEAT_SHIFT) else "upbeat"
+    return "energetic" if up > UPBEAT_SLOPE * right else "upbeat"
 
 
 def mood_words(*texts: str) -> set[Mood]:

@@ -1,6 +1,7 @@
 """The library: one row per file, bad files with their reason, nothing decoded twice."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,18 +122,20 @@ def test_bad_files_cost_only_themselves(folder, caplog):
     (folder / "text.ogg").write_text("Not music at all.\n" * 50)
     write_sound(folder / "silent.flac", np.zeros(3 * 44_100))
     write_sound(folder / "blip.flac", sine(0.2))
+    write_sound(folder / "padded.flac", np.pad(sine(0.2), 3 * 44_100))
     (folder / "gone.mp3").symlink_to(folder / "nowhere.mp3")
     (folder / "folder.mp3").mkdir()
     os.mkfifo(folder / "pipe.mp3")
     table = analyse_library(folder)
     assert len(usable_tracks(table)) == 2
     reasons = table[table["outcome"] == "rejected"].set_index("path")["reason"]
-    assert set(reasons.index) == {"empty.mp3", "text.ogg", "silent.flac", "blip.flac", "pipe.mp3"} | (
-        {"gone.mp3"} & set(reasons.index)
-    )
+    assert set(reasons.index) == {
+        "empty.mp3", "text.ogg", "silent.flac", "blip.flac", "padded.flac", "pipe.mp3",
+    } | ({"gone.mp3"} & set(reasons.index))  # fmt: skip
     assert "not readable as audio" in reasons["empty.mp3"]
     assert reasons["silent.flac"] == "silent"
     assert "too short" in reasons["blip.flac"]
+    assert re.match(r"too short \(0\.[1-4] s of sound in 6\.2 s\)", reasons["padded.flac"])
     assert reasons["pipe.mp3"] == "not a regular file"
     for path in reasons.index:
         assert path in caplog.text

@@ -70,9 +70,10 @@ def test_high_contrast_is_energetic(contrast):
     assert mood(contrast=contrast) == "energetic"
 
 
-@pytest.mark.parametrize("contrast", [0.38, 0.45])
-def test_high_contrast_without_colour_is_energetic(contrast):
-    assert mood(contrast=contrast, chroma=1, colourfulness=3) == "energetic"
+@pytest.mark.parametrize("brightness", [45, 53, 60])
+@pytest.mark.parametrize("contrast", [0.40, 0.45])
+def test_high_contrast_without_colour_is_energetic(contrast, brightness):
+    assert mood(contrast=contrast, chroma=1, colourfulness=3, brightness=brightness) == "energetic"
 
 
 @pytest.mark.parametrize("contrast", [0.1, 0.2, 0.3])
@@ -169,6 +170,8 @@ def test_scaling_and_compressing_a_picture_hardly_move_it(tmp_path, seed):
 def test_the_moods_lie_where_their_names_say():
     assert mood_at(0.8, 0.8) == "upbeat"
     assert mood_at(0.4, 0.9) == "energetic"
+    assert mood_at(0.48, 0.65) == "energetic"
+    assert mood_at(0.7, 0.65) == "upbeat"
     assert mood_at(0.7, 0.1) == "calm"
     assert mood_at(0.2, 0.1) == "calm"
     assert mood_at(0.5, 0.5) == "neutral"
