@@ -261,7 +261,7 @@ def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:
         figures.append(f"nearest {cluster['neighbour']}")
     lines = [f"fit:   {', '.join(figures)}"] if figures else []
     if cluster.get("representative"):
-        lines.append(f"shows: {cluster['representative']}")
+        lines.append(f"representative: {cluster['representative']}")
     if cluster.get("typical") and cluster["size"] > len(cluster["typical"]):
         lines.append(f"most typical:  {', '.join(cluster['typical'])}")
         lines.append(f"least typical: {', '.join(cluster['untypical'])}")

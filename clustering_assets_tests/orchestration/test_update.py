@@ -101,6 +101,7 @@ def test_the_report_says_how_each_cluster_holds_together_and_which_pictures_show
         assert members.loc[cluster["typical"][0], "typicality"] == 1
         assert members.loc[cluster["untypical"][0], "typicality"] == 0
         assert cluster["neighbour"] in {other["key"] for other in report["clusters"]} - {cluster["key"]}
+        assert f"representative: {cluster['representative']}\n" in text
         assert f"least typical: {', '.join(cluster['untypical'])}" in text
 
 
