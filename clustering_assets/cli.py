@@ -358,7 +358,8 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         f"{counted(counts['found'], 'file')} found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
         f"{counted(counts['duplicates'], 'exact duplicate')}.",
         f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counted(counts['clusters'], 'cluster')}. "
-        f"{counted(counts['videos_rendered'], 'video')} rendered, {counts['videos_reused']:,} reused.",
+        f"{counted(counts['videos_rendered'], 'video')} rendered, {counts['videos_reused']:,} reused"
+        + (f", {counts['videos_outdated']:,} out of date." if counts["videos_outdated"] else "."),
         *(f"Clusters: {note}" for note in str(summary["quality"]["notes"] or "").splitlines()),
         *(f"Since the last run: {news}" for news in [summary["quality"]["since_last_run"]] if news),
         "",

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +50,7 @@ class VideoRecord:
     Attributes:
         key: Partition key of the cluster.
         path: Where the file lies; empty when it has not been rendered.
+        due: Whether it is missing or out of date.
         rendered: Whether it was rendered in this update.
         render_seconds: How long rendering took, in seconds.
         noted: Its metadata.
@@ -57,6 +58,7 @@ class VideoRecord:
 
     key: str
     path: str
+    due: bool
     rendered: bool
     render_seconds: float
     noted: Mapping[str, Any]
@@ -71,11 +73,12 @@ class Summary:
     figure: None = field(default=None, repr=False)
 
 
-def failures_of(
-    stages: Mapping[str, StageRecord], videos: Sequence[VideoRecord]
-) -> list[tuple[str, str, str]]:
-    """Path, stage and reason of the files that were fine in the scan and failed in a later stage."""
-    noted = [stage.noted for stage in stages.values()] + [video.noted for video in videos]
+def failures_of(noted: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Path, stage and reason of the files that were fine in the scan and failed in a later stage.
+
+    Args:
+        noted: The metadata of each stage and each video.
+    """
     return [(path, stage, reason) for one in noted for path, stage, reason in one.get("failures") or []]
 
 
@@ -145,7 +148,8 @@ def _counts(
         "clusters": int(assignments.loc[assignments["cluster"] >= 0, "cluster"].nunique()),
         "unclustered": int((assignments["cluster"] < 0).sum()),
         "videos_rendered": rendered,
-        "videos_reused": sum(bool(video.path) for video in videos) - rendered,
+        "videos_reused": sum(not video.due and not video.rendered for video in videos),
+        "videos_outdated": sum(video.due and bool(video.path) for video in videos),
         "videos_missing": sum(not video.path for video in videos),
     }
 
@@ -219,6 +223,7 @@ def _text(data: Mapping[str, Any]) -> str:
         f"Embedded           {counts['embedded']:>7,}   reused {counts['reused']:,}",
         f"Clusters           {counts['clusters']:>7,}   unclustered pictures {counts['unclustered']:,}",
         f"Videos rendered    {counts['videos_rendered']:>7,}   reused {counts['videos_reused']:,}"
+        + (f", out of date {counts['videos_outdated']:,}" if counts["videos_outdated"] else "")
         + (f", missing {counts['videos_missing']:,}" if counts["videos_missing"] else ""),
         "",
         f"Network: {data['quality']['backbone']} ({data['quality']['runtime']})",

@@ -1,6 +1,5 @@
 """What came of it all: the ledger of files, the page that a person opens first, and the summary."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import pandas as pd
 from clustering_assets.assets.dataset import OWNERS
 from clustering_assets.assets.videos import cluster_videos
 from clustering_assets.failures import told
+from clustering_assets.freshness import videos_due
 from clustering_assets.io_managers.base import OUTPUT
 from clustering_assets.io_managers.table import TABLE
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
-from clustering_assets.recipes import image_limits
+from clustering_assets.recipes import image_limits, recipes
 from clustering_assets.resources import SettingsResource
 from clustering_assets.runs import CLOSING, SCANS, STAGES
 from clustering_assets.summary import StageRecord, VideoRecord, failures_of, summarise
@@ -57,10 +57,9 @@ def ledger(
 
     version = data_version(context, settings.value)
     started = update_started(context.instance)
-    lost = failures_of(
-        stage_records(context.instance, started),
-        [video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]],
-    )
+    stages = stage_records(context.instance, started).values()
+    videos = [latest_video(context.instance, key) for key in music_choice["key"]]
+    lost = failures_of([*(stage.noted for stage in stages), *map(_noted, videos)])
     copies = cluster_assignments.loc[cluster_assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
     table = make_ledger(image_manifest, lost, dict(copies.itertuples(index=False, name=None)))
     outcomes = table["outcome"].value_counts()
@@ -93,6 +92,7 @@ def ledger(
 def summary_report(
     context: dg.AssetExecutionContext,
     settings: SettingsResource,
+    image_manifest: pd.DataFrame,
     ledger: pd.DataFrame,
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
@@ -100,17 +100,19 @@ def summary_report(
     """What came in, what was made and reused, how good the clusters are, which music and why, and how long it took.
 
     It covers one update: everything since `image_manifest` was last made. A video that is not there yet is named
-    as missing.
+    as missing, one made of other pictures, music or settings than it should be now as out of date.
     """
     version = data_version(context, settings.value)
     started = update_started(context.instance)
+    wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
+    due = videos_due(context.instance, wanted, settings.value)
     summary = summarise(
         ledger,
         cluster_assignments,
         music_choice,
         stages=stage_records(context.instance, started),
         videos=[
-            video_record(context.instance, settings.outputs, key, started) for key in music_choice["key"]
+            video_record(context.instance, settings.outputs, key, started, due=key in due) for key in wanted
         ],
         settings=settings.value.model_dump(),
     )
@@ -197,18 +199,21 @@ def stage_record(instance: dg.DagsterInstance, name: str, started: float) -> Sta
     return StageRecord(
         fresh=event.timestamp >= started,
         seconds=_seconds(instance, event),
-        noted=_plain(event.asset_materialization.metadata),
+        noted=_noted(event),
     )
 
 
-def video_record(instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float) -> VideoRecord:
+def video_record(
+    instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float, due: bool
+) -> VideoRecord:
     """What was recorded of the latest video of a cluster, and where its file is."""
     event = latest_video(instance, key)
     path = outputs.existing_video(key)
-    noted = _plain(event.asset_materialization.metadata) if event and event.asset_materialization else {}
+    noted = _noted(event)
     return VideoRecord(
         key=key,
         path=str(path) if path else "",
+        due=due,
         rendered=bool(event and event.timestamp >= started and noted.get("rendered")),
         render_seconds=_seconds(instance, event) if event else 0.0,
         noted=noted,
@@ -225,5 +230,7 @@ def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
     return 0.0
 
 
-def _plain(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, Any]:
-    return {name: value.value for name, value in metadata.items()}
+def _noted(event: dg.EventLogEntry | None) -> dict[str, Any]:
+    """The metadata of a materialization; empty if there is none."""
+    made = event.asset_materialization if event else None
+    return {name: value.value for name, value in made.metadata.items()} if made else {}

@@ -17,6 +17,7 @@ from clustering_assets.embedding.stored import load_embeddings
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, LEDGER, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.runs import OutputTaken, RunFailed, run_config
+from clustering_assets.video import encode
 
 
 def counts(project):
@@ -492,6 +493,23 @@ def test_one_video_that_fails_leaves_the_others(project):
     result = project.update(fps=12)
     assert sorted(result.rendered) == ["cluster_0", "cluster_2"]
     assert result.failed.get("cluster_1")
+
+
+def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(project, monkeypatch):
+    write = encode.write_video
+
+    def without_room_for_one(show, path, **options):
+        if "cluster_1" in path.name:
+            raise OSError("no room")
+        return write(show, path, **options)
+
+    monkeypatch.setattr(encode, "write_video", without_room_for_one)
+    result = project.update(fps=12)
+    assert set(result.failed) == {"cluster_1"}
+    counted = counts(project)
+    assert (counted["videos_rendered"], counted["videos_reused"]) == (2, 0)
+    assert (counted["videos_outdated"], counted["videos_missing"]) == (1, 0)
+    assert "reused 0, out of date 1" in (project.root / "output/summary_report.txt").read_text()
 
 
 def test_a_cluster_that_is_gone_loses_its_partition(project):
