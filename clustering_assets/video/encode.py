@@ -399,7 +399,7 @@ class _AudioWriter:
         self._stream = file.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         self._stream.bit_rate = bit_rate
         # FFmpeg's default search for coefficients can raise the true peak by 1.2 dB and intensity stereo by 3; without
-        # them it was 0.3 at most on real tracks.
+        # them 136 of 137 real tracks gain 0.2 dB at most.
         self._stream.options = {"aac_coder": "fast", "aac_is": "0"}
         self._blocks: Iterator[NDArray[np.float32]] = iter(sound.blocks())
         self._waiting = np.zeros((2, 0), np.float32)
