@@ -30,9 +30,10 @@ CLEAR = 0.05
 PIECES = 16
 """Clusters that pictures are first parted into, to be joined until they are as few as wanted."""
 
-ALIKE = 1.1
+ALIKE = 1.2
 """Affinity at which two pieces are parts of one cluster: the share of votes that put their pictures together plus
-the cosine of their centres. Of pairs whose joining would help or harm on labelled photos it tells 19 in 20 apart."""
+the cosine of their centres. On 32 mixtures of 8 to 14 groups of labelled photos the number of clusters comes within a
+quarter of the truth in 31; at 1.1 it does in 29, with the same adjusted Rand index (0.84 in the mean)."""
 
 EVEN = 2.5
 """Largest over smallest cluster up to which modularity is to be trusted. Where sizes differ more it prefers small
