@@ -10,6 +10,7 @@ it was found. Copies: the folder's tracks at other sampling rates and in other c
 their valence and arousal move. Names: where tracks lie whose names speak of a mood; names take no part in that.
 Reference: mean and spread of each cue over the folder; the values frozen in `MUSIC_CUES` are those of 238 tracks.
 Choices: how many of the library's tracks change when a weight changes by a quarter, over pictures from grey to vivid.
+Videos: each track under twelve pictures: how far cuts are from beats, the longest slide, the loudness and true peak.
 """
 
 import argparse
@@ -33,10 +34,14 @@ from clustering_assets.music.decoding import RATE, decode
 from clustering_assets.music.emotion import MUSIC_CUES
 from clustering_assets.music.library import analyse_library
 from clustering_assets.music.match import choose_music, image_mood, sensitivity
-from clustering_assets.video.soundtrack import make_soundtrack
+from clustering_assets.video import soundtrack
+from clustering_assets.video.plan import VideoSettings
+from clustering_assets.video.slideshow import make_slideshow
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
+
+    from clustering_assets.video.soundtrack import Soundtrack
 
 FOUR_MINUTES = 240.0
 TOLERANCE = 0.070
@@ -97,10 +102,10 @@ def reuse(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
 def laying_under(track: Path, runs: int) -> dict[str, float]:
     row = asdict(analyse_track(track))
     two_minutes = cpu_seconds(
-        lambda: sum(b.shape[1] for b in make_soundtrack(track, row, 120.0).blocks()), runs
+        lambda: sum(b.shape[1] for b in soundtrack.make_soundtrack(track, row, 120.0).blocks()), runs
     )
     decoded = cpu_seconds(lambda: sum(b.shape[1] for b in decode(track, end=120.0)), runs)
-    planned = cpu_seconds(lambda: make_soundtrack(track, row, 120.0).beat_times(), runs)
+    planned = cpu_seconds(lambda: soundtrack.make_soundtrack(track, row, 120.0).beat_times(), runs)
     return {
         "two_minutes": two_minutes,
         "decoding_only": decoded,
@@ -306,6 +311,39 @@ def choices(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[str, Any]]:
+    """How each track lies under a video of twelve pictures at 25 frames per second."""
+    from PIL import Image
+
+    for number in range(12):
+        Image.new("RGB", (96, 54), (20 * number, 90, 200 - 10 * number)).save(folder / f"{number:02}.png")
+    pictures = pd.DataFrame(
+        {"path": [f"{n:02}.png" for n in range(12)], "content_hash": [f"{n}" for n in range(12)], "duplicate_of": ""}
+    )  # fmt: skip
+    settings = VideoSettings(width=192, height=108, fps=25)
+    rows = []
+    for _, track in table[table["outcome"] == "used"].iterrows():
+        show = make_slideshow(
+            pictures, folder, vectors=None, track=track.to_dict(), track_path=music / track["path"], title="",
+            cluster=0, settings=settings,
+        )  # fmt: skip
+        timeline, sound = show.timeline, cast("Soundtrack", show.soundtrack)
+        slides = np.diff([0, *timeline.cuts, timeline.frames]) / settings.fps
+        rows.append(
+            {
+                "track": track["path"],
+                "on_beats": timeline.beats_per_slide is not None,
+                "cut_error_ms": timeline.cut_error_ms,
+                "longest_slide": float(slides.max()),
+                "loudness": sound.loudness,
+                "true_peak": sound.true_peak,
+                "samples_off": sound.samples - round(timeline.frames / settings.fps * RATE),
+            }
+        )
+        show.close()
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -334,6 +372,7 @@ def main() -> None:
                 Path(place),
             ),
             "choices": choices(table),
+            "videos": under_videos(table, folder, Path(place)),
             "beats": beats_found(Path(place)),
         }
     for name in ("four_minutes", "library", "soundtrack"):
@@ -371,6 +410,22 @@ def main() -> None:
         f"as they are: {len(steady)} of {len(report['beats'])}; F at the level found: "
         f"median {statistics.median(row['f_at_level'] for row in report['beats']):.3f}, "
         f"least {min(row['f_at_level'] for row in report['beats']):.3f}"
+    )
+    videos = report["videos"]
+    on_beats = [row for row in videos if row["on_beats"]]
+    errors = [row["cut_error_ms"] for row in on_beats]
+    if errors:
+        print(
+            f"videos of 12 pictures cut on beats: {len(on_beats)} of {len(videos)}; {statistics.mean(errors):.1f} ms "
+            f"from the beat in the mean, {max(errors):.1f} in the worst video; longest slide "
+            f"{max(row['longest_slide'] for row in on_beats):.1f} s"
+        )
+    loud = [row["loudness"] for row in videos]
+    target, tolerance = soundtrack.TARGET, soundtrack.TOLERANCE
+    print(
+        f"within {tolerance:g} LU of {target:g} LUFS: {sum(one >= target - tolerance for one in loud)} of {len(loud)}, "
+        f"lowest {min(loud):.1f}; highest true peak {max(row['true_peak'] for row in videos):.1f} dBTP; "
+        f"lengths off by {max(abs(row['samples_off']) for row in videos)} samples at most"
     )
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
