@@ -31,7 +31,7 @@ LOUDNESS_TOLERANCE = 0.7
 """Largest difference in LU between the soundtrack as planned and as decoded from the file."""
 
 PEAK_CEILING = -1.0
-"""Highest true peak of the decoded sound, in dBTP: AAC overshoots the planned -1.8 by up to 0.5 and at low rates more."""
+"""Highest true peak of the decoded sound, in dBTP: AAC adds up to 0.5 to the planned -1.8, at low rates more."""
 
 SAME = 0.25
 """Mean difference in levels up to which two frames show the same; an encoder goes on improving a still picture."""
