@@ -21,7 +21,7 @@ MOST = 20
 FINER = 1.5
 """Times as many clusters at which joined pieces are preferred to clusters of even size too."""
 
-BEHIND = 0.12
+BEHIND = 0.18
 """Score (of at most 2) by which joined pieces may be behind the best candidate; further behind, more are joined."""
 
 CLEAR = 0.05
