@@ -9,7 +9,7 @@ import pandas as pd
 from clustering_assets.errors import ClusteringError
 from clustering_assets.video import heads
 
-RECIPE_VERSION = 7
+RECIPE_VERSION = 8
 """Goes up whenever the same pictures, music and settings would give a different video."""
 
 

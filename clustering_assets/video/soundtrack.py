@@ -26,8 +26,8 @@ TARGET = -16.0
 """Integrated loudness that is aimed at, in LUFS: what Apple plays at, between YouTube (-14) and broadcast (-23)."""
 
 CEILING = -1.8
-"""Highest true peak before it is encoded, in dBTP. AAC at 192 kbit/s raises that of 136 of 137 tracks
-of games by 0.2 dB at most, of one by 0.5, and the finished file shall stay below -1.5."""
+"""Highest true peak before it is encoded, in dBTP. AAC at 192 kbit/s raises that of 136 of 137 tracks of games by
+0.2 dB at most, and the finished file shall stay below -1.5; where it would not, it is lowered when it is written."""
 
 TOLERANCE = 0.7
 """LU by which the loudness may miss the target unsaid."""

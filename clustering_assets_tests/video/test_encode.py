@@ -44,12 +44,31 @@ def test_sound_that_swings_against_itself_keeps_its_true_peak(pictures, show, tm
     sound = make_soundtrack(path, {"seconds": 4.0, "end": 4.0}, slideshow.timeline.seconds, target=-6.0)
     slideshow.soundtrack = sound
     write_video(slideshow, tmp_path / "video.mp4")
+    assert sound.true_peak == pytest.approx(CEILING, abs=0.01)
+    assert true_peak(tmp_path / "video.mp4") < -1.5
+
+
+def test_sound_whose_peaks_grow_in_aac_is_lowered_by_that_much(pictures, show, tmp_path, monkeypatch):
+    time = np.arange(4 * 48_000) / 48_000
+    plucked = 0.4 * np.sign(np.sin(2 * np.pi * 440 * time)) * np.exp(-6 * (time % 0.5))
+    path = write_sound(tmp_path / "plucked.flac", np.stack([plucked, plucked]), 48_000)
+    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
+    sound = make_soundtrack(path, {"seconds": 4.0, "end": 4.0}, slideshow.timeline.seconds, target=-3.0)
+    slideshow.soundtrack = sound
+    write_video(slideshow, tmp_path / "video.mp4", quality="preview")
+    assert sound.true_peak == pytest.approx(CEILING, abs=0.01)
+    assert true_peak(tmp_path / "video.mp4") <= encode.PEAK + 0.03
+    monkeypatch.setattr(encode, "MOST_CUT", 0.0)
+    write_video(slideshow, tmp_path / "as planned.mp4", quality="preview")
+    assert true_peak(tmp_path / "as planned.mp4") > encode.PEAK + 0.1
+
+
+def true_peak(path):
     meter = LoudnessMeter()
-    with av.open(str(tmp_path / "video.mp4")) as file:
+    with av.open(str(path)) as file:
         for frame in file.decode(audio=0):
             meter.add(np.asarray(frame.to_ndarray(), np.float32))
-    assert sound.true_peak == pytest.approx(CEILING, abs=0.01)
-    assert meter.true_peak < -1.5
+    return meter.true_peak
 
 
 def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, hum, tmp_path):
