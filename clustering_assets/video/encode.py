@@ -40,8 +40,8 @@ AUDIO_FRAME = 1024
 PEAK = -1.5
 """Highest true peak of the finished sound, in dBTP."""
 
-MOST_CUT = 0.6
-"""Most decibels by which a soundtrack is made quieter than planned for it: less than what its loudness may miss."""
+NEAR, MOST_CUT = 0.6, 1.5
+"""Decibels: how near to `PEAK` a soundtrack is tried in AAC beforehand, and by how much it is lowered at most."""
 
 KEY_SECONDS = 2
 """Longest time between two frames that a player can jump to."""
@@ -411,11 +411,20 @@ def _set_up(coder: Any, bit_rate: int) -> None:
 def _needed_cut(sound: Sound, bit_rate: int) -> float:
     """By how many decibels a soundtrack must be lowered for its true peak to stay below `PEAK` in AAC.
 
-    What AAC adds depends on the sound, so a soundtrack that comes near is encoded and decoded once to see. It is
-    `MOST_CUT` at most.
+    What AAC adds depends on the sound and its level, so a soundtrack that comes near is encoded and decoded to see,
+    again when it was lowered. It is `MOST_CUT` at most.
     """
-    if not sound.true_peak > PEAK - MOST_CUT:
-        return 0.0
+    cut = 0.0
+    while sound.true_peak > PEAK - NEAR and cut < MOST_CUT:
+        excess = _encoded_peak(sound, bit_rate, cut) - PEAK
+        if excess <= 0:
+            break
+        cut = min(cut + excess + 0.05, MOST_CUT)
+    return cut
+
+
+def _encoded_peak(sound: Sound, bit_rate: int, cut: float) -> float:
+    """True peak of a soundtrack, lowered by `cut` decibels, when it has been AAC; in dBTP."""
     coder, decoder, meter = (
         av.CodecContext.create("aac", "w"),
         av.CodecContext.create("aac", "r"),
@@ -432,8 +441,8 @@ def _needed_cut(sound: Sound, bit_rate: int) -> float:
             for heard in decoder.decode(packet):
                 meter.add(np.asarray(heard.to_ndarray(), np.float32))  # type: ignore[union-attr]
 
-    _AudioWriter(listen, sound).finish()
-    return min(max(meter.true_peak - PEAK, 0.0), MOST_CUT)
+    _AudioWriter(listen, sound, cut).finish()
+    return meter.true_peak
 
 
 def _audio_writer(file: Any, sound: Sound, bit_rate: int) -> "_AudioWriter":
