@@ -8,10 +8,10 @@ import numpy as np
 from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
+from clustering_assets.music.decoding import RATE as SAMPLE_RATE
+
 if TYPE_CHECKING:
     from clustering_assets.video.slideshow import Sound
-
-SAMPLE_RATE = 48_000
 
 TAPS = 16
 """Samples on each side that the sound between two samples is made of: errors up to 15 kHz are below -60 dB."""

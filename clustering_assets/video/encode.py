@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.cores import available_cores, opencv_on_one_thread
+from clustering_assets.music.decoding import RATE as SAMPLE_RATE
 from clustering_assets.music.loudness import LoudnessMeter, amplitude
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
@@ -33,15 +34,15 @@ from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
 
 log = logging.getLogger("clustering_assets.video")
 
-SAMPLE_RATE = 48_000
 AUDIO_FRAME = 1024
 """Samples in one AAC frame."""
 
 PEAK = -1.5
 """Highest true peak of the finished sound, in dBTP."""
 
-NEAR, MOST_CUT = 0.6, 1.5
-"""Decibels: how near to `PEAK` a soundtrack is tried in AAC beforehand, and by how much it is lowered at most."""
+NEAR, MOST_CUT = 0.6, 0.5
+"""Decibels: how near to `PEAK` a soundtrack is tried in AAC beforehand, and by how much it is lowered at most, which is
+less than its loudness may miss."""
 
 KEY_SECONDS = 2
 """Longest time between two frames that a player can jump to."""

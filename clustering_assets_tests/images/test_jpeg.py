@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clustering_assets.images import jpeg
 from clustering_assets.images.jpeg import load_jpeg
 from clustering_assets.images.load import ImageError, decode_image
 
@@ -74,6 +75,13 @@ def with_a_byte_between_segments(data: bytes) -> bytes:
 
 def with_a_second_picture_behind(data: bytes) -> bytes:
     return data + data
+
+
+def test_an_older_pillow_is_handed_a_copy_with_the_same_pixels(photo, encoded, monkeypatch):
+    data = encoded(photo(), "JPEG")
+    expected = decode_image(data, "a.jpg")
+    monkeypatch.setattr(jpeg, "_HANDS_ON", False)
+    np.testing.assert_array_equal(decode_image(data, "a.jpg"), expected)
 
 
 @pytest.mark.parametrize(
