@@ -30,9 +30,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from clustering_assets.clustering.algorithms import cluster
-from clustering_assets.clustering.kinds import kind_shares
-from clustering_assets.embedding.heads import class_scores
+from clustering_assets.clustering.cluster import cluster
+from clustering_assets.clustering.imagenet_kinds import kind_shares
+from clustering_assets.embedding.class_scores import class_scores
 
 RAW_ROWS = 200_000
 """Most rows that k-means on raw features is given."""

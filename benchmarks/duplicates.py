@@ -32,7 +32,7 @@ from clustering_assets.images import duplicates
 from clustering_assets.images.find import find_files
 from clustering_assets.images.load import ImageError, read_picture
 from clustering_assets.images.manifest import scan, usable
-from clustering_assets.images.phash import perceptual_hash
+from clustering_assets.images.perceptual_hash import perceptual_hash
 
 LONGEST = 1024
 PLAIN_BITS = 6

@@ -118,7 +118,7 @@ def usual_way(
     from PIL import Image
     from torchvision import transforms
 
-    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.networks import feature_network
     from clustering_assets.embedding.weights import hub_folder, obtain
 
@@ -150,7 +150,7 @@ def this_project(
 ) -> dict[str, float]:
     """(b) From files to array, with the network started but no vector cached."""
     from clustering_assets.embedding import engine
-    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.catalogue import resolve_backbone
 
     facts = resolve_backbone(backbone, weights, memory=work / "cache")
     table = _table_of(files)
@@ -177,9 +177,9 @@ def network_alone(
     """(c) The network in its runtime, on prepared pictures in memory."""
     import numpy as np
 
-    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.runtime import features
-    from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
+    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
     from clustering_assets.embedding.weights import hub_folder, obtain
     from clustering_assets.images.load import read_picture
 
@@ -206,7 +206,7 @@ def decoding_alone(
     """(d) Decoding and preprocessing on the engine's threads, with nobody waiting."""
     import numpy as np
 
-    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.engine import prepared_batches
     from clustering_assets.images.load import read_picture
 
@@ -253,8 +253,8 @@ def _make_up(files: list[Path], backbone: str, weights: Path | None, runtime: st
     import numpy as np
     import pandas as pd
 
-    from clustering_assets.embedding.backbones import resolve_backbone
     from clustering_assets.embedding.cache import SHARD_ROWS, write_shard
+    from clustering_assets.embedding.catalogue import resolve_backbone
 
     facts = resolve_backbone(backbone, weights, memory=work / "cache")
     (folder,) = (work / "cache" / "vectors").glob(f"*-{facts.fingerprint}-*")
@@ -277,10 +277,10 @@ def _cosines(
 ) -> dict[str, dict[str, float]]:
     import numpy as np
 
-    from clustering_assets.embedding.backbones import resolve_backbone
+    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.precision import agree
     from clustering_assets.embedding.runtime import Plan, features
-    from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
+    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
     from clustering_assets.embedding.weights import hub_folder, obtain
     from clustering_assets.images.load import read_picture
 
@@ -364,7 +364,7 @@ def _save_random_weights(backbone: str, folder: Path) -> Path:
     import torch
     from torchvision import models
 
-    from clustering_assets.embedding.backbones import ALIASES
+    from clustering_assets.embedding.catalogue import ALIASES
 
     torch.manual_seed(0)
     path = folder / f"{backbone}.pth"
@@ -375,7 +375,7 @@ def _save_random_weights(backbone: str, folder: Path) -> Path:
 def _machine() -> dict[str, Any]:
     import platform
 
-    from clustering_assets.cores import available_cores
+    from clustering_assets.threads import available_cores
 
     model = platform.processor()
     information = Path("/proc/cpuinfo")

@@ -28,20 +28,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.audio import soundtrack
+from clustering_assets.audio.decoding import RATE, decode
 from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
 from clustering_assets.music.analysis import analyse_track
-from clustering_assets.music.decoding import RATE, decode
 from clustering_assets.music.emotion import MUSIC_CUES
 from clustering_assets.music.library import analyse_library
 from clustering_assets.music.match import choose_music, image_mood, sensitivity
-from clustering_assets.video import soundtrack
-from clustering_assets.video.plan import VideoSettings
+from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.slideshow import make_slideshow
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
 
-    from clustering_assets.video.soundtrack import Soundtrack
+    from clustering_assets.audio.soundtrack import Soundtrack
 
 FOUR_MINUTES = 240.0
 TOLERANCE = 0.070

@@ -45,9 +45,9 @@ from clustering_assets.images.load import ImageError, load_image, read_picture
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
 from clustering_assets.video.encode import QUALITIES, write_video
+from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import FINER, MOVES, Framing, frame_picture
-from clustering_assets.video.heads import Box, find_heads
-from clustering_assets.video.plan import VideoSettings
+from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
 

@@ -1,6 +1,6 @@
 """`python -m clustering_assets`."""
 
-from clustering_assets.cli import main
+from clustering_assets.cli.main import main
 
 if __name__ == "__main__":
     main()

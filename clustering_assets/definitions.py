@@ -4,15 +4,15 @@ from typing import Any
 
 import dagster as dg
 
-from clustering_assets import checks, imports, jobs, sensors
-from clustering_assets.assets import clusters, dataset, embeddings, music, reports, videos
-from clustering_assets.io_managers.array import ArrayIO
-from clustering_assets.io_managers.figure import FigureIO
-from clustering_assets.io_managers.page import PageIO
-from clustering_assets.io_managers.table import TableIO
-from clustering_assets.io_managers.text import TextIO
-from clustering_assets.io_managers.video import VideoIO
-from clustering_assets.resources import environment_settings, settings_type
+from clustering_assets.defs import checks, import_jobs, jobs, sensors
+from clustering_assets.defs.assets import clusters, dataset, embeddings, music, reports, videos
+from clustering_assets.defs.io_managers.array import ArrayIO
+from clustering_assets.defs.io_managers.figure import FigureIO
+from clustering_assets.defs.io_managers.page import PageIO
+from clustering_assets.defs.io_managers.table import TableIO
+from clustering_assets.defs.io_managers.text import TextIO
+from clustering_assets.defs.io_managers.video import VideoIO
+from clustering_assets.defs.resources import environment_settings, settings_type
 from clustering_assets.settings import Settings
 
 
@@ -43,8 +43,8 @@ defs = dg.Definitions(
         jobs.cluster_images,
         jobs.render_videos,
         jobs.refresh_report,
-        imports.import_from_kaggle,
-        imports.import_from_openimages,
+        import_jobs.import_from_kaggle,
+        import_jobs.import_from_openimages,
     ],
     sensors=[sensors.new_images_sensor, sensors.cluster_videos_sensor],
     resources=project_resources(environment_settings()),

@@ -163,7 +163,7 @@ class Outputs:
         return table is not None and rows in (None, len(table))
 
     def _has_embeddings(self) -> bool:
-        from clustering_assets.embedding.stored import StoredError, load_embeddings
+        from clustering_assets.embedding.files import StoredError, load_embeddings
 
         try:
             load_embeddings(self.root, mmap=True)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.algorithms import Clustering, cluster
+from clustering_assets.clustering.cluster import Clustering, cluster
 from clustering_assets.clustering.continuity import describe_request, hold
-from clustering_assets.clustering.copies import keepers
+from clustering_assets.clustering.feature_space import VectorsError, check_vectors
 from clustering_assets.clustering.identity import (
     UNCLUSTERED,
     Changes,
@@ -20,11 +20,11 @@ from clustering_assets.clustering.identity import (
     partition_key,
     remember_gone,
 )
-from clustering_assets.clustering.kinds import ClassScores, kind_shares
+from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.names import name_clusters, with_given
+from clustering_assets.clustering.near_duplicates import keepers
 from clustering_assets.clustering.quality import Quality
-from clustering_assets.clustering.space import VectorsError, check_vectors
-from clustering_assets.counting import counted
+from clustering_assets.words import counted
 
 log = logging.getLogger("clustering_assets.clustering")
 

@@ -16,7 +16,7 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.graph import follow
-from clustering_assets.clustering.layout import lay_out
+from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
 from clustering_assets.progress import track
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.algorithms import FULL_ROWS, Clustering, by_size
-from clustering_assets.clustering.choice import shares_of_best
+from clustering_assets.clustering.candidates import shares_of_best
+from clustering_assets.clustering.cluster import FULL_ROWS, Clustering, by_size
 from clustering_assets.clustering.consensus import settle
+from clustering_assets.clustering.feature_space import even_sample
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
 from clustering_assets.clustering.identity import UNCLUSTERED
 from clustering_assets.clustering.quality import measure_fit, measure_quality
-from clustering_assets.clustering.space import even_sample
 
 REASON = 0.08
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from clustering_assets.clustering.space import in_threads
+from clustering_assets.clustering.feature_space import in_threads
 
 NEIGHBOURS = 10
 """Neighbours of each picture in the similarity graph."""

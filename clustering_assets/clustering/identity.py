@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
+from clustering_assets.words import counted
 
 UNCLUSTERED = -1
 """The id of pictures that belong to no cluster."""

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from upath import UPath
 
+from clustering_assets.clustering.feature_space import even_sample
 from clustering_assets.clustering.identity import (
     UNCLUSTERED,
     UNCLUSTERED_KEY,
@@ -18,8 +19,7 @@ from clustering_assets.clustering.identity import (
     cluster_of,
     partition_key,
 )
-from clustering_assets.clustering.kinds import CLASSES, ClassScores, families, membership, softmax
-from clustering_assets.clustering.space import even_sample
+from clustering_assets.clustering.imagenet_kinds import CLASSES, ClassScores, families, membership, softmax
 from clustering_assets.errors import ClusteringError
 
 WORDS = 2

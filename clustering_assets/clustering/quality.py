@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.space import even_sample, in_threads
+from clustering_assets.clustering.feature_space import even_sample, in_threads
 
 EXACT_ROWS = 5_000
 """Up to this many pictures silhouettes are measured against all others."""

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clustering_assets.cores import available_cores
 from clustering_assets.demo.stamp import is_complete, made_before, write_stamp
 from clustering_assets.progress import track
 from clustering_assets.storage import atomic_path, write_bytes
+from clustering_assets.threads import available_cores
 
 __all__ = ["SCENES", "make_pictures", "theme_of"]
 

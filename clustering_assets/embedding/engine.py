@@ -17,9 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.cores import available_cores
 from clustering_assets.embedding.backbone import Backbone
-from clustering_assets.embedding.backbones import resolve_backbone
 from clustering_assets.embedding.cache import (
     MANY_SHARDS,
     PRECISIONS,
@@ -29,14 +27,16 @@ from clustering_assets.embedding.cache import (
     rewrite_set,
     set_folder,
 )
+from clustering_assets.embedding.catalogue import resolve_backbone
 from clustering_assets.embedding.precision import settle
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtime
-from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
+from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import ImageError, Limits, read_picture
 from clustering_assets.progress import task
+from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.embedding")
 

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from clustering_assets.embedding.architectures import build, head_name
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.preprocessing import Preprocessing
-from clustering_assets.embedding.states import fill, read_state
+from clustering_assets.embedding.state_dicts import fill, read_state
 
 
 class FeatureNetwork(nn.Module):

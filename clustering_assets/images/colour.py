@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from clustering_assets.images.coding import Coding, changes_nothing, convert
+from clustering_assets.images.colour_spaces import Coding, changes_nothing, convert
 
 Colour = tuple[int, int, int]
 

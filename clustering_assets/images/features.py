@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.images.scratch import room
+from clustering_assets.images.buffers import room
 
 SHARPNESS_SIDE = 192
 """Longer side, in pixels, at which sharpness is measured; a smaller picture is measured as it is."""

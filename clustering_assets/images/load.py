@@ -28,15 +28,15 @@ from PIL import (
 )
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.boxes import clean_aperture, code_points
-from clustering_assets.images.coding import ADOBE_RGB, Coding, UnknownCodingError, from_code_points
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
-from clustering_assets.images.facts import TURNS, Facts, read_facts
-from clustering_assets.images.formats import HEAD_BYTES, describe, promises_picture, sniff
-from clustering_assets.images.integrity import check_data
-from clustering_assets.images.jpeg import bits_of_jpeg, coding_not_read, load_jpeg, without_notes
-from clustering_assets.images.png import Png, check_rows, read_png
-from clustering_assets.images.tiff import check_strips, kind_not_read
+from clustering_assets.images.colour_spaces import ADOBE_RGB, Coding, UnknownCodingError, from_code_points
+from clustering_assets.images.exif import TURNS, Facts, read_facts
+from clustering_assets.images.formats.damage import check_data
+from clustering_assets.images.formats.heif import clean_aperture, code_points
+from clustering_assets.images.formats.jpeg import bits_of_jpeg, coding_not_read, load_jpeg, without_notes
+from clustering_assets.images.formats.png import Png, check_rows, read_png
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture, sniff
+from clustering_assets.images.formats.tiff import check_strips, kind_not_read
 
 WHITE: Colour = (255, 255, 255)
 

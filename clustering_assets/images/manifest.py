@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clustering_assets.cores import available_cores, opencv_on_one_thread
-from clustering_assets.counting import counted
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.crew import look_at_all
 from clustering_assets.images.find import FoundFile, find_files, printable
+from clustering_assets.images.inspection import Look
+from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.images.load import DEFAULT_LIMITS, Limits
-from clustering_assets.images.look import Look
 from clustering_assets.progress import track
+from clustering_assets.threads import available_cores, opencv_on_one_thread
+from clustering_assets.words import counted
 
 log = logging.getLogger("clustering_assets.images")
 

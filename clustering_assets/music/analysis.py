@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clustering_assets.music.decoding import DecodeLimits, DecodeReport, MusicError, decode
+from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicError, decode
+from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.music.emotion import music_emotion
-from clustering_assets.music.loudness import LoudnessMeter
 from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from clustering_assets.cores import available_cores
+from clustering_assets.audio.decoding import DecodeLimits, holds_audio
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
-from clustering_assets.music.decoding import DecodeLimits, holds_audio
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
 from clustering_assets.storage import OUTPUT_MARK, PARTIAL
+from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.music")
 

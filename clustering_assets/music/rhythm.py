@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.music.decoding import RATE
+from clustering_assets.audio.decoding import RATE
 from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
 
 SLOWEST, FASTEST = 48.0, 190.0

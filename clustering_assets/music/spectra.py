@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.music.decoding import RATE
+from clustering_assets.audio.decoding import RATE
 
 HOP = 512
 """Samples between two frames of `Spectra.bands` (10.7 ms)."""

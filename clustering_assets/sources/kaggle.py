@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from clustering_assets.download import DownloadError, Patience, download
 from clustering_assets.progress import task
-from clustering_assets.sources.download import DownloadError, Patience, download
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.sources.unpack import Caps, unpack
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
+from clustering_assets.download import DownloadError, Patience, download
 from clustering_assets.images.find import ATTRIBUTION
-from clustering_assets.images.formats import HEAD_BYTES, describe, sniff
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, sniff
 from clustering_assets.progress import task, track
-from clustering_assets.sources.download import DownloadError, Patience, download
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.storage import write_bytes, write_text
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.video.colour import Planes, from_rgb, smooth_planes
 from clustering_assets.video.framing import Framing, View
-from clustering_assets.video.sampling import edged, sampled
+from clustering_assets.video.resampling import edged, sampled
 from clustering_assets.video.strips import LUMA, Strips
 
 MUCH = 3.0

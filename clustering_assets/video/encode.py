@@ -23,13 +23,13 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 from upath import UPath
 
-from clustering_assets.cores import available_cores, opencv_on_one_thread
-from clustering_assets.music.decoding import RATE as SAMPLE_RATE
-from clustering_assets.music.loudness import LoudnessMeter, amplitude
+from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
+from clustering_assets.audio.loudness import LoudnessMeter, amplitude
+from clustering_assets.containers import ANY_ENCODING
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
-from clustering_assets.tags import ANY_ENCODING
-from clustering_assets.video.plan import VideoError
+from clustering_assets.threads import available_cores, opencv_on_one_thread
+from clustering_assets.video.recipe import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
 
 log = logging.getLogger("clustering_assets.video")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.video.heads import Box
+from clustering_assets.video.faces import Box
 from clustering_assets.video.saliency import anchor, best_start, kept, with_heads
 
 MAX_MISMATCH = 1.35

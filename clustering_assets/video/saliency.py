@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.video.heads import Box
+from clustering_assets.video.faces import Box
 
 SIDE = 64
 """Side of the map; the residual is defined at this scale."""

@@ -18,14 +18,14 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import ImageError, Limits, read_picture
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption
-from clustering_assets.video.choice import Choice, choose
 from clustering_assets.video.colour import dim, split, to_rgb
-from clustering_assets.video.editing import audio_clip, writing_arguments
+from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
-from clustering_assets.video.heads import Box, find_heads
-from clustering_assets.video.losses import SOUNDTRACK, digest_of_what_is_left
-from clustering_assets.video.plan import VideoError, VideoSettings, recipe_digest
+from clustering_assets.video.moviepy_clips import audio_clip, writing_arguments
+from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left
+from clustering_assets.video.recipe import VideoError, VideoSettings, recipe_digest
 from clustering_assets.video.saliency import saliency
+from clustering_assets.video.selection import Choice, choose
 from clustering_assets.video.timeline import (
     Timeline,
     beat_cuts,
@@ -45,7 +45,7 @@ KEPT_CANVASES = 3
 
 
 class Sound(Protocol):
-    """What a slideshow needs of a soundtrack (`clustering_assets.video.soundtrack`)."""
+    """What a slideshow needs of a soundtrack (`clustering_assets.audio.soundtrack`)."""
 
     @property
     def seconds(self) -> float:
@@ -417,7 +417,7 @@ class Slideshow(VideoClip):
         """The soundtrack for so many frames; None, noted in `failures`, where the track is no use."""
         if self._track_path is None or self._track is None:
             return None
-        from clustering_assets.video.soundtrack import make_soundtrack
+        from clustering_assets.audio.soundtrack import make_soundtrack
 
         try:
             self._track_path.stat()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.video.colour import Planes
 from clustering_assets.video.framing import Framing, View
-from clustering_assets.video.sampling import sampled
+from clustering_assets.video.resampling import sampled
 
 PLACES = 4
 """Places within a pixel. The mean of two neighbours keeps at least 0.92 of the contrast of the finest texture."""

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.tags import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING
 from clustering_assets.video.colour import BLACK, split
 from clustering_assets.video.encode import (
     AUDIO_FRAME,
@@ -23,7 +23,7 @@ from clustering_assets.video.encode import (
     SAMPLE_RATE,
     read_digest,
 )
-from clustering_assets.video.plan import VideoError
+from clustering_assets.video.recipe import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow
 
 MIN_PSNR = {"preview": 28.0, "standard": 32.0, "high": 34.0}
@@ -239,7 +239,7 @@ def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
 
 def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     """What the decoded sound says."""
-    from clustering_assets.music.loudness import LoudnessMeter
+    from clustering_assets.audio.loudness import LoudnessMeter
 
     meter = LoudnessMeter()
     for frame in file.decode(file.streams.audio[0]):

@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.assignments import COLUMNS, assign
-from clustering_assets.clustering.space import VectorsError
+from clustering_assets.clustering.feature_space import VectorsError
 from clustering_assets.outputs import read_table, write_table
 
 

@@ -5,6 +5,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from clustering_assets.clustering import graph
 from clustering_assets.clustering.consensus import cut, gather
+from clustering_assets.clustering.estimators import knee
 from clustering_assets.clustering.graph import (
     connect,
     eigenmap,
@@ -13,8 +14,7 @@ from clustering_assets.clustering.graph import (
     nearest,
     similarity_graph,
 )
-from clustering_assets.clustering.layout import lay_out
-from clustering_assets.clustering.methods import knee
+from clustering_assets.clustering.neighbour_embedding import lay_out
 
 
 @pytest.fixture

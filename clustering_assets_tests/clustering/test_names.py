@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clustering_assets.clustering.kinds import CLASSES, families, membership
+from clustering_assets.clustering.imagenet_kinds import CLASSES, families, membership
 from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names, with_given
 
 LABELS = np.array([0, 0, 1, 1, -1])

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.embedding.backbones import resolve_backbone
+from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.engine import embed
-from clustering_assets.embedding.heads import class_scores
 from clustering_assets.embedding.runtime import Plan, features
-from clustering_assets.embedding.runtimes import start_runtime
+from clustering_assets.embedding.runtime_choice import start_runtime
 
 LITE = resolve_backbone("efficientnet_lite0")
 

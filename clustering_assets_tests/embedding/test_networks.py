@@ -18,9 +18,9 @@ from torchvision.transforms import functional as tv
 from clustering_assets.embedding import networks
 from clustering_assets.embedding.architectures import last_layer
 from clustering_assets.embedding.backbone import Backbone, BackboneError
-from clustering_assets.embedding.backbones import resolve_backbone
+from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.engine import embed
-from clustering_assets.embedding.heads import class_scores
 from clustering_assets.embedding.weights import WeightsError, WeightsFile
 
 
@@ -221,7 +221,9 @@ def test_class_scores_are_the_networks_own(tmp_path, pixels):
 def test_the_classification_layer_is_kept_for_the_next_call(tmp_path, monkeypatch):
     features = np.ones((1, 1280), np.float32)
     first = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
-    monkeypatch.setattr("clustering_assets.embedding.heads._layer", lambda *_: pytest.fail("loaded again"))
+    monkeypatch.setattr(
+        "clustering_assets.embedding.class_scores._layer", lambda *_: pytest.fail("loaded again")
+    )
     again = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
     assert first is not None
     assert again is not None

@@ -16,14 +16,14 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torchvision import models
 
-from clustering_assets.embedding import networks, runtimes
-from clustering_assets.embedding.backbones import resolve_backbone
+from clustering_assets.embedding import networks, runtime_choice
+from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.engine import EmbeddingError, embed
-from clustering_assets.embedding.heads import class_scores
 from clustering_assets.embedding.precision import agree, settle, trial_views
 from clustering_assets.embedding.runtime import OutOfMemory, Plan, RuntimeUnavailable, features
-from clustering_assets.embedding.runtimes import plan_runtime, start_runtime
-from clustering_assets.embedding.states import read_state
+from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+from clustering_assets.embedding.state_dicts import read_state
 from clustering_assets.embedding.torch_runtime import TorchRuntime, prepared
 
 LITE = resolve_backbone("efficientnet_lite0")
@@ -240,7 +240,7 @@ def test_a_real_lack_of_memory_is_survived():
         "import logging, resource, sys\n"
         "import numpy as np\n"
         "from clustering_assets.embedding import networks, precision\n"
-        "from clustering_assets.embedding.backbones import resolve_backbone\n"
+        "from clustering_assets.embedding.catalogue import resolve_backbone\n"
         "from clustering_assets.embedding.runtime import Plan, features\n"
         "from clustering_assets.embedding.torch_runtime import TorchRuntime\n"
         "logging.basicConfig(stream=sys.stdout)\n"
@@ -343,9 +343,9 @@ def test_an_unknown_runtime_is_refused():
 )
 @pytest.mark.parametrize("requested", ["auto", "torch", "openvino"])
 def test_a_gpu_is_chosen_where_torch_computes_on_it(driver, found, computes, wanted, requested, monkeypatch):
-    monkeypatch.setattr(runtimes, "_cuda_devices", lambda: driver)
+    monkeypatch.setattr(runtime_choice, "_cuda_devices", lambda: driver)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
-    monkeypatch.setattr(runtimes, "_computes", lambda device: computes)
+    monkeypatch.setattr(runtime_choice, "_computes", lambda device: computes)
     plan = plan_runtime(requested)
     if wanted is None or requested == "openvino":
         assert plan.device == "cpu"
@@ -426,9 +426,9 @@ def test_openvino_reports_to_nobody(tmp_path):
         "('socket.connect', 'socket.getaddrinfo', 'subprocess.Popen') else None)\n"
         "from clustering_assets.embedding import backbones, runtimes\n"
         "lite = backbones.resolve_backbone('efficientnet_lite0')\n"
-        "plan = runtimes.Plan('openvino', 'cpu', 'float32')\n"
+        "plan = runtime_choice.Plan('openvino', 'cpu', 'float32')\n"
         f"folders = [pathlib.Path({str(tmp_path)!r})]\n"
-        "runtimes.start_runtime(plan, lite, lambda: lite.weights.path, batch_size=1, models=folders)\n"
+        "runtime_choice.start_runtime(plan, lite, lambda: lite.weights.path, batch_size=1, models=folders)\n"
         "print([item for item in asked if 'google' in str(item) or 'telemetry' in str(item) or 'intel' in str(item)])"
     )
     home = dict(os.environ, HOME=str(tmp_path))

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from clustering_assets.images.duplicates import near_duplicates, positions
 from clustering_assets.images.manifest import scan
-from clustering_assets.images.phash import perceptual_hash
+from clustering_assets.images.perceptual_hash import perceptual_hash
 
 TURNS = {
     "as it is": lambda a: a,

@@ -12,13 +12,13 @@ import pytest
 import xxhash
 from PIL import Image
 
-from clustering_assets.images import look as looks
+from clustering_assets.images import inspection as looks
 from clustering_assets.images import manifest as manifests
-from clustering_assets.images.crew import portions
 from clustering_assets.images.features import measure, measure_reduced, reduce
 from clustering_assets.images.find import FoundFile
+from clustering_assets.images.inspection import pixel_hash
+from clustering_assets.images.inspectors import portions
 from clustering_assets.images.load import Limits, pixels, read_file
-from clustering_assets.images.look import pixel_hash
 from clustering_assets.images.manifest import (
     MANIFEST_SCHEMA,
     DatasetError,

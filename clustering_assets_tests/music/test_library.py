@@ -16,7 +16,7 @@ from clustering_assets.demo.music import SAMPLE_RATE, synthesise
 from clustering_assets.music import library
 from clustering_assets.music.analysis import TrackFacts, analyse_track
 from clustering_assets.music.library import TRACK_SCHEMA, analyse_library, track_table, usable_tracks
-from clustering_assets_tests.music.conftest import drums, sine, write_sound
+from clustering_assets_tests.sounds import drums, sine, write_sound
 
 
 @pytest.fixture

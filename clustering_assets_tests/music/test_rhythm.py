@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
+from clustering_assets.audio.decoding import RATE
 from clustering_assets.demo.music import SAMPLE_RATE, beat_grid, synthesise
-from clustering_assets.music.decoding import RATE
 from clustering_assets.music.rhythm import Rhythm, rhythm_of
 from clustering_assets.music.spectra import SpectrumMeter
-from clustering_assets_tests.music.conftest import drums
+from clustering_assets_tests.sounds import drums
 
 TOLERANCE = 0.070  # seconds, as in MIREX
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clustering_assets.sources.download import Patience
+from clustering_assets.download import Patience
 
 
 class Web:

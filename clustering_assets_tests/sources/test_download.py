@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clustering_assets.sources.download import DownloadError, Patience, download
+from clustering_assets.download import DownloadError, Patience, download
 
 BODY = bytes(range(256)) * 4_000
 

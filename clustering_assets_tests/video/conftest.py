@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.music.loudness import LoudnessMeter
-from clustering_assets.video.plan import VideoSettings
+from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
 
 _SMALL = VideoSettings(width=192, height=108, fps=10, seconds_per_image=1.0, transition_seconds=0.4)

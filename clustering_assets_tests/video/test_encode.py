@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from upath import UPath
 
-from clustering_assets.music.loudness import LoudnessMeter
+from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.audio.soundtrack import CEILING, make_soundtrack
 from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
-from clustering_assets.video.plan import VideoError
+from clustering_assets.video.recipe import VideoError
 from clustering_assets.video.slideshow import Slideshow
-from clustering_assets.video.soundtrack import CEILING, make_soundtrack
 from clustering_assets.video.verify import top_level_boxes, verify
-from clustering_assets_tests.music.conftest import write_sound
+from clustering_assets_tests.sounds import write_sound
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:

@@ -15,9 +15,9 @@ from moviepy import VideoClip, concatenate_videoclips, vfx
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import Limits
 from clustering_assets.video.colour import split, to_rgb
-from clustering_assets.video.editing import PLAYABLE, between, writing_arguments
 from clustering_assets.video.encode import BT709, LIMITED, write_video
-from clustering_assets.video.plan import VideoError, recipe_digest
+from clustering_assets.video.moviepy_clips import PLAYABLE, between, writing_arguments
+from clustering_assets.video.recipe import VideoError, recipe_digest
 from clustering_assets.video.slideshow import PictureLost
 from clustering_assets.video.verify import verify
 

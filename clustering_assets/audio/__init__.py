@@ -1,0 +1,1 @@
+"""Sound: decoding, loudness, the soundtrack of a video and its encoding."""

@@ -1,0 +1,259 @@
+"""The one way into clustering: vectors in, a labelled and measured clustering out."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.feature_space import (
+    DIMENSIONS,
+    FeatureSpace,
+    check_vectors,
+    count_distinct,
+    even_sample,
+)
+from clustering_assets.clustering.quality import Fit, Quality, measure_fit, measure_quality
+from clustering_assets.errors import ClusteringError
+from clustering_assets.threads import arithmetic_on_one_thread
+from clustering_assets.words import counted
+
+log = logging.getLogger("clustering_assets.clustering")
+
+ALGORITHMS = ("kmeans", "hierarchical", "dbscan", "hdbscan", "auto")
+
+FEWEST = 4
+"""With fewer pictures there is nothing to choose: `auto` and the density methods make one cluster."""
+
+FULL_ROWS = 2_000
+"""Up to this many pictures every one takes part in the clustering; beyond, an even sample of this many is
+clustered and every other picture follows its nearest neighbour in the sample. So time and memory grow with n."""
+
+SWIFT_ROWS = 10_000
+"""From this many pictures k-means goes without the neighbour embeddings."""
+
+
+class AlgorithmError(ClusteringError):
+    """An algorithm that does not exist, or a number of clusters that cannot be."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """A clustering of n pictures with everything measured about it.
+
+    Attributes:
+        labels: (n,) labels 0..k-1 in order of size, -1 for pictures that belong to no cluster.
+        space: The feature space that was fitted.
+        points: (n, m) unit vectors of that space, with the kinds of thing beside them where they are known.
+        coordinates: (n, 2) the first two principal components, for drawing.
+        fit: How each picture fits its cluster.
+        quality: Figures of the whole.
+        algorithm: The algorithm that made the labels (for `auto`, the one chosen).
+        notes: What a person should know: choices and their margins, warnings.
+    """
+
+    labels: NDArray[np.int64]
+    space: FeatureSpace
+    points: NDArray[np.float32]
+    coordinates: NDArray[np.float64]
+    fit: Fit
+    quality: Quality
+    algorithm: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Labels as an algorithm numbered them, the algorithm, and its stability."""
+
+    labels: NDArray[np.int64]
+    algorithm: str
+    stability: float = float("nan")
+
+
+def cluster(
+    vectors: NDArray[np.floating],
+    *,
+    algorithm: str = "kmeans",
+    clusters: int = 5,
+    eps: float = 0,
+    seed: int = 0,
+    kinds: NDArray[np.floating] | None = None,
+) -> Clustering:
+    """Cluster embeddings and measure the result.
+
+    Args:
+        vectors: (n, d) embeddings, finite floating-point numbers; may be a memmap.
+        algorithm: kmeans, hierarchical, dbscan, hdbscan or auto.
+        clusters: Number of clusters for kmeans and hierarchical; 0 chooses it. The other algorithms find
+            their own number.
+        eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
+            knee of the k-distance curve.
+        seed: Seed of everything random.
+        kinds: (n, j) what kind of thing each picture shows (`kind_shares`), which joins the feature space.
+
+    Raises:
+        VectorsError: The embeddings cannot be used.
+        AlgorithmError: Unknown algorithm, or more clusters than distinct pictures.
+    """
+    check_request(algorithm, clusters, eps)
+    check_vectors(vectors)
+    distinct = count_distinct(vectors, max(clusters, FEWEST) + 1)
+    if algorithm in ("kmeans", "hierarchical") and clusters > distinct:
+        verb, choice = ("is", "1") if distinct == 1 else ("are", f"from 1 to {distinct}")
+        raise AlgorithmError(
+            f"clusters = {clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
+            f"choose {choice}, or auto"
+        )
+    check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
+    space = FeatureSpace.fit(vectors, seed)
+    points = space.transform(vectors)
+    if kinds is not None:
+        points = beside(points, kinds)
+    notes: list[str] = []
+    labelled = _label(points, algorithm, clusters, eps, seed, distinct, notes)
+    labels = by_size(labelled.labels)
+    fit = measure_fit(points, labels, seed)
+    quality = measure_quality(
+        points,
+        labels,
+        fit.silhouette,
+        stability=labelled.stability,
+        explained=space.explained,
+        seed=seed,
+    )
+    return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
+
+
+def beside(points: NDArray[np.float32], kinds: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Points of the feature space with further directions beside theirs, at unit length again."""
+    joined = np.hstack([points, kinds]).astype(np.float32, copy=False)
+    length = np.linalg.norm(joined, axis=1, keepdims=True)
+    joined /= np.where(length < 1e-6, 1.0, length)
+    return joined
+
+
+def needed_bytes(n: int, sample: int) -> int:
+    """Memory that clustering n pictures by way of a sample takes at most, in bytes, without the embeddings themselves.
+
+    For each picture its point of the feature space, twice, and a dozen numbers; for the sample about ten tables
+    of all its pairs.
+    """
+    return n * ((DIMENSIONS + 40) * 4 * 2 + 12 * 8) + sample * sample * 8 * 10 + 300_000_000
+
+
+def check_memory(n: int, sample: int) -> None:
+    """Refuse, before any work, what the machine's free memory cannot hold.
+
+    Raises:
+        AlgorithmError: The message gives both numbers and the way out.
+    """
+    needed, free = needed_bytes(n, sample), free_bytes()
+    if free is not None and needed > free:
+        raise AlgorithmError(
+            f"clustering {n:,} images by way of {sample:,} needs up to {needed / 1e9:.1f} GB of memory and "
+            f"{free / 1e9:.1f} GB are free; choose fewer clusters (at most {FULL_ROWS // 20} need the least), "
+            "close other programs, or use a machine with more memory"
+        )
+
+
+def free_bytes() -> int | None:
+    """Memory that is free to use, in bytes, within the limit of the container if there is one; None if unknown."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
+        return min(free, max(int(limit) - int(used), 0)) if limit != "max" else free
+    except (OSError, ValueError):
+        return free
+
+
+def check_request(algorithm: str, clusters: int, eps: float) -> None:
+    """Refuse settings that no data could satisfy.
+
+    Raises:
+        AlgorithmError: The message gives name, value and range.
+    """
+    if algorithm not in ALGORITHMS:
+        raise AlgorithmError(f"algorithm = {algorithm!r}: choose one of {', '.join(ALGORITHMS)}")
+    if clusters < 0:
+        raise AlgorithmError(f"clusters = {clusters}: must be 1 or more, or 0 (auto)")
+    if not 0 <= eps < np.inf:
+        raise AlgorithmError(f"eps = {eps}: must be 0 (choose it) or a positive distance")
+
+
+def _label(
+    points: NDArray[np.float32],
+    algorithm: str,
+    clusters: int,
+    eps: float,
+    seed: int,
+    distinct: int,
+    notes: list[str],
+) -> _Labelled:
+    """Labels of all points, by way of a sample where there are many."""
+    n = len(points)
+    fixed = clusters and algorithm in ("kmeans", "hierarchical")
+    if fixed and clusters in (1, n):
+        return _Labelled(np.arange(n) % clusters if clusters == n else np.zeros(n, dtype=np.int64), algorithm)
+    if distinct < FEWEST and not fixed:
+        notes.append(
+            f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
+        )
+        return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+
+    from clustering_assets.clustering.graph import follow
+
+    rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
+    model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
+    with arithmetic_on_one_thread():
+        labels = model.fit(points[rows]).labels_
+    notes += model.notes_
+    if len(rows) < n:
+        notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")
+        everyone = follow(points, points[rows], labels, neighbours=1)
+        everyone[rows] = labels
+        labels = everyone
+    used = getattr(model, "method_", algorithm)
+    return _Labelled(labels.astype(np.int64), used, model.stability_)
+
+
+def _model(algorithm: str, clusters: int, eps: float, seed: int, swift: bool) -> Any:
+    """The estimator of an algorithm."""
+    from clustering_assets.clustering import estimators
+
+    if algorithm == "kmeans":
+        return estimators.SpectralKMeans(clusters, swift=swift, random_state=seed)
+    if algorithm == "hierarchical":
+        return estimators.ConsensusLinkage(clusters, random_state=seed)
+    if algorithm == "dbscan":
+        return estimators.KneeDBSCAN(eps, random_state=seed)
+    if algorithm == "hdbscan":
+        return estimators.LayoutHDBSCAN(random_state=seed)
+    return estimators.AutoClustering(random_state=seed)
+
+
+def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The labels renumbered 0, 1, 2, ... from the largest cluster to the smallest; -1 stays."""
+    groups, first, count = np.unique(labels[labels >= 0], return_index=True, return_counts=True)
+    order = np.lexsort((first, -count))
+    number = np.full(int(groups.max(initial=-1)) + 2, -1)  # the last entry is that of the label -1
+    number[groups[order]] = np.arange(len(groups))
+    return number[labels]
+
+
+def _plane(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The (n, 2) first two principal components of the points, each axis with a fixed sign."""
+    middle = points.mean(axis=0, dtype=np.float64)
+    scatter = (points.T @ points) / len(points) - np.outer(middle, middle)
+    _, axes = np.linalg.eigh(np.asarray(scatter, dtype=np.float64))
+    axes = axes[:, ::-1][:, :2]
+    axes *= np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1, 1)
+    plane = (points - middle) @ axes
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))

@@ -1,0 +1,255 @@
+"""The algorithms: scikit-learn estimators with one interface, which label points of the feature space.
+
+Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stability_` (mean adjusted Rand index with
+the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.cluster import DBSCAN, HDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from clustering_assets.clustering.candidates import (
+    CLEAR_CUT,
+    Candidate,
+    Partitions,
+    best,
+    best_of_all,
+    chosen_or_joined,
+    doubts,
+    explain,
+    told,
+    weakness,
+)
+from clustering_assets.clustering.consensus import FEWEST, gather, settle
+from clustering_assets.clustering.graph import nearest
+from clustering_assets.clustering.neighbour_embedding import lay_out
+from clustering_assets.clustering.quality import mean_silhouette
+
+SMALLEST_SHARE = 0.02
+"""Least share of the points that HDBSCAN calls a cluster."""
+
+SMALLEST = 8
+"""Least number of points that HDBSCAN calls a cluster."""
+
+
+class _Method(ClusterMixin, BaseEstimator):
+    """What the algorithms share."""
+
+    labels_: NDArray[np.integer]
+    stability_: float
+    notes_: list[str]
+
+    def _keep(self, labels: NDArray[np.integer], stability: float = float("nan")) -> None:
+        self.labels_, self.stability_ = labels, stability
+        self.notes_ = getattr(self, "notes_", [])
+
+    def _adopt(self, chosen: Candidate, partitions: Partitions) -> Self:
+        """Take a candidate, measure how stable it is, and say what speaks against it."""
+        if partitions.consensus is not None:
+            stability = partitions.consensus.stability(chosen.labels)
+        else:
+            stability = resampled_stability(partitions, chosen)
+        self._keep(chosen.labels, stability)
+        self.notes_ += doubts(chosen, partitions, stability)
+        return self
+
+    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> Self:
+        """Take labels made in a layout, and say so when they do not stand apart there.
+
+        Args:
+            labels: (n,) labels, -1 for noise.
+            place: (n, 2) places in the layout.
+            if_none: Why there may be no cluster at all, and what to do then.
+        """
+        self._keep(labels)
+        if labels.max() < 0:
+            self.notes_.append(f"no cluster was found and every image is left over: {if_none}")
+            return self
+        settled = settle(place, labels)
+        inside = mean_silhouette(squareform(pdist(place)), settled)
+        if settled.max() < 1:
+            self.notes_.append("no cluster structure: the images form a single group")
+        elif inside < CLEAR_CUT:
+            self.notes_.append(weakness(inside))
+        return self
+
+
+class SpectralKMeans(_Method):
+    """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
+
+    It makes more clusters than are wanted, and those that are most alike are joined.
+
+    Args:
+        n_clusters: Number of clusters, at most n; 0 chooses it.
+        swift: Skip the neighbour embeddings, which take seconds.
+        random_state: Seed.
+    """
+
+    def __init__(self, n_clusters: int = 5, swift: bool = False, random_state: int = 0) -> None:
+        self.n_clusters = n_clusters
+        self.swift = swift
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state, self.swift)
+        if self.n_clusters:
+            return self._adopt(told(partitions, self.n_clusters), partitions)
+        found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
+        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
+        chosen = chosen_or_joined(best(found), found, partitions)
+        self.notes_.append(explain(chosen, found, X))
+        return self._adopt(chosen, partitions)
+
+
+class ConsensusLinkage(_Method):
+    """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
+
+    The leaves are small clusters rather than points, joined by how often the embeddings agree on their members and
+    by how close they are; where more clusters are wanted than there are leaves, the tree of all points is cut.
+
+    Args:
+        n_clusters: Number of clusters, at most n; 0 chooses it.
+        random_state: Seed.
+    """
+
+    def __init__(self, n_clusters: int = 5, random_state: int = 0) -> None:
+        self.n_clusters = n_clusters
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state)
+        if self.n_clusters:
+            labels = partitions.joined(self.n_clusters)
+            if labels is None:
+                labels = partitions.linkage(self.n_clusters)
+            if labels is None:
+                labels = partitions.plain_linkage(self.n_clusters)
+            return self._adopt(partitions.judge("linkage", labels), partitions)
+        found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
+        chosen = chosen_or_joined(best(found), found, partitions)
+        self.notes_.append(explain(chosen, found, X))
+        return self._adopt(chosen, partitions)
+
+
+class KneeDBSCAN(_Method):
+    """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
+
+    In the feature space itself distances differ too little for one radius to part anything.
+
+    Args:
+        eps: Radius of a neighbourhood in the layout, where direct neighbours are less than 1 apart; 0 takes the knee.
+        min_samples: Points within the radius that make a point a core of its cluster.
+        random_state: Seed.
+
+    Attributes:
+        eps_: The radius used.
+    """
+
+    def __init__(self, eps: float = 0, min_samples: int = 10, random_state: int = 0) -> None:
+        self.eps = eps
+        self.min_samples = min_samples
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        place = lay_out(X, seed=self.random_state)
+        samples = max(1, min(self.min_samples, len(X) // 4))
+        bend = knee(nearest(place, samples)[1][:, -1])
+        self.eps_ = float(self.eps) if self.eps else bend
+        self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
+        labels = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place)
+        way_out = (
+            f"the knee of the k-distance curve is at eps = {bend:.3g}" if self.eps else "try a larger one"
+        )
+        why = f"none has enough others within eps = {self.eps_:.3g}; {way_out}"
+        return self._adopt_layout(labels, place, why)
+
+
+class LayoutHDBSCAN(_Method):
+    """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
+
+    Args:
+        min_cluster_size: Fewest points of a cluster; 0 takes 2 % of all and at least 8.
+        random_state: Seed.
+    """
+
+    def __init__(self, min_cluster_size: int = 0, random_state: int = 0) -> None:
+        self.min_cluster_size = min_cluster_size
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        place = lay_out(X, seed=self.random_state)
+        size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
+        model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
+        why = "nowhere do they lie clearly denser; kmeans puts every image into a cluster"
+        return self._adopt_layout(model.fit_predict(place), place, why)
+
+
+class AutoClustering(_Method):
+    """Chooses both the method and the number of clusters by the evidence.
+
+    Args:
+        random_state: Seed.
+
+    Attributes:
+        method_: kmeans or hierarchical, whichever was chosen.
+    """
+
+    def __init__(self, random_state: int = 0) -> None:
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        self.notes_ = []
+        partitions = _partitions(X, self.random_state)
+        found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
+        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
+        chosen = chosen_or_joined(best_of_all(found), found, partitions)
+        self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
+        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
+        return self._adopt(chosen, partitions)
+
+
+def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:
+    consensus = None if swift or len(points) < FEWEST else gather(points, seed)
+    return Partitions(points, consensus, seed)
+
+
+def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int = 3) -> float:
+    """Mean adjusted Rand index between k-means labels and those of k-means on 80 % subsamples; nan if too few."""
+    n = len(chosen.labels)
+    if n < FEWEST or chosen.clusters < 2:
+        return float("nan")
+    agreement = []
+    for number in range(samples):
+        rows = np.sort(
+            np.random.default_rng((partitions.seed, number)).choice(n, round(0.8 * n), replace=False)
+        )
+        if len(rows) > chosen.clusters:
+            again = Partitions(partitions.points[rows], None, partitions.seed).kmeans(chosen.clusters, 3)
+            agreement.append(adjusted_rand_score(chosen.labels[rows], again))
+    return float(np.mean(agreement)) if agreement else float("nan")
+
+
+def knee(distances: NDArray[np.floating]) -> float:
+    """The distance at the knee of the ascending k-distance curve.
+
+    The knee is the point farthest below the line between the curve's ends (the Kneedle criterion of
+    Satopaa et al., 2011, doi 10.1109/ICDCSW.2011.20).
+    """
+    curve = np.sort(np.asarray(distances, dtype=float))
+    if len(curve) < 3 or curve[-1] <= curve[0]:
+        return float(curve[-1]) if len(curve) else 0.0
+    x = np.linspace(0, 1, len(curve))
+    height = (curve - curve[0]) / (curve[-1] - curve[0])
+    return float(curve[int(np.argmax(x - height))])

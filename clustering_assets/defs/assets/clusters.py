@@ -1,0 +1,244 @@
+"""Vectors to clusters that keep their names, and the picture of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.clustering.identity import cluster_of
+from clustering_assets.defs.assets.dataset import OWNERS
+from clustering_assets.defs.data_versions import USES, data_version, recorded
+from clustering_assets.defs.failures import told
+from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
+from clustering_assets.settings import Settings
+from clustering_assets.wishes import names_file
+
+if TYPE_CHECKING:
+    from clustering_assets.clustering.assignments import Assignment
+    from clustering_assets.clustering.imagenet_kinds import ClassScores
+
+SMALL_CLUSTER = 3
+"""Clusters of fewer pictures than this draw a warning: they make no slideshow worth watching."""
+
+DOMINATING_SHARE = 0.8
+"""One cluster with more than this share of all pictures draws a warning: the clustering found little."""
+
+STABLE = 0.5
+"""Mean adjusted Rand index between subsamples' clusterings below which a warning says that they differ."""
+
+
+@dg.asset(
+    group_name="clusters",
+    kinds={"python", "scikitlearn", "csv"},
+    owners=OWNERS,
+    code_version="7",
+    io_manager_key="table_io",
+    dagster_type=TABLE,
+    metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_tiny_clusters",
+            asset="cluster_assignments",
+            description=f"Every cluster has at least {SMALL_CLUSTER} pictures.",
+        ),
+        dg.AssetCheckSpec(
+            "stable_clusters",
+            asset="cluster_assignments",
+            description=f"Clusterings of subsamples agree with this one (adjusted Rand index >= {STABLE}).",
+        ),
+        dg.AssetCheckSpec(
+            "no_dominating_cluster",
+            asset="cluster_assignments",
+            description=f"No cluster holds more than {DOMINATING_SHARE:.0%} of all pictures.",
+        ),
+    ],
+)
+@told()
+def cluster_assignments(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    embeddings: EmbeddingPair,
+) -> dg.MaterializeResult:
+    """Which cluster each picture belongs to, how well it fits, and which picture stands for its cluster.
+
+    Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with
+    it, and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a
+    short name, a hint made from what the network recognises and from its colours.
+    """
+    from clustering_assets.clustering.assignments import assign
+    from clustering_assets.clustering.names import read_names
+    from clustering_assets.images.duplicates import near_duplicates
+
+    values = settings.value
+    version = data_version(context, values)
+    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
+    previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
+    network = embeddings.network
+    assignment = assign(
+        embeddings.vectors,
+        images,
+        algorithm=values.algorithm,
+        clusters=values.clusters,
+        eps=values.eps,
+        seed=values.seed,
+        previous=previous,
+        previous_ids=_ids_ever_used(context, previous, values),
+        previous_request=_previous_request(context, values, network),
+        names=read_names(names_file(values)),
+        class_scores=_class_scores(context, settings, network) if network else None,
+        duplicate_of=near_duplicates(images, embeddings.vectors),
+    )
+    keys = list(assignment.clusters["key"])
+    context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
+    return dg.MaterializeResult(
+        value=assignment.table,
+        data_version=version,
+        check_results=_check_clusters(assignment),
+        metadata=_describe(assignment, values, network),
+    )
+
+
+def _class_scores(
+    context: dg.AssetExecutionContext, settings: SettingsResource, network: Network
+) -> "ClassScores":
+    """What the network that made the vectors would call them; where its weights are out of reach, that is left out."""
+    from clustering_assets.embedding.backbone import BackboneError
+    from clustering_assets.embedding.class_scores import class_scores
+    from clustering_assets.embedding.weights import WeightsError
+
+    values = settings.value
+    out_of_reach = False
+
+    def scores(features: Any) -> Any:
+        nonlocal out_of_reach
+        if out_of_reach:
+            return None
+        try:
+            return class_scores(
+                features,
+                network.backbone,
+                Path(values.weights) if values.weights else None,
+                weights_id=network.weights_id,
+                cache_dir=settings.outputs.local_cache() if values.cache else None,
+            )
+        except (BackboneError, WeightsError) as error:
+            out_of_reach = True
+            context.log.warning("What the pictures show is left out of clusters and their names: %s", error)
+            return None
+
+    return scores
+
+
+def _ids_ever_used(
+    context: dg.AssetExecutionContext, previous: pd.DataFrame | None, values: Settings
+) -> set[int]:
+    """Numbers that new clusters may not take: those of the output's earlier runs."""
+    if previous is None:
+        return set()
+    highest = recorded(context.instance, "cluster_assignments", "highest_id")
+    same_output = recorded(context.instance, "cluster_assignments", "output") == values.output
+    retired = range(highest + 1) if same_output and isinstance(highest, int) else ()
+    return {*retired, *(int(number) for number in previous["cluster"].dropna().unique())}
+
+
+def _previous_request(
+    context: dg.AssetExecutionContext, values: Settings, network: Network | None
+) -> str | None:
+    """What the output's last clustering was asked for, of the same network; None if that is not known."""
+    if recorded(context.instance, "cluster_assignments", "output") != values.output:
+        return None
+    request, _, backbone = str(recorded(context.instance, "cluster_assignments", "request") or "").rpartition(
+        " of "
+    )
+    return request if request and network and network.backbone == backbone else None
+
+
+def _describe(assignment: "Assignment", values: Settings, network: Network | None) -> dict[str, Any]:
+    """What the UI shows of the clusters."""
+    clusters = assignment.clusters.drop(columns=["typical", "untypical"])
+    ids = [cluster_of(key) for key in clusters["key"]]
+    return {
+        "clusters": dg.MetadataValue.md(markdown_table(clusters)),
+        "number_of_clusters": sum(number >= 0 for number in ids),
+        "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
+        "output": values.output,
+        "request": f"{assignment.request} of {network.backbone if network else 'unknown vectors'}",
+        "quality": dg.MetadataValue.json(assignment.quality.as_dict()),
+        "fit": dg.MetadataValue.json(_fit(assignment)),
+        "changes": dg.MetadataValue.json(assignment.changes.as_dict()),
+        "notes": "\n".join(assignment.notes),
+    }
+
+
+def _fit(assignment: "Assignment") -> dict[str, dict[str, Any]]:
+    """How well each cluster holds together and which pictures show it, by partition key."""
+    return {
+        str(row["key"]): {
+            "silhouette": None if pd.isna(row["silhouette"]) else round(float(row["silhouette"]), 3),
+            "neighbour": row["neighbour"],
+            "representative": row["representative"],
+            "typical": [path for path in row["typical"].split("\n") if path],
+            "untypical": [path for path in row["untypical"].split("\n") if path],
+        }
+        for row in assignment.clusters.to_dict("records")
+    }
+
+
+def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
+    """Warnings about clusters that will disappoint."""
+    real = assignment.clusters[assignment.clusters["cluster"] >= 0]
+    tiny = real[real["size"] < SMALL_CLUSTER]
+    stability = float(assignment.quality.stability)
+    share = float(real["size"].max()) / len(assignment.table) if len(real) else 0.0
+    return [
+        dg.AssetCheckResult(
+            check_name="no_tiny_clusters",
+            passed=tiny.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Few pictures in {', '.join(tiny['key'])}: fewer clusters may fit better."
+            if len(tiny)
+            else None,
+        ),
+        dg.AssetCheckResult(
+            check_name="stable_clusters",
+            passed=not stability < STABLE,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Stability {stability:.2f}: another sample of the same pictures would cluster differently."
+            if stability < STABLE
+            else None,
+            metadata={"stability": stability},
+        ),
+        dg.AssetCheckResult(
+            check_name="no_dominating_cluster",
+            passed=len(real) == 1 or share <= DOMINATING_SHARE,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"The largest cluster holds {share:.0%} of all pictures.",
+        ),
+    ]
+
+
+@dg.asset(
+    group_name="clusters",
+    kinds={"python", "matplotlib"},
+    owners=OWNERS,
+    code_version="2",
+    io_manager_key="figure_io",
+    metadata={OUTPUT: CLUSTER_PLOT, USES: ["images"]},
+)
+@told()
+def cluster_plot(
+    context: dg.AssetExecutionContext, settings: SettingsResource, cluster_assignments: pd.DataFrame
+) -> dg.MaterializeResult:
+    """The clusters as a picture: each image a point, typical ones as thumbnails, sizes, names and silhouettes."""
+    from clustering_assets.report.cluster_plot import plot_clusters
+
+    version = data_version(context, settings.value)
+    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
+    return dg.MaterializeResult(value=figure, data_version=version)

@@ -1,0 +1,123 @@
+"""Music: the analysed library, and the track for each cluster."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from clustering_assets.defs.assets.dataset import OWNERS
+from clustering_assets.defs.data_versions import USES, data_version, digest
+from clustering_assets.defs.failures import told
+from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.slideshows import expected_seconds
+from clustering_assets.wishes import pins_file
+
+
+@dg.asset(
+    group_name="music",
+    kinds={"python", "ffmpeg", "parquet"},
+    owners=OWNERS,
+    code_version="4",
+    io_manager_key="table_io",
+    dagster_type=TABLE,
+    metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "has_music",
+            asset="music_tracks",
+            description="The music folder holds at least one track that can be used.",
+        )
+    ],
+)
+@told()
+def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
+    """The music folder, listened to: tempo, beats, loudness, brightness, mode, valence and arousal of each track.
+
+    A file that cannot be used keeps its row with the reason. A track that has not changed is not decoded again.
+    """
+    from clustering_assets.music.analysis import VERSION
+    from clustering_assets.music.library import analyse_library
+
+    values = settings.value
+    tracks = analyse_library(Path(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
+    used = tracks[tracks["outcome"] == "used"]
+    rejected = tracks[tracks["outcome"] != "used"]
+    return dg.MaterializeResult(
+        value=tracks,
+        data_version=dg.DataVersion(
+            digest([VERSION, tracks[["path", "content_hash", "outcome"]].values.tolist()])
+        ),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="has_music",
+                passed=len(used) > 0,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=None
+                if len(used)
+                else f"No usable track in {values.music}: the videos will be silent.",
+            )
+        ],
+        metadata={
+            "tracks": len(used),
+            "minutes": round(float(used["seconds"].sum()) / 60, 1),
+            "rejected": dg.MetadataValue.json(rejected[["path", "reason"]].values.tolist()),
+        },
+    )
+
+
+@dg.asset(
+    group_name="music",
+    kinds={"python", "csv"},
+    owners=OWNERS,
+    code_version="4",
+    io_manager_key="table_io",
+    dagster_type=TABLE,
+    metadata={
+        OUTPUT: MUSIC_CHOICE,
+        USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],
+    },
+)
+@told()
+def music_choice(
+    context: dg.AssetExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    cluster_assignments: pd.DataFrame,
+    music_tracks: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """The track for each cluster, and why.
+
+    What the pictures look like and what the tracks sound like meet in one plane of valence and arousal. Each row gives
+    the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
+    sentence.
+    """
+    from clustering_assets.music.match import choose_music, cluster_features, odd_pins, sensitivity
+    from clustering_assets.music.pins import read_pins
+
+    values = settings.value
+    version = data_version(context, values)
+    clusters = cluster_features(cluster_assignments, image_manifest)
+    seconds = expected_seconds(cluster_assignments, values)
+    pins = read_pins(pins_file(values), required=bool(values.pins_file))
+    choice = choose_music(
+        clusters,
+        music_tracks,
+        pins=pins,
+        seconds=seconds,
+        seed=values.seed,
+        previous=settings.outputs.read_previous(MUSIC_CHOICE),
+    )
+    by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
+    reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
+    return dg.MaterializeResult(
+        value=choice,
+        data_version=version,
+        metadata={
+            "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "warning": "\n".join(odd_pins(pins, choice, music_tracks)),
+            "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
+        },
+    )

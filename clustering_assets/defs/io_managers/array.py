@@ -1,0 +1,36 @@
+"""Arrays: the pair of `embeddings.npy` and `image_paths.txt`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from upath import UPath
+
+from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.embedding.files import load_embeddings, load_network, save_embeddings
+from clustering_assets.embedding.pair import EmbeddingPair
+
+
+class ArrayIOManager(OutputIOManager):
+    """Stores vectors and the path of the picture behind each row, both or neither."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: EmbeddingPair, path: UPath) -> None:
+        """Write the array and, beside it, its paths."""
+        save_embeddings(path.parent, obj.vectors, obj.paths, obj.network)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> EmbeddingPair:
+        """Read both back; the array is mapped from disk where that is possible."""
+        return EmbeddingPair(*load_embeddings(path.parent, mmap=True), load_network(path.parent))
+
+    def describe(self, obj: EmbeddingPair) -> Mapping[str, Any]:
+        """Rows, dimension and type."""
+        rows, dimension = obj.vectors.shape
+        return {"dagster/row_count": rows, "dimension": dimension, "dtype": str(obj.vectors.dtype)}
+
+
+class ArrayIO(OutputIOFactory):
+    """Arrays below the output."""
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> ArrayIOManager:
+        """The manager for the output of this run."""
+        return ArrayIOManager(self.settings.value.output)

@@ -1,0 +1,93 @@
+"""What all IO managers share: paths from the asset's metadata, below the output folder or URL."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from upath import UPath
+
+from clustering_assets.defs.failures import told
+from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.storage import mark_output
+
+OUTPUT = "output"
+"""Metadata key of an asset definition: where below the output its result lies."""
+
+
+class OutputIOManager(dg.UPathIOManager):
+    """Stores each asset at the name that its definition's metadata gives under `output`.
+
+    In the name of a partitioned asset `{partition}` stands for the partition key. Writing is atomic: each
+    subclass writes through `clustering_assets.storage`.
+    """
+
+    def __init__(self, root: str) -> None:
+        super().__init__(UPath(root))
+        self.root = root
+
+    def get_asset_relative_path(self, context: dg.InputContext | dg.OutputContext) -> UPath:
+        """The name below the output, as the asset's definition gives it."""
+        described = context.upstream_output if isinstance(context, dg.InputContext) else context
+        metadata = described.definition_metadata if described is not None else None
+        if not metadata or OUTPUT not in metadata:
+            raise dg.DagsterInvalidDefinitionError(
+                f"{context.asset_key.to_user_string()} needs metadata={{'{OUTPUT}': 'folder/name.ending'}}"
+            )
+        name = metadata[OUTPUT]
+        return UPath(name.value if isinstance(name, dg.MetadataValue) else name)
+
+    def get_path_for_partition(
+        self, context: dg.InputContext | dg.OutputContext, path: UPath, partition: str
+    ) -> UPath:
+        """The asset's name with the partition key in its place."""
+        return UPath(str(path).replace("{partition}", partition))
+
+    def make_directory(self, path: UPath) -> None:
+        """Mark the output, so that its pictures are never taken for input; atomic writing makes every folder."""
+        mark_output(UPath(self.root))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The stored value; of several partitions a dict by key, also when there is one or none of them.
+
+        A run of one partition that reads the same partition upstream gets the bare value.
+        """
+        try:
+            with told():
+                if not context.has_asset_partitions or context.has_partition_key:
+                    return super().load_input(context)
+                paths = self._get_paths_for_partitions(context)
+                return {key: self.load_from_path(context, path) for key, path in paths.items()}
+        except FileNotFoundError as error:
+            name = context.asset_key.to_user_string()
+            raise dg.Failure(f"There is no {name} in {self.root} yet: materialize {name} first.") from error
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store a value.
+
+        Raises:
+            Failure: It cannot be written.
+        """
+        try:
+            with told():
+                super().handle_output(context, obj)
+        except OSError as error:
+            name = context.asset_key.to_user_string()
+            raise dg.Failure(
+                f"{name} cannot be stored in {self.root}: {error.strerror or error}. Make room or choose another "
+                "folder with the setting output."
+            ) from error
+
+    def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, Any]:
+        """What the UI shows of the stored value beside its path."""
+        return dict(self.describe(obj))
+
+    @abstractmethod
+    def describe(self, obj: Any) -> Mapping[str, Any]:
+        """Metadata about the value: shape, row count, columns."""
+
+
+class OutputIOFactory(dg.ConfigurableIOManagerFactory[OutputIOManager]):
+    """Makes an IO manager for the output folder of the run's settings."""
+
+    settings: dg.ResourceDependency[SettingsResource]

@@ -1,0 +1,64 @@
+"""Tables: pandas DataFrames as Parquet or CSV."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from upath import UPath
+
+from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.outputs import read_table, write_table
+from clustering_assets.tables import COLUMNS
+
+TABLE = dg.DagsterType(
+    name="DataFrame",
+    description="A pandas DataFrame.",
+    type_check_fn=lambda _context, value: isinstance(value, pd.DataFrame),
+    typing_type=pd.DataFrame,
+)
+"""Type of assets that are tables. An asset with checks must name its type: `MaterializeResult` alone means none."""
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A small table as Markdown, for `MetadataValue.md`."""
+    columns = [str(column) for column in table.columns]
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    for row in table.itertuples(index=False):
+        cells = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+class TableIOManager(OutputIOManager):
+    """Stores a DataFrame as Parquet or CSV, after the ending of the asset's name."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame, path: UPath) -> None:
+        """Write the table."""
+        write_table(path, obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pd.DataFrame:
+        """Read the table."""
+        return read_table(path)
+
+    def describe(self, obj: pd.DataFrame) -> Mapping[str, Any]:
+        """Row count, under the key that Dagster's UI knows."""
+        return {"dagster/row_count": len(obj)}
+
+    def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame) -> dict[str, Any]:
+        """Row count and columns with their meaning, under the keys that Dagster's UI knows."""
+        meanings = COLUMNS.get(context.asset_key.to_user_string(), {})
+        columns = [
+            dg.TableColumn(str(name), str(kind), description=meanings.get(str(name)))
+            for name, kind in obj.dtypes.items()
+        ]
+        schema = dg.MetadataValue.table_schema(dg.TableSchema(columns))
+        return {**self.describe(obj), "dagster/column_schema": schema}
+
+
+class TableIO(OutputIOFactory):
+    """Tables below the output."""
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> TableIOManager:
+        """The manager for the output of this run."""
+        return TableIOManager(self.settings.value.output)

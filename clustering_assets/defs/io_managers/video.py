@@ -1,0 +1,90 @@
+"""Videos: a lazy slideshow goes in, an MP4 file comes out."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from upath import UPath
+
+from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.outputs import Outputs
+
+if TYPE_CHECKING:
+    from clustering_assets.video.encode import VideoFacts
+    from clustering_assets.video.slideshow import Slideshow
+
+
+class VideoIOManager(OutputIOManager):
+    """Renders a slideshow into its file, unless the file that is there was made from the very same recipe.
+
+    The name says whether there is music: `cluster_0_slideshow_with_music.mp4` or `cluster_0_slideshow.mp4`. When one of
+    the two appears the other one goes. Loading gives the path of the file.
+    """
+
+    def __init__(self, root: str, quality: str, encoder: str) -> None:
+        super().__init__(root)
+        self.quality, self.encoder = quality, encoder
+
+    def dump_to_path(self, context: dg.OutputContext, obj: "Slideshow", path: UPath) -> None:
+        """Render, or find that there is nothing to do."""
+        from clustering_assets.video.encode import read_digest, write_video
+
+        final = self._file(context, obj)
+        if read_digest(final) == obj.digest:
+            context.log.info("%s is up to date and is kept.", final)
+            context.add_output_metadata({"rendered": False})
+            return
+        facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
+        other = Outputs(self.root).video(context.partition_key, music=obj.soundtrack is None)
+        other.unlink(missing_ok=True)
+        context.add_output_metadata({"rendered": True, **_shown(facts)})
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
+        """Where the video of this partition is.
+
+        Raises:
+            FileNotFoundError: There is no video of this cluster.
+        """
+        found = Outputs(self.root).existing_video(path.name)
+        if found is None:
+            raise FileNotFoundError(
+                f"no video of {path.name} in {path.parent}: materialize cluster_videos first"
+            )
+        return found
+
+    def get_metadata(self, context: dg.OutputContext, obj: "Slideshow") -> dict[str, Any]:
+        """Path and properties of the video."""
+        return {"path": dg.MetadataValue.path(str(self._file(context, obj))), **self.describe(obj)}
+
+    def describe(self, obj: "Slideshow") -> Mapping[str, Any]:
+        """Duration in seconds, size in pixels, frame rate, and the pictures that had to be left out."""
+        return {
+            "failures": dg.MetadataValue.json([list(failure) for failure in obj.failures]),
+            "duration_seconds": round(float(obj.duration), 2),
+            "resolution": f"{obj.size[0]}x{obj.size[1]}",
+            "frames_per_second": obj.fps,
+        }
+
+    def _file(self, context: dg.OutputContext, obj: "Slideshow") -> UPath:
+        return Outputs(self.root).video(context.partition_key, music=obj.soundtrack is not None)
+
+
+def _shown(facts: "VideoFacts") -> dict[str, Any]:
+    """What the UI shows of the file beside what `describe` says, with units, and rounded as people read it."""
+    units = {"loudness": "loudness_lufs", "true_peak": "true_peak_dbtp"}
+    said_already = {"seconds", "width", "height", "fps"}
+    return {
+        units.get(name, name): round(value, 3) if isinstance(value, float) else value
+        for name, value in dataclasses.asdict(facts).items()
+        if name not in said_already and value is not None
+    }
+
+
+class VideoIO(OutputIOFactory):
+    """Videos below the output."""
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> VideoIOManager:
+        """The manager for the output, the quality and the encoder of this run."""
+        values = self.settings.value
+        return VideoIOManager(values.output, values.quality, values.encoder)

@@ -1,0 +1,66 @@
+"""The settings as a Dagster resource."""
+
+import logging
+from functools import cache
+from typing import Any
+
+import dagster as dg
+import pydantic
+
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, this_process
+from clustering_assets.outputs import Outputs
+from clustering_assets.preflight import check_named
+from clustering_assets.settings import Settings, load_settings, unknown_variables
+
+log = logging.getLogger("clustering_assets")
+
+
+class SettingsResource(dg.ConfigurableResource):
+    """All settings of the project, to be changed for one run in the Launchpad.
+
+    The fields are those of `clustering_assets.settings.Settings`, added by `settings_type`, so each setting is defined
+    once. A bad value stops the run before its first step.
+    """
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse bad values before any work, and note which process does it."""
+        values = self.value
+        if context.run is None:  # a sensor, which looks again in a moment
+            return
+        check_named(values)
+        if context.run.tags.get(PROCESS_TAG) != this_process() and context.instance is not None:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+
+    @property
+    def value(self) -> Settings:
+        """The settings, checked.
+
+        Raises:
+            SettingsError: A value is out of range.
+        """
+        return load_settings(**{name: getattr(self, name) for name in Settings.model_fields})
+
+    @property
+    def outputs(self) -> Outputs:
+        """Where results lie."""
+        return Outputs(self.value.output)
+
+
+def settings_type(defaults: Settings) -> type[SettingsResource]:
+    """The resource class whose fields are all settings, with `defaults` as their defaults."""
+    fields: dict[str, Any] = {
+        name: (
+            field.annotation,
+            pydantic.Field(default=getattr(defaults, name), description=field.description),
+        )
+        for name, field in Settings.model_fields.items()
+    }
+    return pydantic.create_model("ClusteringSettings", __base__=SettingsResource, **fields)
+
+
+@cache
+def environment_settings() -> Settings:
+    """The settings that the environment gives, read once for the code location."""
+    for line in unknown_variables():
+        log.warning("%s", line)
+    return load_settings()

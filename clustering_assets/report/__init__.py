@@ -1,0 +1,1 @@
+"""What the gallery, plots and reports are: everything made for people to look at."""

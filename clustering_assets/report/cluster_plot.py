@@ -1,0 +1,375 @@
+"""The picture of the clusters: every image as a point, medoids as thumbnails, silhouettes beside them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.report.palette import cluster_colour, cluster_marker
+from clustering_assets.words import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.gridspec import SubplotSpec
+
+log = logging.getLogger("clustering_assets.clustering")
+
+GROUND, PAPER, INK, FAINT = "#f4f5f7", "#ffffff", "#1f2430", "#6b7280"
+
+DPI = 100
+"""Pixels per inch of the figure."""
+
+THUMBNAIL = 72
+"""Longer side of a thumbnail, in points of 1/100 inch."""
+
+ROWS = 20
+"""Clusters with a thumbnail and a row of their own; the smaller ones beyond share the last row."""
+
+POINTS = 20_000
+"""Most points drawn; beyond, an even sample stands for all."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One cluster as it is drawn."""
+
+    cluster: int
+    name: str
+    rows: NDArray[np.intp]
+    colour: str
+    marker: str
+    representative: str
+
+
+def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure":
+    """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
+
+    The map shows the first two principal components of the feature space. Each cluster has an outline around
+    its denser part, its medoid's thumbnail with a line to its place, and its number. The right side is the legend
+    too: number, name, count and mean silhouette of each cluster over the silhouettes of its images, sorted.
+    Colour, marker and number all tell clusters apart, so that none has to be seen.
+
+    Args:
+        table: Cluster assignments.
+        folder: Folder that the paths are relative to, for the thumbnails. A picture that cannot be read goes
+            without one.
+        title: Heading; a sentence with the counts if empty.
+    """
+    from matplotlib.figure import Figure
+
+    groups = _groups(table)
+    figure = Figure(figsize=(16, 9), dpi=DPI, facecolor=GROUND)
+    grid = figure.add_gridspec(
+        1, 2, width_ratios=(1.75, 1), left=0.025, right=0.975, top=0.9, bottom=0.06, wspace=0.04
+    )
+    _draw_map(figure.add_subplot(grid[0]), table, groups, folder)
+    _draw_silhouettes(figure, grid[1], table, groups)
+    heading, font = _lettering(title or _title(table, groups), 19)
+    figure.text(0.025, 0.945, heading, fontproperties=font, color=INK, va="center", parse_math=False)
+    return figure
+
+
+def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
+    number = sum(group.cluster != UNCLUSTERED for group in groups)
+    return f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
+
+
+def _groups(table: pd.DataFrame) -> list[_Group]:
+    """The clusters in order of id, unclustered last."""
+    groups = []
+    ids = sorted(table["cluster"].unique(), key=lambda i: (i == UNCLUSTERED, i))
+    for position, number in enumerate(ids):
+        rows = np.flatnonzero(table["cluster"] == number)
+        members = table.iloc[rows]
+        medoid = members.loc[members["is_representative"].astype(bool), "path"]
+        place = UNCLUSTERED if number == UNCLUSTERED else position
+        groups.append(
+            _Group(
+                int(number),
+                str(members["cluster_name"].iloc[0]),
+                rows,
+                cluster_colour(place),
+                cluster_marker(place),
+                str(medoid.iloc[0]) if len(medoid) else "",
+            )
+        )
+    return groups
+
+
+def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path) -> None:
+    """Points, outlines and thumbnails."""
+    axes.set_facecolor(PAPER)
+    places = table[["x", "y"]].to_numpy(dtype=float)
+    share = min(1.0, POINTS / max(len(table), 1))
+    size = float(np.clip(9000 / max(len(table), 1), 4, 42))
+    for group in groups:
+        rows = group.rows[:: max(1, round(1 / share))]
+        marks = {"linewidths": 1.0} if group.marker == "x" else {"linewidths": 0.4, "edgecolors": PAPER}
+        axes.scatter(
+            *places[rows].T, s=size, c=group.colour, marker=group.marker, alpha=0.75, zorder=2, **marks
+        )
+        if group.cluster != UNCLUSTERED:
+            _draw_outline(axes, places[group.rows], group.colour)
+    _frame(axes, places)
+    shown = sorted((g for g in groups if g.representative), key=lambda g: -len(g.rows))[:ROWS]
+    _draw_thumbnails(axes, table, places, shown, folder)
+
+
+def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
+    """Limits with a margin, no ticks: the components have no unit that means anything."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = np.maximum(high - low, 1e-6) * 0.09
+    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
+    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_color("#d5d9e0")
+    axes.set_xlabel("first principal component", color=FAINT, fontsize=9)
+    axes.set_ylabel("second principal component", color=FAINT, fontsize=9)
+
+
+def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> None:
+    """The hull of the 80 % of a cluster's points that are nearest to its median, softly filled."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    apart = np.linalg.norm(
+        (places - np.median(places, axis=0)) / np.maximum(places.std(axis=0), 1e-9), axis=1
+    )
+    core = places[apart <= np.quantile(apart, 0.8)]
+    if len(core) < 4:
+        return
+    try:
+        corners = core[ConvexHull(core).vertices]
+    except QhullError:  # all on one line: there is no area to fill
+        return
+    axes.fill(*corners.T, facecolor=colour, alpha=0.10, edgecolor=colour, linewidth=0, zorder=1)
+    axes.plot(*np.vstack([corners, corners[:1]]).T, color=colour, alpha=0.5, linewidth=1.1, zorder=1)
+
+
+def _draw_thumbnails(
+    axes: "Axes", table: pd.DataFrame, places: NDArray[np.float64], groups: Sequence[_Group], folder: Path
+) -> None:
+    """The medoid of each cluster in a frame of its colour, moved aside where two would overlap."""
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+    from matplotlib.patheffects import withStroke
+
+    figure = axes.figure
+    number = {path: row for row, path in enumerate(table["path"])}
+    pictures = [_thumbnail(folder / group.representative) for group in groups]
+    anchors = np.array([places[number[group.representative]] for group in groups]).reshape(-1, 2)
+    box = axes.get_position()
+    extent = np.array([box.width * 1600, box.height * 900])
+    low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
+    span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
+    side = THUMBNAIL * min(1.0, (12 / max(len(groups), 1)) ** 0.35)
+    spots = spread_apart((anchors - low) / span * extent, side + 14, extent)
+    for group, picture, anchor, spot in zip(groups, pictures, anchors, spots, strict=True):
+        place = low + spot / extent * span
+        axes.plot(*np.vstack([anchor, place]).T, color=INK, linewidth=1.0, alpha=0.8, zorder=3)
+        axes.plot(
+            *anchor, marker=group.marker, color=group.colour, markersize=8, markeredgecolor=INK, zorder=4
+        )
+        if picture is not None:
+            zoom = side / max(picture.shape[:2]) * 72 / figure.dpi
+            image = OffsetImage(picture, zoom=zoom, interpolation="lanczos", resample=True)
+            frame = {"edgecolor": group.colour, "linewidth": 3, "boxstyle": "square,pad=0"}
+            axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=frame, zorder=5))
+        shape = (1.0, 1.0) if picture is None else np.array(picture.shape[:2]) / max(picture.shape[:2])
+        corner = place + np.array([-shape[1], shape[0]]) * side / 2 / extent * span
+        axes.text(
+            float(corner[0]),
+            float(corner[1]),
+            _number(group),
+            fontsize=10.5,
+            weight="bold",
+            color=PAPER,
+            ha="center",
+            va="center",
+            zorder=6,
+            bbox={"boxstyle": "circle,pad=0.25", "facecolor": group.colour, "edgecolor": PAPER},
+            path_effects=[withStroke(linewidth=2, foreground=INK)],
+        )
+
+
+def _number(group: _Group) -> str:
+    return "–" if group.cluster == UNCLUSTERED else str(group.cluster)
+
+
+def _thumbnail(path: Path) -> NDArray[np.uint8] | None:
+    """A small copy of a picture; None with a line in the log when it cannot be read."""
+    from PIL import Image
+
+    try:
+        picture = Image.fromarray(load_image(path, min_side=2 * THUMBNAIL))
+    except (ImageError, OSError) as error:
+        log.warning("no thumbnail of %s in the cluster plot: %s", path, error)
+        return None
+    picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def spread_apart(
+    spots: NDArray[np.float64], side: float, extent: NDArray[np.float64], rounds: int = 400
+) -> NDArray[np.float64]:
+    """Places near the given ones at which squares of this side hardly overlap and stay inside the extent.
+
+    Args:
+        spots: (k, 2) wished places.
+        side: Side of the squares.
+        extent: (2,) width and height of the area.
+        rounds: Rounds of pushing overlapping squares apart.
+    """
+    wish = spots.copy()
+    spots = spots + np.random.default_rng(0).normal(0, 1e-3, spots.shape)
+    for step in range(rounds):
+        gap = spots[:, None] - spots[None]
+        overlap = side - np.abs(gap).max(axis=2)
+        np.fill_diagonal(overlap, 0)
+        length = np.maximum(np.linalg.norm(gap, axis=2, keepdims=True), 1e-6)
+        push = (gap / length * np.maximum(overlap, 0)[:, :, None]).sum(axis=1)
+        pull = 0.05 * (1 - step / rounds) * (wish - spots)
+        spots = np.clip(spots + 0.35 * push + pull, side / 2, extent - side / 2)
+    return spots
+
+
+def _draw_silhouettes(
+    figure: "Figure", cell: "SubplotSpec", table: pd.DataFrame, groups: Sequence[_Group]
+) -> None:
+    """A row for each cluster: its legend entry, and the sorted silhouettes of its images beside it."""
+    shown = groups[:ROWS]
+    grid = cell.subgridspec(1, 2, width_ratios=(1.5, 1), wspace=0)
+    legend = figure.add_subplot(grid[0])
+    axes = figure.add_subplot(grid[1], sharey=legend)
+    values = table["silhouette"].to_numpy(dtype=float)
+    for row, group in enumerate(shown):
+        own = np.sort(values[group.rows])[::-1]
+        own = own[np.isfinite(own)]
+        _draw_entry(legend, row, group, own, len(shown))
+        if len(own):
+            line = own if len(own) > 1 else np.repeat(own, 2)
+            height = np.linspace(0.36, -0.36, len(line)) - row
+            axes.fill_betweenx(height, 0, line, color=group.colour, alpha=0.9, linewidth=0)
+    axes.axvline(0, color="#c3c8d1", linewidth=0.8, zorder=0)
+    known = values[np.isfinite(values)]
+    if len(known):
+        axes.set_xlim(min(-0.1, known.min() - 0.02), max(0.3, known.max() + 0.05))
+    axes.set_ylim(-len(shown) + 0.4, 0.6)
+    axes.tick_params(axis="x", colors=FAINT, labelsize=9)
+    axes.tick_params(axis="y", left=False, labelleft=False)
+    axes.set_xlabel("silhouette of each image", color=FAINT, fontsize=9)
+    legend.set_xlim(0, 1)
+    legend.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
+    for part, hidden in ((legend, "right"), (axes, "left")):
+        part.set_facecolor(PAPER)
+        for name, side in part.spines.items():
+            side.set_color("#d5d9e0")
+            side.set_visible(name != hidden)
+    if len(groups) > len(shown):
+        rest = groups[len(shown) :]
+        images = counted(sum(len(group.rows) for group in rest), "image")
+        text = f"and {counted(len(rest), 'smaller cluster')} with {images}"
+        legend.set_title(text, loc="left", fontsize=9.5, color=FAINT)
+
+
+def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64], rows: int) -> None:
+    """The legend entry of a cluster: marker, number, name, count and mean silhouette."""
+    large = rows <= 12
+    mark = {"marker": group.marker, "color": group.colour, "markersize": 11 if large else 9}
+    axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
+    mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
+    count = f"{counted(len(group.rows), 'image')}{mean}"
+    size = 10.0 if large else 8.8
+    width = 0.88 * axes.bbox.width * 72 / DPI
+    name, font = _lettering(group.name, size)
+    name = shorten(f"{_number(group)}  {name or partition_key(group.cluster)}", width, font)
+    gap = 0.012 * rows if large else 0.2  # the two lines stay as far apart however high the row is
+    axes.text(0.11, gap - row, name, fontproperties=font, color=INK, va="center", parse_math=False)
+    axes.text(0.11, -gap - row, count, fontsize=9 if large else 8, color=FAINT, va="center")
+
+
+def shorten(name: str, width: float, font: "FontProperties") -> str:
+    """The name, cut with an ellipsis so that it is at most so wide.
+
+    Args:
+        name: A line of text.
+        width: Room in points.
+        font: What it is drawn in.
+    """
+    from matplotlib.textpath import TextToPath
+
+    measure = TextToPath()
+    for length in range(len(name), 0, -1):
+        text = name if length == len(name) else name[:length].rstrip() + "…"
+        if measure.get_text_width_height_descent(text, font, ismath=False)[0] <= width:
+            return text
+    return "…"
+
+
+def _lettering(text: str, size: float) -> "tuple[str, FontProperties]":
+    """The text on one line without letters that cannot be drawn, and a bold font that draws the others.
+
+    Args:
+        text: Any text; users name clusters as they like.
+        size: Font size in points.
+    """
+    from matplotlib.font_manager import FontProperties
+
+    line = " ".join(text.split())
+    file, letters = _font_for(frozenset(line.replace(" ", "")))
+    drawn = " ".join("".join(letter for letter in line if letter == " " or letter in letters).split())
+    if drawn != line:
+        log.info("no font on this machine draws all of %r in the cluster plot", line)
+    return drawn, FontProperties(weight="bold", size=size) if file is None else FontProperties(
+        fname=file, size=size
+    )
+
+
+@lru_cache
+def _font_for(letters: frozenset[str]) -> tuple[str | None, frozenset[str]]:
+    """The file of the font that has most of the letters, None for the usual one, and those that it has.
+
+    Where that is less than half of them there are none: the rest of a name would say something else.
+
+    One font draws a whole name, from its file: lists of families make matplotlib warn of each that lacks a weight.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, fontManager
+
+    best: tuple[str | None, frozenset[str]] = (
+        None,
+        _drawn_by(findfont(FontProperties(weight="bold")), letters),
+    )
+    bold_first = sorted(
+        (font for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name),
+        key=lambda font: (font.weight not in (700, "bold"), "Sans" not in font.name, font.name, font.fname),
+    )
+    for font in bold_first:
+        if len(best[1]) == len(letters):
+            break
+        here = _drawn_by(font.fname, letters)
+        if len(here) > len(best[1]):
+            best = font.fname, here
+    return best if 2 * len(best[1]) >= len(letters) else (None, frozenset())
+
+
+def _drawn_by(file: str, letters: frozenset[str]) -> frozenset[str]:
+    """Which of the letters a font has, provided that it has the ellipsis and digits too; none if it cannot be read."""
+    from matplotlib.font_manager import get_font
+
+    try:
+        codes = get_font(file).get_charmap()
+    except (OSError, RuntimeError):  # gone since matplotlib made its list, or damaged
+        return frozenset()
+    if not all(ord(letter) in codes for letter in "…0123456789–"):
+        return frozenset()
+    return frozenset(letter for letter in letters if ord(letter) in codes)

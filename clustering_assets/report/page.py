@@ -1,0 +1,190 @@
+"""The page: what is known of the clusters, put into the template."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import pandas as pd
+from PIL import Image
+
+from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.images.load import DEFAULT_LIMITS, Limits
+from clustering_assets.report.palette import cluster_colour
+from clustering_assets.report.samples import choose_pictures, sample_points
+from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
+
+BOX = (240, 160)
+"""Largest thumbnail, in pixels."""
+
+POSTER = 640
+"""Longer side of the still that stands where a video will play, in pixels."""
+
+GRID = 1000
+"""Steps of the map's coordinates along its longer side."""
+
+REJECTED = 500
+"""Most rejected files that the page lists; the manifest has them all."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The page.
+
+    Attributes:
+        html: The page itself, complete: it fetches nothing but the videos.
+        pictures: Number of thumbnails in it.
+        failures: Path, stage and reason of pictures that could not be read for it.
+    """
+
+    html: str
+    pictures: int
+    failures: list[tuple[str, str, str]]
+
+
+def make_gallery(
+    ledger: pd.DataFrame,
+    assignments: pd.DataFrame,
+    choice: pd.DataFrame,
+    videos: Mapping[str, str],
+    folder: Path,
+    *,
+    video_size: tuple[int, int] = (1920, 1080),
+    originals: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Gallery:
+    """Draw up the page.
+
+    Args:
+        ledger: The table `ledger`.
+        assignments: The table `cluster_assignments`.
+        choice: The table `music_choice`.
+        videos: Address of each cluster's video as seen from the page, by partition key; those not yet made are missing.
+        folder: Folder of the pictures.
+        video_size: Width and height of the videos, in pixels.
+        originals: Address of that folder as seen from the page; None: the pictures are not linked.
+        limits: What is refused before it is decoded.
+    """
+    chosen = choose_pictures(assignments)
+    small, lost = shrink_pictures([path for paths in chosen.values() for path in paths], folder, BOX, limits)
+    thumbnails = {path: encode_thumbnail(image) for path, image in small.items()}
+    facts = {int(row["cluster"]): row for row in choice.to_dict("records")}
+    silhouettes = assignments.groupby("cluster")["silhouette"].mean()
+    clusters = []
+    for position, (number, paths) in enumerate(chosen.items()):
+        members = assignments[assignments["cluster"] == number]
+        key = partition_key(number)
+        clusters.append(
+            {
+                "key": key,
+                "name": str(members["cluster_name"].iloc[0]),
+                "size": len(members),
+                "near_duplicates": int((members["duplicate_of"] != "").sum()),
+                "colour": cluster_colour(UNCLUSTERED if number == UNCLUSTERED else position),
+                "silhouette": None if number == UNCLUSTERED else float(silhouettes[number]),
+                "music": facts.get(number),
+                "video": videos.get(key),
+                "poster": _poster([small[path] for path in paths if path in small], video_size),
+                "pictures": [_picture(path, thumbnails.get(path), originals) for path in paths],
+            }
+        )
+    html = _template().render(
+        clusters=clusters,
+        video_size=video_size,
+        counts=_counts(ledger, assignments),
+        rejected=_rejected(ledger),
+        more_rejected=max(0, int((ledger["outcome"] == "rejected").sum()) - REJECTED),
+        points=_points(sample_points(assignments), list(chosen), chosen),
+    )
+    return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
+
+
+def relative_address(target: Path, page: Path) -> str | None:
+    """The address of a file or folder as seen from a page on the same disk; None if there is no way there."""
+    try:
+        between = os.path.relpath(target.resolve(), page.parent.resolve())
+    except ValueError:  # another drive
+        return None
+    return address(Path(between).as_posix())
+
+
+def address(path: str) -> str:
+    """A path as it stands in a page's link."""
+    return quote(path)
+
+
+def _poster(pictures: Sequence[Image.Image], video_size: tuple[int, int]) -> Thumbnail | None:
+    """The still of a video, of its shape; None where not one picture is left."""
+    scale = POSTER / max(video_size)
+    size = (round(video_size[0] * scale), round(video_size[1] * scale))
+    return encode_thumbnail(collage(pictures, size)) if pictures else None
+
+
+def _picture(path: str, thumbnail: Thumbnail | None, originals: str | None) -> dict[str, Any]:
+    return {
+        "path": _shown(path),
+        "thumbnail": thumbnail,
+        "link": None if originals is None else f"{originals}/{address(path)}",
+    }
+
+
+def _shown(text: str) -> str:
+    """Text with line breaks and other control characters made visible."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _counts(ledger: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]:
+    copies = ledger[ledger["outcome"] == "duplicate"]
+    return {
+        "found": len(ledger),
+        "pictures": len(assignments),
+        "clusters": int(assignments.loc[assignments["cluster"] != UNCLUSTERED, "cluster"].nunique()),
+        "duplicates": int((copies["reason"] == "").sum()),
+        "near_duplicates": int((copies["reason"] != "").sum()),
+        "rejected": int((ledger["outcome"] == "rejected").sum()),
+    }
+
+
+def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
+    rows = ledger.loc[ledger["outcome"] == "rejected", ["path", "stage", "reason"]].head(REJECTED)
+    return [
+        {"path": _shown(str(path)), "stage": str(stage), "reason": _shown(str(reason))}
+        for path, stage, reason in rows.itertuples(index=False)
+    ]
+
+
+def _points(
+    table: pd.DataFrame, ids: Sequence[int], chosen: Mapping[int, Sequence[str]]
+) -> dict[str, list[int]]:
+    """The map as whole numbers: coordinates on a grid, position of the cluster, number of the thumbnail or -1."""
+    places = table[["x", "y"]].to_numpy(dtype=float)
+    low, high = places.min(axis=0), places.max(axis=0)
+    scale = GRID / max(float((high - low).max()), 1e-12)
+    x, y = ((places - low) * scale).round().astype(int).T
+    numbers = {
+        path: number for number, path in enumerate(path for paths in chosen.values() for path in paths)
+    }
+    position = {number: place for place, number in enumerate(ids)}
+    return {
+        "x": x.tolist(),
+        "y": (int(y.max()) - y).tolist(),
+        "cluster": [position[int(number)] for number in table["cluster"]],
+        "picture": [numbers.get(path, -1) for path in table["path"]],
+    }
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("clustering_assets.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    environment.filters["counted"] = lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return environment.get_template("page.html.jinja")

@@ -1,0 +1,102 @@
+"""Small pictures to put into the page itself."""
+
+import base64
+import io
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from clustering_assets.images.load import ImageError, Limits, load_image
+from clustering_assets.progress import track
+from clustering_assets.threads import available_cores
+
+QUALITY = 72
+"""WebP quality of thumbnails: about 4 kB for one of 240 by 160 pixels."""
+
+GAP = 2
+"""Pixels between the pictures of a collage."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture as the page holds it.
+
+    Attributes:
+        url: The WebP file as a `data:` URL.
+        width: Width in pixels.
+        height: Height in pixels.
+    """
+
+    url: str
+    width: int
+    height: int
+
+
+def shrink_pictures(
+    paths: Collection[str], folder: Path, box: tuple[int, int], limits: Limits
+) -> tuple[dict[str, Image.Image], list[tuple[str, ImageError]]]:
+    """Pictures as large as fits into a box, and never larger than they are.
+
+    Args:
+        paths: Pictures, relative to `folder`.
+        folder: Folder of the pictures.
+        box: Width and height in pixels that no result exceeds.
+        limits: What is refused before it is decoded.
+
+    Returns:
+        The small pictures by path, and the path and error of those that could not be read.
+    """
+
+    def shrink(path: str) -> Image.Image | ImageError:
+        try:
+            image = Image.fromarray(load_image(folder / path, min_side=min(box), limits=limits))
+        except ImageError as error:
+            return error
+        image.thumbnail(box, Image.Resampling.LANCZOS)
+        return image
+
+    with ThreadPoolExecutor(max_workers=available_cores()) as pool:
+        made = list(track(pool.map(shrink, paths), "Gallery", total=len(paths), unit="pictures"))
+    small: dict[str, Image.Image] = {}
+    lost: list[tuple[str, ImageError]] = []
+    for path, result in zip(paths, made, strict=True):
+        if isinstance(result, ImageError):
+            lost.append((path, result))
+        else:
+            small[path] = result
+    return small, lost
+
+
+def collage(pictures: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
+    """Up to six pictures side by side, each cropped to an equal tile: the still of a video.
+
+    Args:
+        pictures: One or more pictures; those beyond the sixth are left out, and so is what fills no whole row.
+        size: Width and height of the result, in pixels.
+    """
+    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 2}.get(len(pictures), 3)
+    rows = min(len(pictures), 6) // columns
+    sheet = Image.new("RGB", size)
+    for place, picture in enumerate(pictures[: columns * rows]):
+        column, row = place % columns, place // columns
+        left, right = _edges(column, columns, size[0])
+        top, bottom = _edges(row, rows, size[1])
+        sheet.paste(ImageOps.fit(picture, (right - left, bottom - top)), (left, top))
+    return sheet
+
+
+def encode_thumbnail(image: Image.Image) -> Thumbnail:
+    """A picture in memory as the page holds it."""
+    target = io.BytesIO()
+    image.save(target, "WEBP", quality=QUALITY, method=4)
+    url = "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode("ascii")
+    return Thumbnail(url, image.width, image.height)
+
+
+def _edges(place: int, places: int, length: int) -> tuple[int, int]:
+    """Where a tile begins and ends in a row of `places` tiles with gaps between them."""
+    step = (length + GAP) / places
+    return round(place * step), round((place + 1) * step) - GAP

@@ -1,0 +1,211 @@
+"""The command line: exit codes, and what a person reads."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import clustering_assets
+from clustering_assets.settings import SettingsError
+from clustering_assets_tests.projects import SMALL
+
+
+def command(*arguments, folder, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "clustering_assets", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("CLUSTERING_", "DAGSTER_"))},
+            **environment,
+        },
+    )
+
+
+def flags(**changed):
+    return [f"--{name.replace('_', '-')}={value}" for name, value in {**SMALL, **changed}.items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--resolution", "321x241"], ["resolution", "321x241", "even"]),
+        (["run", "--seconds-per-image", "-2"], ["seconds_per_image", "-2", "greater than 0"]),
+        (["run", "--backbone", "resnet5000"], ["backbone", "resnet5000", "efficientnet_lite0"]),
+        (["run", "--algorithm", "magic"], ["algorithm", "magic", "kmeans"]),
+        (["run", "--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
+        (["run", "--weights", __file__], ["weights", "backbone", "auto"]),
+        (["run", "--names-file", "nowhere.csv"], ["names_file", "nowhere.csv"]),
+        (["run", "--pins-file", "nowhere.csv"], ["pins_file", "nowhere.csv"]),
+        (["run", "--no-such-flag"], ["--no-such-flag"]),
+        (["fly"], ["fly"]),
+    ],
+)
+def test_wrong_usage_is_refused_at_once_with_code_2(arguments, words, tmp_path):
+    result = command(*arguments, folder=tmp_path)
+    assert result.returncode == 2, result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_bad_environment_variable_is_wrong_usage_too(tmp_path):
+    result = command("run", folder=tmp_path, CLUSTERING_FPS="fast")
+    assert result.returncode == 2 and "CLUSTERING_FPS" in result.stderr
+
+
+def test_a_missing_folder_fails_at_once_and_says_where_to_put_pictures(tmp_path):
+    result = command("run", "--images", "nowhere", folder=tmp_path)
+    assert result.returncode == 1
+    assert "nowhere" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "output").exists()
+
+
+def test_a_terminal_without_the_letters_of_a_name_shows_the_others(tmp_path):
+    result = command("cache", "info", "--output", "日本x", folder=tmp_path, PYTHONIOENCODING="latin-1")
+    assert result.returncode == 0 and "??x" in result.stdout
+
+
+def test_too_few_pictures_fail_with_found_needed_and_the_setting(tmp_path, first):
+    result = command("run", "--images", str(first[0].root / "images"), folder=tmp_path)
+    assert result.returncode == 1
+    for word in ("200", "min_images"):
+        assert word in result.stderr
+
+
+def test_an_output_that_is_no_folder_is_refused_before_any_work(project):
+    (project.root / "notes").write_text("mine")
+    result = command("run", *flags(output="notes"), folder=project.root)
+    assert result.returncode == 1
+    assert "output = 'notes'" in result.stderr and "Traceback" not in result.stderr
+    assert "Scanning" not in result.stdout + result.stderr
+    assert (project.root / "notes").read_text() == "mine"
+
+
+@pytest.mark.parametrize("home", ["state", "/no/such/folder"])
+def test_a_dagster_home_that_is_no_folder_is_named(home, project):
+    result = command("run", *flags(), folder=project.root, DAGSTER_HOME=home)
+    assert result.returncode == 1
+    assert f"DAGSTER_HOME = '{home}'" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_dagster_asks_and_reports_nothing_in_a_new_home(project, tmp_path):
+    (tmp_path / "home").mkdir()
+    result = command("run", *flags(), folder=project.root, DAGSTER_HOME=str(tmp_path / "home"))
+    assert result.returncode == 0
+    assert "Welcome" not in result.stdout + result.stderr
+
+
+def test_a_fault_ends_in_one_sentence_and_a_file_with_the_traceback(project):
+    (project.root / "dagster.yaml").write_text("storage: [")
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr and ".dagster/last_error.txt" in result.stderr
+    assert "Traceback" in (project.root / ".dagster/last_error.txt").read_text()
+
+
+def test_the_demo_shows_its_own_defaults_and_touches_no_folder_of_the_users(tmp_path):
+    shown = " ".join(command("demo", "--help", folder=tmp_path).stdout.split())
+    assert "[default: 1280x720]" in shown and "[default: 7]" in shown
+    assert "--images" not in shown and "--music" not in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", ["embedding", "render"])
+def test_after_a_kill_the_next_run_goes_on(pool, project):
+    """With the project's own Dagster configuration, whose pools a killed run leaves occupied."""
+    shutil.copy(Path(clustering_assets.__file__).parents[1] / "dagster.yaml", project.root)
+    shutil.rmtree(project.root / "output")
+    assert not claimed(project, pool)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clustering_assets", "run", *flags()],
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while not claimed(project, pool) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait(timeout=30)
+    assert claimed(project, pool), "killed too late to show anything"
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(project.videos()) == 3
+
+
+def claimed(project, pool):
+    with project.instance() as instance:
+        return instance.event_log_storage.get_concurrency_info(pool).active_run_ids
+
+
+def test_help_names_every_setting(tmp_path):
+    result = command("run", "--help", folder=tmp_path)
+    assert result.returncode == 0
+    for name in SMALL:
+        assert f"--{name.replace('_', '-')}" in result.stdout
+
+
+def test_a_run_with_nothing_new_says_so_and_where_everything_is(project):
+    result = command("run", *flags(), folder=project.root, CLUSTERING_SECONDS_PER_IMAGE="0.1")
+    assert result.returncode == 0, "flags win, also over what would not fit together: " + result.stderr
+    assert "Nothing new" in result.stdout and "Since the last run" not in result.stdout
+    assert "output/videos/" in result.stdout and "summary_report.txt" in result.stdout
+    assert "Open first: output/gallery/index.html" in result.stdout
+    assert "DEBUG" not in result.stdout + result.stderr
+
+
+def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
+    path = project.root / "output/videos/cluster_1_slideshow_with_music.mp4"
+    path.unlink()
+    (path / "in the way").mkdir(parents=True)
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 1
+    assert "No video of cluster_1" in result.stdout
+
+
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clustering_assets", "run", *flags(fps=60, resolution="1280x720")],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    videos = project.root / "output/videos"
+    deadline = time.monotonic() + 120
+    while not list(videos.glob(".*.partial")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "interrupted" in said and "Traceback" not in said
+    assert not list((project.root / "output").rglob("*.partial"))
+    result = command("run", *flags(), folder=project.root)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_cache_can_be_looked_at_and_made_smaller_but_not_by_a_wrong_name(project):
+    from click.testing import CliRunner
+
+    from clustering_assets.cli.main import cli
+    from clustering_assets.embedding.cache import cache_info
+
+    run = CliRunner().invoke
+    cache = project.outputs.local_cache()
+    (kept,) = [entry.name for entry in cache_info(cache).sets]
+    assert f"{kept}: " in run(cli, ["cache", "info"]).output
+    wrong = run(cli, ["cache", "prune", "--keep", "no such set"])
+    assert isinstance(wrong.exception, SettingsError) and kept in str(wrong.exception)
+    shutil.copytree(cache / "vectors" / kept, cache / "vectors/of an old version")
+    assert "Removed" in run(cli, ["cache", "prune", "--keep", kept]).output
+    assert [entry.name for entry in cache_info(cache).sets] == [kept]
+    assert cache_info(cache).sets[0].vectors == len(project.assignments()["content_hash"].unique())

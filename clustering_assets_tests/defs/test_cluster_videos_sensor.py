@@ -1,0 +1,162 @@
+"""`cluster_videos_sensor`: what is missing or out of date is asked for, and nothing else."""
+
+import shutil
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clustering_assets.definitions import defs
+from clustering_assets.defs.data_versions import latest_video
+from clustering_assets.defs.resources import settings_type
+from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
+from clustering_assets.defs.update import DIGEST_TAG
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets.slideshows import out_of_date
+
+DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
+
+
+@given(wanted=DIGESTS, made=DIGESTS, present=st.sets(st.sampled_from("abcdef")))
+def test_a_video_is_out_of_date_unless_the_very_same_one_is_there(wanted, made, present):
+    due = set(out_of_date(wanted, made, present))
+    assert due == {key for key in wanted if made.get(key) != wanted[key] or key not in present}
+
+
+def test_what_is_under_way_or_failed_too_often_is_not_asked_for_again():
+    assert videos_to_request("abcd", in_flight="b", failures={"c": ATTEMPTS, "d": ATTEMPTS - 1}) == ("a", "d")
+
+
+def tick(project, instance, **changed):
+    resource = settings_type(project.settings(**changed))()
+    context = dg.build_sensor_context(
+        instance=instance, resources={"settings": resource}, repository_def=defs.get_repository_def()
+    )
+    return cluster_videos_sensor(context)
+
+
+def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
+    with project.instance() as instance:
+        result = tick(project, instance)
+    assert result.run_requests == [] and "up to date" in result.skip_reason.skip_message
+    assert result.dynamic_partitions_requests == []
+
+
+def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(project):
+    config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
+    shutil.copy(next((project.root / "images").rglob("*.jpg")), project.root / "images/copy.jpg")
+    with project.instance() as instance:
+        before = latest_video(instance, "cluster_0").asset_materialization
+        assert defs.resolve_job_def("cluster_images").execute_in_process(instance=instance, run_config=config)
+        assert project.out_of_date(instance) == {"cluster_0", "cluster_1", "cluster_2"}
+        requested = {request.partition_key for request in tick(project, instance).run_requests}
+        assert "cluster_0" not in requested
+        assert project.out_of_date(instance) == requested
+        kept = latest_video(instance, "cluster_0").asset_materialization
+        tick(project, instance)
+        assert latest_video(instance, "cluster_0").asset_materialization == kept, "once is enough"
+    assert kept.metadata == {**before.metadata, "rendered": dg.MetadataValue.bool(False)}
+
+
+def test_a_changed_setting_asks_for_every_video_once(project):
+    with project.instance() as instance:
+        result = tick(project, instance, fps=12)
+        assert [request.partition_key for request in result.run_requests] == [
+            "cluster_0",
+            "cluster_1",
+            "cluster_2",
+        ]
+        assert {request.job_name for request in result.run_requests} == {"render_videos"}
+        for request in result.run_requests[:2]:
+            instance.create_run_for_job(
+                defs.resolve_job_def("render_videos"),
+                status=dg.DagsterRunStatus.STARTED,
+                tags={"dagster/partition": request.partition_key, **request.tags},
+            )
+        again = tick(project, instance, fps=12)
+        assert [request.partition_key for request in again.run_requests] == ["cluster_2"]
+
+
+def test_a_deleted_file_is_asked_for(project):
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    with project.instance() as instance:
+        assert [request.partition_key for request in tick(project, instance).run_requests] == ["cluster_2"]
+
+
+def test_a_video_that_keeps_failing_is_left_to_a_person(project):
+    with project.instance() as instance:
+        request = tick(project, instance, fps=12).run_requests[0]
+        for _ in range(ATTEMPTS):
+            instance.create_run_for_job(
+                defs.resolve_job_def("render_videos"),
+                status=dg.DagsterRunStatus.FAILURE,
+                tags={"dagster/partition": "cluster_0", DIGEST_TAG: request.tags[DIGEST_TAG]},
+            )
+        again = tick(project, instance, fps=12)
+        assert "cluster_0" not in [request.partition_key for request in again.run_requests]
+        assert "refresh_report" not in [request.job_name for request in again.run_requests]
+        for key in ("cluster_1", "cluster_2"):
+            config = {"resources": {"settings": {"config": project.settings(fps=12).model_dump()}}}
+            assert (
+                defs.resolve_job_def("render_videos")
+                .execute_in_process(partition_key=key, instance=instance, run_config=config)
+                .success
+            )
+        (report,) = tick(project, instance, fps=12).run_requests
+        assert report.job_name == "refresh_report", "the summary says which video is missing"
+        healed = tick(project, instance, fps=15)
+        assert "cluster_0" in [request.partition_key for request in healed.run_requests]
+
+
+def test_clusters_that_came_and_went_change_the_partitions(project):
+    assignments = project.assignments()
+    assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
+    choice = project.outputs.read_table(MUSIC_CHOICE)
+    choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
+    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS), assignments)
+    write_table(project.outputs.path(MUSIC_CHOICE), choice)
+    with project.instance() as instance:
+        result = tick(project, instance)
+    asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}
+    assert list(asked["AddDynamicPartitionsRequest"]) == ["cluster_7"]
+    assert list(asked["DeleteDynamicPartitionsRequest"]) == ["cluster_1"]
+    assert [request.partition_key for request in result.run_requests] == ["cluster_7"]
+
+
+def test_while_an_update_is_under_way_it_waits(project):
+    with project.instance() as instance:
+        run = instance.create_run_for_job(
+            defs.resolve_job_def("cluster_images"), status=dg.DagsterRunStatus.STARTED
+        )
+        result = tick(project, instance, fps=12)
+        assert isinstance(result, dg.SkipReason) and run.run_id in result.skip_message
+
+
+def test_before_the_first_clusters_it_says_that_there_are_none(fresh):
+    project = fresh()
+    with project.instance() as instance:
+        result = tick(project, instance)
+    assert isinstance(result, dg.SkipReason) and "no clusters yet" in result.skip_message
+
+
+def test_the_summary_is_refreshed_once_after_the_last_video(project):
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    with project.instance() as instance:
+        request = tick(project, instance).run_requests[0]
+        job = defs.resolve_job_def("render_videos")
+        result = job.execute_in_process(
+            partition_key=request.partition_key,
+            instance=instance,
+            run_config={"resources": {"settings": {"config": project.settings().model_dump()}}},
+        )
+        assert result.success
+        (report,) = tick(project, instance).run_requests
+        assert report.job_name == "refresh_report"
+
+
+@pytest.mark.parametrize("missing", [MUSIC_CHOICE])
+def test_clusters_without_chosen_music_wait_for_it(project, missing):
+    project.outputs.path(missing).unlink()
+    with project.instance() as instance:
+        assert isinstance(tick(project, instance), dg.SkipReason)

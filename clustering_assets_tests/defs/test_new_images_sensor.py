@@ -1,0 +1,220 @@
+"""`new_images_sensor`: an update for every change that has settled, and for nothing else."""
+
+import json
+
+import dagster as dg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from clustering_assets.definitions import defs
+from clustering_assets.defs.assets.videos import VIDEO_SETTINGS
+from clustering_assets.defs.resources import settings_type
+from clustering_assets.defs.sensors import Watch, new_images_sensor, stage_settings, watch_listing
+from clustering_assets.defs.update import run_config
+from clustering_assets.settings import Settings, load_settings
+
+
+@given(listings=st.lists(st.sampled_from("abc"), max_size=30))
+def test_an_update_is_asked_for_exactly_when_a_new_listing_has_been_seen_twice(listings):
+    watch, requested, before = Watch(), "", ""
+    for listing in listings:
+        watch, reason = watch_listing(watch, listing)
+        due = listing == before != requested
+        assert (reason == "") == due
+        requested = listing if due else requested
+        before = listing
+    assert watch.requested == requested
+
+
+@pytest.fixture
+def folder(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    return images
+
+
+def tick(folder, cursor, instance=None):
+    places = {"images": folder, "output": folder.parent / "output", "music": folder.parent / "music"}
+    resource = settings_type(load_settings(**{name: str(place) for name, place in places.items()}))()
+    context = dg.build_sensor_context(
+        cursor=cursor, resources={"settings": resource}, instance=instance or dg.DagsterInstance.ephemeral()
+    )
+    return new_images_sensor(context)
+
+
+def look(project, cursor, instance, **changed):
+    resource = settings_type(project.settings(**changed))()
+    return new_images_sensor(
+        dg.build_sensor_context(cursor=cursor, resources={"settings": resource}, instance=instance)
+    )
+
+
+def put(folder, name, colour="red"):
+    Image.new("RGB", (8, 8), colour).save(folder / name)
+
+
+def test_new_pictures_start_one_update_when_they_have_settled(folder):
+    put(folder, "a.png")
+    first = tick(folder, None)
+    assert not first.run_requests and "still arriving" in first.skip_reason.skip_message
+    second = tick(folder, first.cursor)
+    assert len(second.run_requests) == 1
+    third = tick(folder, second.cursor)
+    assert not third.run_requests and "nothing is new" in third.skip_reason.skip_message
+
+
+def test_a_removed_picture_starts_an_update_too_and_no_run_key_is_used_twice(folder):
+    keys, cursor = [], None
+    for step in ("add", "wait", "add more", "wait", "remove", "wait"):
+        if step == "add":
+            put(folder, "a.png")
+        elif step == "add more":
+            put(folder, "b.png")
+        elif step == "remove":
+            (folder / "b.png").unlink()
+        result = tick(folder, cursor)
+        cursor = result.cursor
+        keys += [request.run_key for request in result.run_requests or []]
+    assert len(keys) == 3 == len(set(keys))
+    assert json.loads(cursor)["updates"] == 3
+
+
+def test_a_changed_picture_of_the_same_name_starts_an_update(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    put(folder, "a.png", colour="blue")
+    result = tick(folder, tick(folder, cursor).cursor)
+    assert len(result.run_requests) == 1
+
+
+def test_music_pins_and_names_that_change_start_an_update_too(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    root = folder.parent
+    for name in ("music/song.mp3", "music/pins.csv", "output/clusters/names.csv"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("calm,song.mp3")
+        result = tick(folder, tick(folder, cursor).cursor)
+        assert len(result.run_requests) == 1, name
+        cursor = result.cursor
+    assert not tick(folder, tick(folder, cursor).cursor).run_requests
+
+
+def test_half_written_files_with_partial_names_are_not_seen(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    (folder / ".b.png.1234.partial").write_bytes(b"half")
+    assert not tick(folder, tick(folder, cursor).cursor).run_requests
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, None).cursor
+    result = tick(folder / "missing", cursor)
+    assert isinstance(result, dg.SkipReason)
+    assert "missing" in result.skip_message
+
+
+def test_an_empty_folder_says_where_to_put_pictures(folder):
+    result = tick(folder, None)
+    assert isinstance(result, dg.SkipReason)
+    assert str(folder) in result.skip_message and "CLUSTERING_IMAGES" in result.skip_message
+
+
+def test_pictures_that_an_update_has_seen_already_start_nothing_when_the_sensor_is_first_switched_on(project):
+    with project.instance() as instance:
+        first = look(project, None, instance)
+        assert not first.run_requests and "nothing is new" in first.skip_reason.skip_message
+        Image.new("RGB", (8, 8), "red").save("images/new.png")
+        cursor = look(project, first.cursor, instance).cursor
+        assert look(project, cursor, instance).run_requests
+
+
+def test_an_update_that_ended_in_the_middle_is_gone_on_with_when_the_sensor_is_first_switched_on(project):
+    Image.new("RGB", (300, 200), "red").save("images/new.png")
+    with project.instance() as instance:
+        defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey("image_manifest")],
+            instance=instance,
+            run_config=run_config(project.settings()),
+        )
+        assert look(project, look(project, None, instance).cursor, instance).run_requests
+
+
+def test_too_few_pictures_are_refused_once_and_another_setting_tries_again(project):
+    Image.new("RGB", (300, 200), "red").save("images/new.png")
+    with project.instance() as instance:
+        cursor = look(project, None, instance, min_images=500).cursor
+        asked = look(project, cursor, instance, min_images=500)
+        (request,) = asked.run_requests
+        defs.resolve_job_def("cluster_images").execute_in_process(
+            instance=instance,
+            run_config=run_config(project.settings(min_images=500)),
+            tags=request.tags,
+            raise_on_error=False,
+        )
+        refused = look(project, asked.cursor, instance, min_images=500)
+        assert not refused.run_requests and "the update failed, see run" in refused.skip_reason.skip_message
+        changed = look(project, refused.cursor, instance)
+        assert look(project, changed.cursor, instance).run_requests
+
+
+def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_not(project):
+    with project.instance() as instance:
+        cursor = look(project, None, instance).cursor
+        for changed, updates in ({"fps": 12}, False), ({"clusters": 2}, True), ({"output": "other"}, True):
+            seen = look(project, cursor, instance, **changed).cursor
+            assert bool(look(project, seen, instance, **changed).run_requests) == updates, changed
+
+
+def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result():
+    no_result = {"sensors", "batch_size", "cache"}
+    assert stage_settings() | set(VIDEO_SETTINGS) | no_result == set(Settings.model_fields)
+    assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
+    assert not {"fps", "quality", "titles", *no_result} & stage_settings()
+
+
+def test_while_an_update_is_under_way_changes_wait(folder):
+    put(folder, "a.png")
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(folder, tick(folder, None, instance).cursor, instance)
+        job = defs.resolve_job_def("cluster_images")
+        run = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags=asked.run_requests[0].tags
+        )
+        put(folder, "b.png")
+        waiting = tick(folder, tick(folder, asked.cursor, instance).cursor, instance)
+        assert not waiting.run_requests and run.run_id in waiting.skip_reason.skip_message
+        instance.report_run_canceled(run)
+        assert tick(folder, waiting.cursor, instance).run_requests
+
+
+@pytest.mark.parametrize(
+    ("statuses", "again"),
+    [
+        ([], False),
+        (["STARTED"], False),
+        (["SUCCESS"], False),
+        (["FAILURE"], True),
+        (["FAILURE", "FAILURE"], True),
+        (["FAILURE", "FAILURE", "FAILURE"], False),
+        (["FAILURE", "SUCCESS"], False),
+        (["CANCELED"], False),
+    ],
+)
+def test_an_update_that_failed_is_asked_for_again_but_not_for_ever(folder, statuses, again):
+    put(folder, "a.png")
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(folder, tick(folder, None, instance).cursor, instance)
+        (request,) = asked.run_requests
+        for status in statuses:
+            instance.create_run_for_job(
+                defs.resolve_job_def("cluster_images"), status=dg.DagsterRunStatus[status], tags=request.tags
+            )
+        later = tick(folder, asked.cursor, instance)
+    assert bool(later.run_requests) == again
+    if again:
+        assert later.run_requests[0].run_key != request.run_key
+        assert later.run_requests[0].tags == request.tags

@@ -1,0 +1,41 @@
+"""Partitions follow the clusters, and never vanish under a run."""
+
+import dagster as dg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes, sync_partitions
+
+KEYS = st.lists(st.sampled_from([f"cluster_{n}" for n in range(8)]), unique=True)
+
+
+@given(wanted=KEYS, existing=KEYS, in_flight=KEYS)
+def test_what_remains_is_what_is_wanted_and_what_is_in_flight(wanted, existing, in_flight):
+    changes = partition_changes(wanted, existing, in_flight)
+    remaining = (set(existing) | set(changes.add)) - set(changes.delete)
+    assert remaining == set(wanted) | (set(existing) & set(in_flight))
+    assert not set(changes.add) & set(existing)
+    assert not set(changes.delete) & (set(wanted) | set(in_flight))
+
+
+@dg.asset(partitions_def=CLUSTERS)
+def film() -> None:
+    """Something that has a partition for each cluster."""
+
+
+def test_a_partition_with_a_queued_run_stays_until_the_run_has_ended():
+    with dg.DagsterInstance.ephemeral() as instance:
+        sync_partitions(instance, ["cluster_0", "cluster_1"])
+        job = dg.Definitions(assets=[film]).resolve_implicit_global_asset_job_def()
+        run = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "cluster_1"}
+        )
+        assert list(keys_in_flight(instance)) == ["cluster_1"]
+
+        sync_partitions(instance, ["cluster_0", "cluster_2"])
+        assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_1", "cluster_2"}
+
+        instance.report_run_failed(run)
+        changes = sync_partitions(instance, ["cluster_0", "cluster_2"])
+        assert changes.delete == ("cluster_1",)
+        assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_2"}

@@ -1,0 +1,120 @@
+"""Backbones by name: which names there are, what they resolve to, and what a bad name gets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clustering_assets.embedding.catalogue import (
+    BACKBONES,
+    BackboneError,
+    check_backbone_name,
+    resolve_backbone,
+    torchvision_names,
+)
+from clustering_assets.embedding.weights import WeightsError
+
+NOWHERE = 0.2
+
+
+@pytest.mark.parametrize("name", [*BACKBONES, "convnext_tiny", "vit_b_16", "regnet_y_400mf"])
+def test_known_names_are_taken(name):
+    check_backbone_name(name)
+
+
+def test_the_names_are_those_of_the_installed_torchvision():
+    from torchvision import models
+
+    assert torchvision_names() == tuple(models.list_models(module=models))
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are():
+    with pytest.raises(BackboneError, match=r"'resnet51'.*Did you mean resnet50.*efficientnet_lite0.*vgg16"):
+        check_backbone_name("resnet51")
+
+
+def test_timm_models_need_timm():
+    try:
+        import timm  # noqa: F401
+    except ImportError:
+        with pytest.raises(BackboneError, match=r"clustering-assets\[timm\]"):
+            check_backbone_name("timm:vit_small_patch14_dinov2")
+    else:
+        check_backbone_name("timm:vit_small_patch14_dinov2")
+
+
+def test_checking_a_name_imports_no_network_library():
+    script = (
+        "import sys\n"
+        "from clustering_assets.embedding.catalogue import check_backbone_name, resolve_backbone\n"
+        "check_backbone_name('resnet50'); resolve_backbone('efficientnet_lite0')\n"
+        "print([m for m in ('torch', 'torchvision', 'openvino') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension", "size"),
+    [("resnet50", 2048, (232, 224)), ("vgg16", 4096, (256, 224)), ("mobilenet", 1280, (232, 224))],
+)
+def test_torchvision_facts_are_those_of_the_best_weights(name, dimension, size):
+    backbone = resolve_backbone(name)
+    assert backbone.dimension == dimension
+    assert (backbone.preprocessing.resize, backbone.preprocessing.crop) == size
+    assert backbone.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert backbone.weights.url.endswith(f"-{backbone.weights_id}.pth")
+
+
+def test_facts_are_remembered_without_the_library(tmp_path, monkeypatch):
+    first = resolve_backbone("resnet18", memory=tmp_path)
+    monkeypatch.setitem(sys.modules, "clustering_assets.embedding.architectures", None)
+    assert resolve_backbone("resnet18", memory=tmp_path) == first
+
+
+def test_a_damaged_memory_is_ignored(tmp_path):
+    (tmp_path / "backbones.json").write_text('{"resnet18')
+    assert resolve_backbone("resnet18", memory=tmp_path).dimension == 512
+
+
+def test_auto_falls_back_with_a_warning(tmp_path, unreachable, caplog):
+    backbone = resolve_backbone("auto", hub=tmp_path / "hub", timeout=NOWHERE)
+    assert backbone.name == "efficientnet_lite0"
+    assert "resnet50-11ad3fa6.pth" in backbone.warning
+    assert backbone.warning in caplog.text
+
+
+def test_auto_does_not_ask_again_at_once_but_notices_the_file(tmp_path, unreachable, caplog):
+    hub = tmp_path / "hub"
+    resolve_backbone("auto", memory=tmp_path, hub=hub, timeout=NOWHERE)
+    unreachable.clear()
+    assert resolve_backbone("auto", memory=tmp_path, hub=hub, timeout=NOWHERE).warning
+    assert unreachable == []
+    hub.mkdir(exist_ok=True)
+    (hub / "resnet50-11ad3fa6.pth").write_bytes(b"put here by hand, but broken")
+    resolve_backbone("auto", memory=tmp_path, hub=hub, timeout=NOWHERE)
+    assert unreachable == ["resnet50-11ad3fa6.pth"]
+    assert "is damaged" in caplog.text
+
+
+def test_weights_of_ones_own_need_a_named_backbone(tmp_path):
+    with pytest.raises(BackboneError, match="set backbone"):
+        resolve_backbone("auto", tmp_path / "mine.pth")
+
+
+def test_weights_of_ones_own_change_the_identity(tmp_path):
+    (tmp_path / "one.pth").write_bytes(b"one")
+    (tmp_path / "two.pth").write_bytes(b"two")
+    prints = {
+        resolve_backbone("efficientnet_lite0", path).fingerprint
+        for path in (None, tmp_path / "one.pth", tmp_path / "two.pth")
+    }
+    assert len(prints) == 3
+
+
+def test_a_named_backbone_never_falls_back(pictures, tmp_path, unreachable):
+    from clustering_assets.embedding.engine import embed
+
+    images, folder = pictures(1)
+    with pytest.raises(WeightsError, match=r"resnet18-\w+\.pth are not on this machine.*put the file at"):
+        embed(images, folder, "resnet18", hub=tmp_path, timeout=NOWHERE)

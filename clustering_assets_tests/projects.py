@@ -1,0 +1,88 @@
+"""A small project to update and to look at."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from clustering_assets.definitions import defs
+from clustering_assets.defs.data_versions import VIDEOS
+from clustering_assets.defs.update import UpdateResult, open_instance, update
+from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, Outputs
+from clustering_assets.settings import Settings, load_settings
+
+SMALL = {
+    "images": "images",
+    "music": "music",
+    "output": "output",
+    "min_images": 20,
+    "clusters": 3,
+    "backbone": "efficientnet_lite0",
+    "resolution": "320x180",
+    "fps": 10,
+    "seconds_per_image": 1.2,
+    "transition_seconds": 0.4,
+    "max_images_per_video": 3,
+    "quality": "preview",
+}
+
+
+@dataclass
+class Project:
+    """A folder with pictures, music and output, its Dagster state in `.dagster`; the working folder while in use."""
+
+    root: Path
+    said: list[str] = field(default_factory=list)
+
+    def settings(self, **changed: object) -> Settings:
+        return load_settings(**{**SMALL, **changed})
+
+    def update(self, meanwhile: Callable[[str], object] | None = None, **changed: object) -> UpdateResult:
+        """Update; `meanwhile` is called with each announcement, before what it announces happens."""
+
+        def announce(line: str) -> None:
+            self.said.append(line)
+            if meanwhile:
+                meanwhile(line)
+
+        with self.instance() as instance:
+            return update(defs, instance, self.settings(**changed), announce=announce)
+
+    def instance(self) -> dg.DagsterInstance:
+        return open_instance(self.root)
+
+    @property
+    def outputs(self) -> Outputs:
+        return Outputs("output")
+
+    def assignments(self):
+        return self.outputs.read_table(CLUSTER_ASSIGNMENTS)
+
+    def out_of_date(self, instance: dg.DagsterInstance) -> set[str]:
+        """Keys of the videos that the UI would show as out of date."""
+        resolver = CachingStaleStatusResolver(
+            instance, defs.resolve_asset_graph(), LoadingContextForTest(instance)
+        )
+        keys = instance.get_dynamic_partitions("clusters")
+        return {key for key in keys if resolver.get_status(VIDEOS, key) is not StaleStatus.FRESH}
+
+    def videos(self) -> dict[str, int]:
+        """Time of the last change of each video, by name."""
+        return {
+            path.name: path.stat().st_mtime_ns for path in sorted((self.root / "output/videos").iterdir())
+        }
+
+
+@contextlib.contextmanager
+def without_dagster_home() -> Iterator[None]:
+    home = os.environ.pop("DAGSTER_HOME", None)
+    try:
+        yield
+    finally:
+        if home is not None:
+            os.environ["DAGSTER_HOME"] = home

@@ -1,0 +1,230 @@
+"""The page: what it shows, that it stands alone, and that no name of a file can break it."""
+
+import base64
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from clustering_assets.images.manifest import scan
+from clustering_assets.report.page import make_gallery, relative_address
+from clustering_assets.report.samples import FEWEST, MOST, choose_pictures, sample_points
+from clustering_assets.report.thumbnails import collage
+
+
+class Page(HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def assignments_of(paths: list[str], clusters: list[int]) -> pd.DataFrame:
+    count = len(paths)
+    return pd.DataFrame(
+        {
+            "path": paths,
+            "content_hash": [f"{number:032x}" for number in range(count)],
+            "cluster": clusters,
+            "cluster_name": [f"name {number}" for number in clusters],
+            "distance_to_center": np.linspace(0, 1, count),
+            "silhouette": np.linspace(0.9, 0.1, count),
+            "is_representative": [number not in clusters[:row] for row, number in enumerate(clusters)],
+            "typicality": np.linspace(1, 0, count),
+            "duplicate_of": "",
+            "x": np.linspace(-1, 1, count),
+            "y": np.linspace(3, 1, count),
+        }
+    )
+
+
+def music_of(clusters: list[int]) -> pd.DataFrame:
+    rows = [
+        {
+            "cluster": number,
+            "key": f"cluster_{number}" if number >= 0 else "unclustered",
+            "mood": "calm",
+            "track": "<slow> & low.ogg",
+            "valence": 0.25,
+            "arousal": 0.125,
+            "brightness": 40.0,
+            "colourfulness": 12.0,
+            "contrast": 0.2,
+            "why": "Dark pictures read as calm.",
+        }
+        for number in sorted(set(clusters))
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six pictures with awkward names, and a file that is no picture."""
+    images = tmp_path / "images"
+    (images / "sub").mkdir(parents=True)
+    names = ["a.png", "b & <b>c.png", 'quote".png', "sub/100% #1?.png", "ümlaut.png", "tall.png"]
+    for number, name in enumerate(names):
+        size = (40, 400) if name == "tall.png" else (400, 300)
+        Image.new("RGB", size, (40 * number, 90, 200 - 30 * number)).save(images / name)
+    (images / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    return images
+
+
+def draw(folder, clusters=(0, 0, 0, 1, 1, -1), **options):
+    manifest = scan(folder)
+    usable = manifest.loc[manifest["outcome"] != "rejected", "path"].tolist()
+    table = assignments_of(usable, list(clusters))
+    return table, make_gallery(
+        manifest, table, music_of(list(clusters)), options.pop("videos", {}), folder, **options
+    )
+
+
+def test_every_cluster_is_shown_with_its_name_music_and_reason(folder):
+    _, gallery = draw(folder)
+    page = Page(gallery.html)
+    assert [section["id"] for section in page.all("section")] == ["cluster_0", "cluster_1", "unclustered"]
+    for text in (
+        "name 0",
+        "name 1",
+        "<slow> & low.ogg",
+        "Dark pictures read as calm.",
+        "6 pictures in 2 clusters",
+    ):
+        assert text in page.text
+    assert gallery.pictures == 6 and gallery.failures == []
+
+
+def test_the_page_fetches_nothing_but_its_videos(folder):
+    _, gallery = draw(folder, videos={"cluster_0": "../videos/cluster_0_slideshow.mp4"})
+    page = Page(gallery.html)
+    assert [video["src"] for video in page.all("video")] == ["../videos/cluster_0_slideshow.mp4"]
+    assert all(image["src"].startswith("data:image/webp;base64,") for image in page.all("img"))
+    assert not [script for script in page.all("script") if "src" in script]
+    assert all(link["href"].startswith("data:") for link in page.all("link"))
+    assert "http" not in re.sub(r"data:[^\"]*", "", gallery.html)
+
+
+def test_the_silhouette_is_that_of_the_table_and_all_its_signs_are_explained(folder):
+    table, gallery = draw(folder)
+    page = Page(gallery.html)
+    for _, members in table[table["cluster"] >= 0].groupby("cluster"):
+        assert f"{members['silhouette'].mean():.2f} mean, from -1 to 1" in page.text
+    assert page.text.count("below 0 many are more like another cluster") == 2
+
+
+def test_a_cluster_without_a_video_says_so(folder):
+    _, gallery = draw(folder, videos={"cluster_0": "../videos/cluster_0_slideshow.mp4"})
+    assert gallery.html.count("There is no video") == 2
+
+
+def test_names_of_files_reach_the_page_as_they_are_and_links_find_them(folder):
+    table, gallery = draw(folder, originals="../../images")
+    page = Page(gallery.html)
+    shown = {item["title"] for item in page.all("li") if "title" in item}
+    assert shown == set(table["path"])
+    links = [link["href"] for link in page.all("a") if link["href"].startswith("../../images/")]
+    assert "../../images/sub/100%25%20%231%3F.png" in links and len(links) == 6
+
+
+def test_a_picture_that_is_gone_costs_only_itself(folder):
+    manifest = scan(folder)
+    usable = manifest.loc[manifest["outcome"] != "rejected", "path"].tolist()
+    (folder / "a.png").unlink()
+    gallery = make_gallery(manifest, assignments_of(usable, [0] * 6), music_of([0]), {}, folder)
+    assert [(path, stage) for path, stage, _ in gallery.failures] == [("a.png", "gallery")]
+    assert gallery.pictures == 5 and "a.png cannot be read any more" in gallery.html
+
+
+def test_rejected_files_are_listed_with_their_reason(folder):
+    _, gallery = draw(folder)
+    page = Page(gallery.html)
+    assert "broken.jpg" in page.text and [item["id"] for item in page.all("details")] == ["rejected"]
+
+
+def test_thumbnails_keep_their_shape_and_stay_in_their_box(folder):
+    _, gallery = draw(folder)
+    sizes = {}
+    for image in Page(gallery.html).all("img"):
+        pixels = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
+        assert pixels.size == (int(image["width"]), int(image["height"]))
+        sizes[image["alt"]] = pixels.size
+    assert sizes["a.png"] == (213, 160) and sizes["tall.png"] == (16, 160)
+
+
+def test_the_map_has_every_picture_at_its_place(folder):
+    table, gallery = draw(folder)
+    points = json.loads(re.search(r"const points = (\{.*\});", gallery.html)[1])
+    assert points["cluster"] == [0, 0, 0, 1, 1, 2]
+    assert np.all(np.diff(points["x"]) > 0) and np.all(np.diff(points["y"]) > 0), "y runs downwards on a page"
+    titles = [item["title"] for item in Page(gallery.html).all("li") if "title" in item]
+    assert [titles[number] for number in points["picture"]] == table["path"].tolist()
+
+
+def test_one_picture_makes_a_page(tmp_path):
+    Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "only.png")
+    gallery = make_gallery(scan(tmp_path), assignments_of(["only.png"], [0]), music_of([0]), {}, tmp_path)
+    assert "1 picture in 1 cluster" in Page(gallery.html).text and gallery.pictures == 1
+
+
+def test_the_same_input_gives_the_same_page(folder):
+    assert draw(folder)[1].html == draw(folder)[1].html
+
+
+@settings(max_examples=40)
+@given(
+    clusters=st.lists(st.integers(-1, 30), min_size=1, max_size=120),
+    budget=st.integers(1, 900),
+)
+def test_each_cluster_shows_some_of_its_own_pictures_beginning_with_its_representative(clusters, budget):
+    table = assignments_of([f"{number}.png" for number in range(len(clusters))], clusters)
+    chosen = choose_pictures(table, budget)
+    assert set(chosen) == set(clusters)
+    own = table.set_index("path")["cluster"]
+    for number, paths in chosen.items():
+        assert len(paths) == len(set(paths)) and (own[paths] == number).all()
+        assert min(clusters.count(number), FEWEST) <= len(paths) <= MOST
+        assert table.set_index("path")["is_representative"][paths[0]]
+
+
+def test_near_duplicates_are_not_shown():
+    table = assignments_of(["a.png", "b.png", "c.png"], [0, 0, 0])
+    table.loc[1, "duplicate_of"] = "a.png"
+    assert choose_pictures(table) == {0: ["a.png", "c.png"]}
+
+
+def test_the_map_of_a_large_folder_is_an_even_sample():
+    table = pd.DataFrame({"row": range(50_000)})
+    sampled = sample_points(table, 1000)
+    assert len(sampled) == 1000
+    assert np.diff(sampled["row"]).min() >= 49 and np.diff(sampled["row"]).max() <= 51
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_a_collage_has_no_empty_tile(count):
+    sheet = collage([Image.new("RGB", (50, 70), "white")] * count, (640, 360))
+    assert sheet.size == (640, 360)
+    assert (np.asarray(sheet) > 0).mean() > 0.97
+
+
+def test_the_way_from_the_page_to_the_pictures(tmp_path):
+    page = tmp_path / "my output" / "gallery" / "index.html"
+    assert relative_address(tmp_path / "my photos", page) == "../../my%20photos"

@@ -1,0 +1,105 @@
+"""Settings of a video and the digest of its recipe."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from clustering_assets.video.recipe import VideoError, VideoSettings, recipe_digest
+
+
+@pytest.fixture
+def images() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "path": ["a.jpg", "b.jpg", "c.jpg"],
+            "content_hash": ["1", "2", "3"],
+            "duplicate_of": ["", "", "a.jpg"],
+            "taken_at": pd.to_datetime(pd.Series(["2020-01-01", None, "2021-05-05"])),
+            "cluster": 2,
+            "typicality": [0.9, 0.5, 0.1],
+        }
+    )
+
+
+def test_the_digest_is_the_same_for_the_same_recipe(images):
+    assert recipe_digest(images, "m", "Sea", VideoSettings()) == recipe_digest(
+        images, "m", "Sea", VideoSettings()
+    )
+
+
+def test_the_order_of_the_rows_does_not_reach_the_digest(images):
+    turned = images.iloc[::-1].reset_index(drop=True)
+    assert recipe_digest(turned, "m", "Sea", VideoSettings()) == recipe_digest(
+        images, "m", "Sea", VideoSettings()
+    )
+
+
+def test_figures_that_wander_with_each_clustering_do_not_reach_the_digest(images):
+    moved = images.assign(typicality=images["typicality"] + 0.01, x=1.0)
+    assert recipe_digest(moved, "m", "Sea", VideoSettings()) == recipe_digest(
+        images, "m", "Sea", VideoSettings()
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("path", "z.jpg"), ("content_hash", "9"), ("duplicate_of", "b.jpg"), ("cluster", 3)]
+)
+def test_what_the_pictures_are_changes_the_digest(images, column, value):
+    changed = images.copy()
+    changed.loc[2, column] = value
+    changed["cluster"] = changed["cluster"].max() if column == "cluster" else changed["cluster"]
+    assert recipe_digest(changed, "m", "", VideoSettings()) != recipe_digest(images, "m", "", VideoSettings())
+
+
+def test_another_track_changes_the_digest(images):
+    assert recipe_digest(images, "m", "", VideoSettings()) != recipe_digest(images, "", "", VideoSettings())
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(VideoSettings)])
+def test_every_setting_changes_the_digest(images, field):
+    plain = VideoSettings()
+    value = getattr(plain, field)
+    other = {"order": "time", "quality": "high", "encoder": "nvenc"}.get(field)
+    if other is None:
+        other = not value if isinstance(value, bool) else value + 2
+    changed = dataclasses.replace(plain, **{field: other})
+    assert recipe_digest(images, "m", "", changed) != recipe_digest(images, "m", "", plain)
+
+
+def test_a_name_matters_only_where_it_is_shown(images):
+    plain, titled = VideoSettings(), VideoSettings(titles=True)
+    assert recipe_digest(images, "m", "Sea", plain) == recipe_digest(images, "m", "Hills", plain)
+    assert recipe_digest(images, "m", "Sea", titled) != recipe_digest(images, "m", "Hills", titled)
+
+
+def test_the_time_taken_matters_only_where_it_orders_the_pictures(images):
+    later = images.assign(taken_at=images["taken_at"] + pd.Timedelta("1D"))
+    visual, timed = VideoSettings(), VideoSettings(order="time")
+    assert recipe_digest(later, "", "", visual) == recipe_digest(images, "", "", visual)
+    assert recipe_digest(later, "", "", timed) != recipe_digest(images, "", "", timed)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"width": 641},
+        {"height": 0},
+        {"fps": 0},
+        {"seconds_per_image": -1},
+        {"transition_seconds": -0.1},
+        {"max_images": 0},
+    ],
+)
+def test_settings_that_make_no_video_are_refused(bad):
+    with pytest.raises(VideoError, match=str(next(iter(bad.values())))):
+        VideoSettings(**bad)
+
+
+def test_the_recipe_loads_neither_video_nor_vision_libraries():
+    heavy = "{'av', 'cv2', 'moviepy', 'torch'}"
+    code = f"import sys, clustering_assets.video.recipe; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
