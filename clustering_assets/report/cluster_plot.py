@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.files.places import AnyFile
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import load_image
 from clustering_assets.report.palette import cluster_colour, cluster_marker
@@ -52,7 +54,7 @@ class _Group:
     representative: str
 
 
-def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure":
+def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
     The map shows the first two principal components of the feature space. Each cluster has an outline around
@@ -107,7 +109,7 @@ def _groups(table: pd.DataFrame) -> list[_Group]:
     return groups
 
 
-def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path) -> None:
+def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource) -> None:
     """Points, outlines and thumbnails."""
     axes.set_facecolor(PAPER)
     places = table[["x", "y"]].to_numpy(dtype=float)
@@ -159,7 +161,11 @@ def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> Non
 
 
 def _draw_thumbnails(
-    axes: "Axes", table: pd.DataFrame, places: NDArray[np.float64], groups: Sequence[_Group], folder: Path
+    axes: "Axes",
+    table: pd.DataFrame,
+    places: NDArray[np.float64],
+    groups: Sequence[_Group],
+    folder: Path | FileSource,
 ) -> None:
     """The medoid of each cluster in a frame of its colour, moved aside where two would overlap."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -207,7 +213,7 @@ def _number(group: _Group) -> str:
     return "–" if group.cluster == UNCLUSTERED else str(group.cluster)
 
 
-def _thumbnail(path: Path) -> NDArray[np.uint8] | None:
+def _thumbnail(path: AnyFile) -> NDArray[np.uint8] | None:
     """A small copy of a picture; None with a line in the log when it cannot be read."""
     from PIL import Image
 

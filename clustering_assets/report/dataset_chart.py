@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.files.places import AnyFile
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.features import fit
 from clustering_assets.images.load import load_image
@@ -34,7 +36,7 @@ _TILE, _GAP = 150, 6
 _REJECTED_ROWS = 12
 
 
-def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure":
+def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path | FileSource) -> "Figure":
     """The figure of an analysis.
 
     Args:
@@ -64,9 +66,14 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
     return figure
 
 
-def _title(figure: "Figure", data: dict[str, Any], folder: Path, height: float) -> None:
+def _title(figure: "Figure", data: dict[str, Any], folder: Path | FileSource, height: float) -> None:
     figure.text(
-        0.04, 1 - 0.45 / height, _plain(folder.name or str(folder)), size=20, weight="bold", color=_INK
+        0.04,
+        1 - 0.45 / height,
+        _plain(Path(str(folder)).name or str(folder)),
+        size=20,
+        weight="bold",
+        color=_INK,
     )
     counts = [
         f"{data['used']:,} used",
@@ -210,7 +217,7 @@ def _contact_sheet(
     figure: "Figure",
     sound: pd.DataFrame,
     extremes: dict[str, list[str]],
-    folder: Path,
+    folder: Path | FileSource,
     height: float,
     top: float,
 ) -> None:
@@ -237,7 +244,7 @@ def _contact_sheet(
         figure.text(0.04, 1 - (above + 0.74) / height, words, size=8.5, color=_SOFT, va="center")
 
 
-def _tile(path: Path) -> NDArray[np.uint8] | None:
+def _tile(path: AnyFile) -> NDArray[np.uint8] | None:
     """A picture cut to a square tile; None if it can no longer be read."""
     try:
         rgb = load_image(path, min_side=_TILE)

@@ -13,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
@@ -51,7 +52,7 @@ def make_gallery(
     assignments: pd.DataFrame,
     choice: pd.DataFrame,
     videos: Mapping[str, str],
-    folder: Path,
+    folder: Path | FileSource,
     *,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import Limits, load_image
 from clustering_assets.progress import track
@@ -37,7 +38,7 @@ class Thumbnail:
 
 
 def shrink_pictures(
-    paths: Collection[str], folder: Path, box: tuple[int, int], limits: Limits
+    paths: Collection[str], folder: Path | FileSource, box: tuple[int, int], limits: Limits
 ) -> tuple[dict[str, Image.Image], list[tuple[str, ImageError]]]:
     """Pictures as large as fits into a box, and never larger than they are.
 

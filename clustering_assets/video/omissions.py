@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clustering_assets.files.places import file_source
+from clustering_assets.files.source import FileSource, SourceFile
+
 if TYPE_CHECKING:
     from clustering_assets.images.load import Limits
 
@@ -26,7 +29,7 @@ def digest_of_what_is_left(recipe: str, failures: Iterable[Sequence[str]]) -> st
 
 
 def readable_again(
-    failures: Iterable[Sequence[str]], folder: Path, *, limits: "Limits | None" = None
+    failures: Iterable[Sequence[str]], folder: Path | FileSource, *, limits: "Limits | None" = None
 ) -> tuple[str, ...]:
     """Which pictures and tracks that were left out can be read now, so that the video is worth making again.
 
@@ -38,14 +41,15 @@ def readable_again(
         folder: Folder that the paths of pictures are relative to.
         limits: What the picture loader refuses; None: its own limits.
     """
+    source = file_source(folder)
     return tuple(
         path
         for path, stage, _ in failures
-        if (_is_music(Path(path)) if stage == SOUNDTRACK else _is_picture(folder / path, limits))
+        if (_is_music(path) if stage == SOUNDTRACK else _is_picture(source / path, limits))
     )
 
 
-def _is_picture(path: Path, limits: "Limits | None") -> bool:
+def _is_picture(path: SourceFile, limits: "Limits | None") -> bool:
     """Whether a picture can be decoded."""
     from clustering_assets.images.errors import ImageError
     from clustering_assets.images.load import Limits, read_picture
@@ -57,7 +61,7 @@ def _is_picture(path: Path, limits: "Limits | None") -> bool:
     return True
 
 
-def _is_music(path: Path) -> bool:
+def _is_music(path: str) -> bool:
     """Whether a track can be decoded, its beginning at least."""
     from clustering_assets.audio.decoding import MusicError, decode
 
