@@ -47,7 +47,8 @@ def readable_again(
 
 def _is_picture(path: Path, limits: "Limits | None") -> bool:
     """Whether a picture can be decoded."""
-    from clustering_assets.images.load import ImageError, Limits, read_picture
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import Limits, read_picture
 
     try:
         read_picture(path, min_side=64, limits=limits or Limits())

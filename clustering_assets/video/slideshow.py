@@ -15,7 +15,8 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, Limits, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import Limits, read_picture
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.colour import dim, split, to_rgb

@@ -16,8 +16,9 @@ from clustering_assets.images.colour_spaces import (
     convert,
     from_code_points,
 )
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.heif import code_points, coded_pixels
-from clustering_assets.images.load import ImageError, decode_image, decode_picture
+from clustering_assets.images.load import decode_image, decode_picture
 
 # Linear light to linear sRGB light for a D65 white, as printed in CSS Color 4, chapter 18.
 P3_TO_SRGB = np.array(

@@ -18,15 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
+from clustering_assets.images.budget import PixelBudget
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats import jpeg
-from clustering_assets.images.load import (
-    ImageError,
-    Limits,
-    _PixelBudget,
-    decode_image,
-    load_image,
-    read_picture,
-)
+from clustering_assets.images.load import Limits, decode_image, load_image, read_picture
 
 LOSSY = 8
 DISPLAY_P3 = np.array(
@@ -491,7 +486,7 @@ def test_loading_leaves_pillow_strict(quadrants, encoded):
 
 
 def test_threads_wait_for_memory_and_one_huge_picture_still_gets_its_turn():
-    budget = _PixelBudget(100)
+    budget = PixelBudget(100)
     held, most, lock = 0, 0, threading.Lock()
 
     def work(pixels: int) -> None:

@@ -5,8 +5,9 @@ import struct
 import numpy as np
 import pytest
 
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.heif import boxes, coded_pixels
-from clustering_assets.images.load import ImageError, decode_image
+from clustering_assets.images.load import decode_image
 
 pytest.importorskip("pillow_heif").register_heif_opener()
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clustering_assets.images.formats.jpeg import load_jpeg
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats import jpeg
-from clustering_assets.images.load import ImageError, decode_image
+from clustering_assets.images.formats.jpeg import load_jpeg
+from clustering_assets.images.load import decode_image
 
 KINDS = [
     ("RGB", {}),
