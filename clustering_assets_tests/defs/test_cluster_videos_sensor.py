@@ -45,7 +45,9 @@ def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
 
 def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(project):
     config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
-    shutil.copy(next((project.root / "images").rglob("*.jpg")), project.root / "images/copy.jpg")
+    assignments = project.assignments()
+    source = project.root / "images" / assignments.loc[assignments["cluster"] == 2, "path"].iloc[0]
+    shutil.copy(source, source.with_stem("copy"))
     with project.instance() as instance:
         before = latest_video(instance, "cluster_0").asset_materialization
         assert defs.resolve_job_def("cluster_images").execute_in_process(instance=instance, run_config=config)
