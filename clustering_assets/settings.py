@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 
@@ -24,6 +25,9 @@ NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 
 PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
 """Settings that are files and folders."""
+
+HOSTS_VARIABLE = "CLUSTERING_HOSTS"
+"""Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
 class SettingsError(ClusteringError):
@@ -155,7 +159,8 @@ class Settings(BaseSettings):
     @classmethod
     def _plain_place(cls, value: str) -> str:
         """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
-        return value if "://" in value or not value else os.path.normpath(Path(value).expanduser())
+        check_place(value)
+        return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
 
     @pydantic.field_validator("resolution")
     @classmethod
@@ -207,7 +212,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields}
+    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+        ROOTS_VARIABLE,
+        HOSTS_VARIABLE,
+    }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
     for name in sorted(name for name in found - known if name.startswith("CLUSTERING_")):
@@ -235,7 +243,7 @@ def _explain(problem: Any) -> str:
     source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
     field = Settings.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
-    return f"{name} = {problem['input']!r}{source}: {message[0].lower()}{message[1:]}{hint}"
+    return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
 
 
 def settings_table() -> str:
