@@ -35,7 +35,7 @@ from clustering_assets.music.analysis import analyse_track
 from clustering_assets.music.emotion import MUSIC_CUES
 from clustering_assets.music.library import analyse_library
 from clustering_assets.music.match import choose_music, image_mood, sensitivity
-from clustering_assets.video.recipe import VideoSettings
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.slideshow import make_slideshow
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[st
     pictures = pd.DataFrame(
         {"path": [f"{n:02}.png" for n in range(12)], "content_hash": [f"{n}" for n in range(12)], "duplicate_of": ""}
     )  # fmt: skip
-    settings = VideoSettings(width=192, height=108, fps=25)
+    settings = VideoSettings(resolution="192x108", fps=25)
     rows = []
     for _, track in table[table["outcome"] == "used"].iterrows():
         show = make_slideshow(

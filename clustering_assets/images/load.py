@@ -37,6 +37,7 @@ from clustering_assets.images.formats.jpeg import bits_of_jpeg, coding_not_read,
 from clustering_assets.images.formats.png import Png, check_rows, read_png
 from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture, sniff
 from clustering_assets.images.formats.tiff import check_strips, kind_not_read
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 WHITE: Colour = (255, 255, 255)
 
@@ -80,22 +81,6 @@ class ImageError(ClusteringError):
     def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str, str]]:
         """Pickled by its three parts, so that it survives the way out of a worker process."""
         return type(self), (self.path, self.stage, self.reason)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused before it is decoded.
-
-    Attributes:
-        max_megapixels: Largest picture, in millions of pixels.
-        max_file_megabytes: Largest file, in MB.
-    """
-
-    max_megapixels: float = 120
-    max_file_megabytes: float = 200
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)

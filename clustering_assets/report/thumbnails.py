@@ -9,8 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from clustering_assets.images.load import ImageError, Limits, load_image
+from clustering_assets.images.load import ImageError, load_image
 from clustering_assets.progress import track
+from clustering_assets.settings import Limits
 from clustering_assets.threads import available_cores
 
 QUALITY = 72

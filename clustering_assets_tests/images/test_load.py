@@ -21,12 +21,12 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 from clustering_assets.images.formats.signatures import jpeg
 from clustering_assets.images.load import (
     ImageError,
-    Limits,
     _PixelBudget,
     decode_image,
     load_image,
     read_picture,
 )
+from clustering_assets.settings import Limits
 
 LOSSY = 8
 DISPLAY_P3 = np.array(
