@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from clustering_assets.errors import ClusteringError
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
+"""Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.identity import partition_key
+from clustering_assets.clustering.keys import partition_key
 from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES, Cue, image_emotion, music_emotion
 from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import Mood, mood_at

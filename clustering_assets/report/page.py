@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 from PIL import Image
 
-from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures

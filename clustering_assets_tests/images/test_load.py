@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
-from clustering_assets.images.formats.signatures import jpeg
+from clustering_assets.images.formats import jpeg
 from clustering_assets.images.load import (
     ImageError,
     _PixelBudget,

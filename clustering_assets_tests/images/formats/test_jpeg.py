@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clustering_assets.images.formats import jpeg
 from clustering_assets.images.formats.jpeg import load_jpeg
-from clustering_assets.images.formats.signatures import jpeg
 from clustering_assets.images.load import ImageError, decode_image
 
 KINDS = [
