@@ -43,7 +43,9 @@ def drawing() -> str:
 
 def with_drawing(page: str) -> str:
     """The page with the drawing as it should be."""
-    return re.sub(r"```mermaid\n.*?\n```", lambda _: f"```mermaid\n{drawing()}\n```", page, count=1, flags=re.DOTALL)
+    return re.sub(
+        r"```mermaid\n.*?\n```", lambda _: f"```mermaid\n{drawing()}\n```", page, count=1, flags=re.DOTALL
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from clustering_assets.images.budget import memory
 from clustering_assets.images.find import FoundFile
 from clustering_assets.images.inspection import Look, look
 from clustering_assets.images.inspector_process import TIME_IS_UP, Failed, LookFunction, Request, Room, Task
-from clustering_assets.images.load import Limits
+from clustering_assets.settings import Limits
 
 log = logging.getLogger("clustering_assets.images")
 

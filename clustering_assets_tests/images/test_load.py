@@ -21,7 +21,8 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 from clustering_assets.images.budget import PixelBudget
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats import jpeg
-from clustering_assets.images.load import Limits, decode_image, load_image, read_picture
+from clustering_assets.images.load import decode_image, load_image, read_picture
+from clustering_assets.settings import Limits
 
 LOSSY = 8
 DISPLAY_P3 = np.array(
