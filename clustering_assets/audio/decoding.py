@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files.places import AnyFile, source_file
+from clustering_assets.files import AnyFile, source_file
 
 if TYPE_CHECKING:
     import av

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clustering_assets.audio.decoding import RATE, DecodeLimits, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter, amplitude
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files.places import AnyFile
+from clustering_assets.files import AnyFile
 
 log = logging.getLogger("clustering_assets.video")
 

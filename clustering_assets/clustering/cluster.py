@@ -1,13 +1,12 @@
 """The one way into clustering: vectors in, a labelled and measured clustering out."""
 
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.algorithms import AlgorithmError, Request
 from clustering_assets.clustering.feature_space import (
     DIMENSIONS,
     FeatureSpace,
@@ -16,13 +15,8 @@ from clustering_assets.clustering.feature_space import (
     even_sample,
 )
 from clustering_assets.clustering.quality import Fit, Quality, measure_fit, measure_quality
-from clustering_assets.errors import ClusteringError
 from clustering_assets.threads import arithmetic_on_one_thread
 from clustering_assets.words import counted
-
-log = logging.getLogger("clustering_assets.clustering")
-
-ALGORITHMS = ("kmeans", "hierarchical", "dbscan", "hdbscan", "auto")
 
 FEWEST = 4
 """With fewer pictures there is nothing to choose: `auto` and the density methods make one cluster."""
@@ -33,10 +27,6 @@ clustered and every other picture follows its nearest neighbour in the sample. S
 
 SWIFT_ROWS = 10_000
 """From this many pictures k-means goes without the neighbour embeddings."""
-
-
-class AlgorithmError(ClusteringError):
-    """An algorithm that does not exist, or a number of clusters that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -66,65 +56,58 @@ class Clustering:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Labels as an algorithm numbered them, the algorithm, and its stability."""
+    """Labels as an algorithm numbered them, the algorithm, its stability, and what a person should know."""
 
     labels: NDArray[np.int64]
     algorithm: str
     stability: float = float("nan")
+    notes: list[str] = field(default_factory=list)
 
 
 def cluster(
-    vectors: NDArray[np.floating],
-    *,
-    algorithm: str = "kmeans",
-    clusters: int = 5,
-    eps: float = 0,
-    seed: int = 0,
-    kinds: NDArray[np.floating] | None = None,
+    vectors: NDArray[np.floating], request: Request, kinds: NDArray[np.floating] | None = None
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
     Args:
         vectors: (n, d) embeddings, finite floating-point numbers; may be a memmap.
-        algorithm: kmeans, hierarchical, dbscan, hdbscan or auto.
-        clusters: Number of clusters for kmeans and hierarchical; 0 chooses it. The other algorithms find
-            their own number.
-        eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
-            knee of the k-distance curve.
-        seed: Seed of everything random.
+        request: What is asked for.
         kinds: (n, j) what kind of thing each picture shows (`kind_shares`), which joins the feature space.
 
     Raises:
         VectorsError: The embeddings cannot be used.
-        AlgorithmError: Unknown algorithm, or more clusters than distinct pictures.
+        AlgorithmError: More clusters than distinct pictures, or than memory.
     """
-    check_request(algorithm, clusters, eps)
     check_vectors(vectors)
-    distinct = count_distinct(vectors, max(clusters, FEWEST) + 1)
-    if algorithm in ("kmeans", "hierarchical") and clusters > distinct:
+    distinct = count_distinct(vectors, max(request.clusters, FEWEST) + 1)
+    if request.fixed and request.clusters > distinct:
         verb, choice = ("is", "1") if distinct == 1 else ("are", f"from 1 to {distinct}")
         raise AlgorithmError(
-            f"clusters = {clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
+            f"clusters = {request.clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
             f"choose {choice}, or auto"
         )
-    check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
-    space = FeatureSpace.fit(vectors, seed)
+    check_memory(len(vectors), min(len(vectors), _sample_size(request)))
+    space = FeatureSpace.fit(vectors, request.seed)
     points = space.transform(vectors)
     if kinds is not None:
         points = beside(points, kinds)
-    notes: list[str] = []
-    labelled = _label(points, algorithm, clusters, eps, seed, distinct, notes)
-    labels = by_size(labelled.labels)
-    fit = measure_fit(points, labels, seed)
+    found = _label(points, request, distinct)
+    labels = by_size(found.labels)
+    fit = measure_fit(points, labels, request.seed)
     quality = measure_quality(
         points,
         labels,
         fit.silhouette,
-        stability=labelled.stability,
+        stability=found.stability,
         explained=space.explained,
-        seed=seed,
+        seed=request.seed,
     )
-    return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
+    return Clustering(labels, space, points, _plane(points), fit, quality, found.algorithm, found.notes)
+
+
+def _sample_size(request: Request) -> int:
+    """How many pictures take part in the clustering, if there are so many."""
+    return max(FULL_ROWS, 20 * request.clusters)
 
 
 def beside(points: NDArray[np.float32], kinds: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -174,69 +157,31 @@ def free_bytes() -> int | None:
         return free
 
 
-def check_request(algorithm: str, clusters: int, eps: float) -> None:
-    """Refuse settings that no data could satisfy.
-
-    Raises:
-        AlgorithmError: The message gives name, value and range.
-    """
-    if algorithm not in ALGORITHMS:
-        raise AlgorithmError(f"algorithm = {algorithm!r}: choose one of {', '.join(ALGORITHMS)}")
-    if clusters < 0:
-        raise AlgorithmError(f"clusters = {clusters}: must be 1 or more, or 0 (auto)")
-    if not 0 <= eps < np.inf:
-        raise AlgorithmError(f"eps = {eps}: must be 0 (choose it) or a positive distance")
-
-
-def _label(
-    points: NDArray[np.float32],
-    algorithm: str,
-    clusters: int,
-    eps: float,
-    seed: int,
-    distinct: int,
-    notes: list[str],
-) -> _Labelled:
+def _label(points: NDArray[np.float32], request: Request, distinct: int) -> _Labelled:
     """Labels of all points, by way of a sample where there are many."""
     n = len(points)
-    fixed = clusters and algorithm in ("kmeans", "hierarchical")
-    if fixed and clusters in (1, n):
-        return _Labelled(np.arange(n) % clusters if clusters == n else np.zeros(n, dtype=np.int64), algorithm)
-    if distinct < FEWEST and not fixed:
-        notes.append(
-            f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
-        )
-        return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+    if request.fixed and request.clusters in (1, n):
+        every = np.arange(n) if request.clusters == n else np.zeros(n, dtype=np.int64)
+        return _Labelled(every, request.algorithm)
+    if distinct < FEWEST and not request.fixed:
+        note = f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
+        return _Labelled(np.zeros(n, dtype=np.int64), request.algorithm, notes=[note])
 
+    from clustering_assets.clustering.estimators import estimator_for
     from clustering_assets.clustering.graph import follow
 
-    rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
-    model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
+    rows = even_sample(n, _sample_size(request), request.seed)
+    model = estimator_for(request, swift=n > SWIFT_ROWS)
     with arithmetic_on_one_thread():
         labels = model.fit(points[rows]).labels_
-    notes += model.notes_
+    notes = model.notes_
     if len(rows) < n:
         notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")
         everyone = follow(points, points[rows], labels, neighbours=1)
         everyone[rows] = labels
         labels = everyone
-    used = getattr(model, "method_", algorithm)
-    return _Labelled(labels.astype(np.int64), used, model.stability_)
-
-
-def _model(algorithm: str, clusters: int, eps: float, seed: int, swift: bool) -> Any:
-    """The estimator of an algorithm."""
-    from clustering_assets.clustering import estimators
-
-    if algorithm == "kmeans":
-        return estimators.SpectralKMeans(clusters, swift=swift, random_state=seed)
-    if algorithm == "hierarchical":
-        return estimators.ConsensusLinkage(clusters, random_state=seed)
-    if algorithm == "dbscan":
-        return estimators.KneeDBSCAN(eps, random_state=seed)
-    if algorithm == "hdbscan":
-        return estimators.LayoutHDBSCAN(random_state=seed)
-    return estimators.AutoClustering(random_state=seed)
+    used = getattr(model, "method_", request.algorithm)
+    return _Labelled(labels.astype(np.int64), used, model.stability_, notes)
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:

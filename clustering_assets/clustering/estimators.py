@@ -4,7 +4,7 @@ Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stabil
 the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
 """
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import (
     CLEAR_CUT,
     Candidate,
@@ -29,6 +30,7 @@ from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
+from clustering_assets.settings import Algorithm
 
 SMALLEST_SHARE = 0.02
 """Least share of the points that HDBSCAN calls a cluster."""
@@ -37,12 +39,19 @@ SMALLEST = 8
 """Least number of points that HDBSCAN calls a cluster."""
 
 
-class _Method(ClusterMixin, BaseEstimator):
-    """What the algorithms share."""
+class Estimator(ClusterMixin, BaseEstimator):
+    """What the algorithms share.
+
+    A parameter named `n_clusters`, `eps`, `swift` or `random_state` is set to what is asked for.
+    """
 
     labels_: NDArray[np.integer]
     stability_: float
     notes_: list[str]
+
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        raise NotImplementedError
 
     def _keep(self, labels: NDArray[np.integer], stability: float = float("nan")) -> None:
         self.labels_, self.stability_ = labels, stability
@@ -79,7 +88,7 @@ class _Method(ClusterMixin, BaseEstimator):
         return self
 
 
-class SpectralKMeans(_Method):
+class SpectralKMeans(Estimator):
     """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
     It makes more clusters than are wanted, and those that are most alike are joined.
@@ -108,7 +117,7 @@ class SpectralKMeans(_Method):
         return self._adopt(chosen, partitions)
 
 
-class ConsensusLinkage(_Method):
+class ConsensusLinkage(Estimator):
     """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
 
     The leaves are small clusters rather than points, joined by how often the embeddings agree on their members and
@@ -140,7 +149,7 @@ class ConsensusLinkage(_Method):
         return self._adopt(chosen, partitions)
 
 
-class KneeDBSCAN(_Method):
+class KneeDBSCAN(Estimator):
     """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
 
     In the feature space itself distances differ too little for one radius to part anything.
@@ -174,7 +183,7 @@ class KneeDBSCAN(_Method):
         return self._adopt_layout(labels, place, why)
 
 
-class LayoutHDBSCAN(_Method):
+class LayoutHDBSCAN(Estimator):
     """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
 
     Args:
@@ -195,7 +204,7 @@ class LayoutHDBSCAN(_Method):
         return self._adopt_layout(model.fit_predict(place), place, why)
 
 
-class AutoClustering(_Method):
+class AutoClustering(Estimator):
     """Chooses both the method and the number of clusters by the evidence.
 
     Args:
@@ -218,6 +227,28 @@ class AutoClustering(_Method):
         self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
         self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
         return self._adopt(chosen, partitions)
+
+
+ESTIMATORS: dict[Algorithm, type[Estimator]] = {
+    "kmeans": SpectralKMeans,
+    "hierarchical": ConsensusLinkage,
+    "dbscan": KneeDBSCAN,
+    "hdbscan": LayoutHDBSCAN,
+    "auto": AutoClustering,
+}
+"""The estimator of each algorithm."""
+
+
+def estimator_for(request: Request, swift: bool = False) -> Estimator:
+    """The estimator of the algorithm that is asked for, with those parameters of the request that it has.
+
+    Args:
+        request: What is asked for.
+        swift: There are so many pictures that what takes long is to be skipped where it can be.
+    """
+    model = ESTIMATORS[cast("Algorithm", request.algorithm)]()
+    asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
+    return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
 
 
 def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:

@@ -1,4 +1,4 @@
-"""Cluster ids that last: partition keys, and matching new clusters to those of the previous run."""
+"""Cluster ids that last: matching new clusters to those of the previous run."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.errors import ClusteringError
+from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.words import counted
-
-UNCLUSTERED = -1
-"""The id of pictures that belong to no cluster."""
-
-UNCLUSTERED_KEY = "unclustered"
-"""Their partition key."""
-
-_PREFIX = "cluster_"
 
 KEPT = 0.2
 """Least overlap (intersection over union of the pictures common to both runs) at which a cluster keeps an
@@ -30,35 +22,6 @@ EARLIER = 4
 
 TOUCHED = 0.25
 """Least share of a cluster's known pictures that makes another cluster one of its sources or heirs."""
-
-
-class IdentityError(ClusteringError):
-    """A partition key that names no cluster."""
-
-
-def partition_key(cluster: int) -> str:
-    """The partition key of a cluster id: `cluster_<id>`, or `unclustered` for -1.
-
-    Raises:
-        IdentityError: The id is below -1.
-    """
-    if cluster < UNCLUSTERED:
-        raise IdentityError(f"cluster = {cluster}: ids are -1 (unclustered), 0, 1, 2, ...")
-    return UNCLUSTERED_KEY if cluster == UNCLUSTERED else f"{_PREFIX}{cluster}"
-
-
-def cluster_of(key: str) -> int:
-    """The cluster id of a partition key, the inverse of `partition_key`.
-
-    Raises:
-        IdentityError: The key is neither `cluster_<id>` nor `unclustered`.
-    """
-    if key == UNCLUSTERED_KEY:
-        return UNCLUSTERED
-    number = key.removeprefix(_PREFIX)
-    if key != number and number.isascii() and number.isdigit() and str(int(number)) == number:
-        return int(number)
-    raise IdentityError(f"partition key {key!r}: expected cluster_<id> such as cluster_0, or unclustered")
 
 
 @dataclass(frozen=True)

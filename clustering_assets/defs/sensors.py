@@ -99,7 +99,7 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
-    from clustering_assets.files.places import file_source
+    from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
 
     folder = file_source(settings.value.images)
@@ -151,7 +151,7 @@ def stage_settings() -> set[str]:
 
 def _other_inputs(settings: Settings) -> list[str]:
     """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
-    from clustering_assets.files.places import file_source
+    from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
 
     prints = [digest(settings.model_dump(include=stage_settings()))]

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.inspection import Look
-from clustering_assets.images.load import Limits
+from clustering_assets.settings import Limits
 
 LookFunction = Callable[[FileSource, Sequence[str], Limits], list[Look]]
 

@@ -18,12 +18,12 @@ from threading import Lock
 from typing import IO
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files.places import file_source
+from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.images.budget import memory
 from clustering_assets.images.inspection import Look, look
 from clustering_assets.images.inspector_process import TIME_IS_UP, Failed, LookFunction, Request, Room, Task
-from clustering_assets.images.load import Limits
+from clustering_assets.settings import Limits
 
 log = logging.getLogger("clustering_assets.images")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from clustering_assets.files.places import AnyFile, source_file
+from clustering_assets.files import AnyFile, source_file
 from clustering_assets.images.budget import memory_for
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.colour_spaces import UnknownCodingError
@@ -16,27 +16,12 @@ from clustering_assets.images.formats.pillow_settings import while_decoding
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 WHITE: Colour = (255, 255, 255)
 
 _FIRST_BYTES = 1 << 18
 """A file of up to this size is read in one go; of a longer one first only its beginning, which may be enough."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused before it is decoded.
-
-    Attributes:
-        max_megapixels: Largest picture, in millions of pixels.
-        max_file_megabytes: Largest file, in MB.
-    """
-
-    max_megapixels: float = 120
-    max_file_megabytes: float = 200
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)

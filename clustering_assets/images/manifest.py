@@ -14,12 +14,12 @@ import pandas as pd
 import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files.places import file_source
+from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource, FoundFile, printable
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.progress import track
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.words import counted
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
-from clustering_assets.files.places import file_source
+from clustering_assets.files import file_source
 from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
@@ -123,10 +123,10 @@ def track_table(rows: list[TrackFacts]) -> pd.DataFrame:
     return pa.table(columns, schema=TRACK_SCHEMA).to_pandas()
 
 
-def usable_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
-    """The tracks that can be played, each content once, sorted by path."""
-    used = tracks[tracks["outcome"] == "used"].sort_values("path")
-    return used.drop_duplicates("content_hash").reset_index(drop=True)
+def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
+    """The tracks of a `music_tracks` table that can be played, each content once, sorted by path."""
+    used = tracks[tracks["outcome"] == "used"].sort_values("path").drop_duplicates("content_hash")
+    return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
 def _pool(workers: int | None) -> ThreadPoolExecutor:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from clustering_assets.clustering.identity import UNCLUSTERED_KEY
+from clustering_assets.clustering.keys import UNCLUSTERED_KEY
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
 

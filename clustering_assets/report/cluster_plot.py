@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
-from clustering_assets.files.places import AnyFile
+from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
+from clustering_assets.files import AnyFile
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import load_image
@@ -90,15 +90,14 @@ def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
 def _groups(table: pd.DataFrame) -> list[_Group]:
     """The clusters in order of id, unclustered last."""
     groups = []
-    ids = sorted(table["cluster"].unique(), key=lambda i: (i == UNCLUSTERED, i))
-    for position, number in enumerate(ids):
+    for position, number in enumerate(in_order(table["cluster"])):
         rows = np.flatnonzero(table["cluster"] == number)
         members = table.iloc[rows]
         medoid = members.loc[members["is_representative"].astype(bool), "path"]
         place = UNCLUSTERED if number == UNCLUSTERED else position
         groups.append(
             _Group(
-                int(number),
+                number,
                 str(members["cluster_name"].iloc[0]),
                 rows,
                 cluster_colour(place),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.files.places import AnyFile
+from clustering_assets.files import AnyFile
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.features import fit

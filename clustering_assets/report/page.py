@@ -12,12 +12,12 @@ import jinja2
 import pandas as pd
 from PIL import Image
 
-from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
+from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.files.source import FileSource
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 BOX = (240, 160)
 """Largest thumbnail, in pixels."""

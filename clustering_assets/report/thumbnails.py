@@ -11,8 +11,9 @@ from PIL import Image, ImageOps
 
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import Limits, load_image
+from clustering_assets.images.load import load_image
 from clustering_assets.progress import track
+from clustering_assets.settings import Limits
 from clustering_assets.threads import available_cores
 
 QUALITY = 72

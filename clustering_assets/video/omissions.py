@@ -3,13 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from clustering_assets.files.places import file_source
+from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource, SourceFile
-
-if TYPE_CHECKING:
-    from clustering_assets.images.load import Limits
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 SOUNDTRACK = "soundtrack"
 """Stage of a failure that cost a video its music."""
@@ -29,7 +26,7 @@ def digest_of_what_is_left(recipe: str, failures: Iterable[Sequence[str]]) -> st
 
 
 def readable_again(
-    failures: Iterable[Sequence[str]], folder: Path | FileSource, *, limits: "Limits | None" = None
+    failures: Iterable[Sequence[str]], folder: Path | FileSource, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Which pictures and tracks that were left out can be read now, so that the video is worth making again.
 
@@ -39,7 +36,7 @@ def readable_again(
     Args:
         failures: `(path, stage, reason)` of each, as a slideshow notes them; the stage of a track is `SOUNDTRACK`.
         folder: Folder that the paths of pictures are relative to.
-        limits: What the picture loader refuses; None: its own limits.
+        limits: What the picture loader refuses.
     """
     source = file_source(folder)
     return tuple(
@@ -49,13 +46,13 @@ def readable_again(
     )
 
 
-def _is_picture(path: SourceFile, limits: "Limits | None") -> bool:
+def _is_picture(path: SourceFile, limits: Limits) -> bool:
     """Whether a picture can be decoded."""
     from clustering_assets.images.errors import ImageError
-    from clustering_assets.images.load import Limits, read_picture
+    from clustering_assets.images.load import read_picture
 
     try:
-        read_picture(path, min_side=64, limits=limits or Limits())
+        read_picture(path, min_side=64, limits=limits)
     except ImageError:
         return False
     return True

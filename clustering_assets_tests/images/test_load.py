@@ -11,7 +11,8 @@ from PIL import Image, ImageFile
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import Limits, decode_image, load_image
+from clustering_assets.images.load import decode_image, load_image
+from clustering_assets.settings import Limits
 
 LOSSY = 8
 

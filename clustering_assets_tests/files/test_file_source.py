@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clustering_assets.files import file_source, source_file
 from clustering_assets.files.local import LocalFolder
-from clustering_assets.files.places import file_source, source_file
 
 
 @pytest.mark.parametrize("place", ["pictures", "/data/pictures", ".", "~/pictures"])
