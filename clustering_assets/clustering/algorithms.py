@@ -2,15 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from clustering_assets.errors import ClusteringError
-
-Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
-"""Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
-
-NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
-"""Algorithms that make the number of clusters that they are told to make."""
+from clustering_assets.settings import NUMBERED, Algorithm
 
 
 class AlgorithmError(ClusteringError):

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from clustering_assets.clustering.algorithms import Algorithm, Request
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import (
     CLEAR_CUT,
     Candidate,
@@ -31,6 +31,7 @@ from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
+from clustering_assets.settings import Algorithm
 
 SMALLEST_SHARE = 0.02
 """Least share of the points that HDBSCAN calls a cluster."""

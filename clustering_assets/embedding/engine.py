@@ -34,13 +34,14 @@ from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtim
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, Limits, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
 from clustering_assets.progress import task
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.embedding")
 
-_LIMITS = Limits()
 
 MOST_WORKERS = 16
 """Most threads that decode; more only wait for the one that runs the network."""
@@ -112,7 +113,7 @@ def embed(
     runtime: str = "auto",
     batch_size: int = 32,
     cache_dir: Path | None = None,
-    limits: Limits = _LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
     workers: int | None = None,
     hub: Path | None = None,
     timeout: float = TIMEOUT_SECONDS,

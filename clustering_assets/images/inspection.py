@@ -10,9 +10,11 @@ import xxhash
 from numpy.typing import NDArray
 
 from clustering_assets.images.buffers import room
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.features import Reduced, measure_reduced, reduce
-from clustering_assets.images.load import ImageError, Limits, decode_picture, pixels, read_file
+from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
+from clustering_assets.settings import Limits
 
 _STRIP = 128 << 10
 

@@ -17,8 +17,8 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.images.find import FoundFile, find_files, printable
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.progress import track
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.words import counted
 

@@ -13,11 +13,11 @@ import pandas as pd
 from PIL import Image
 
 from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.summary import count_clusters, count_outcomes
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.words import counted
 
 BOX = (240, 160)

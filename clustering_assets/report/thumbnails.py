@@ -8,9 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from clustering_assets.images.load import DEFAULT_LIMITS, ImageError, Limits, load_image
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image
 from clustering_assets.progress import track
 from clustering_assets.report.previews import data_url
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores
 
 QUALITY = 72

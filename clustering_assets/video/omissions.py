@@ -3,10 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clustering_assets.images.load import Limits
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 SOUNDTRACK = "soundtrack"
 """Stage of a failure that cost a video its music."""
@@ -26,7 +24,7 @@ def digest_of_what_is_left(recipe: str, failures: Iterable[Sequence[str]]) -> st
 
 
 def readable_again(
-    failures: Iterable[Sequence[str]], folder: Path, *, limits: "Limits | None" = None
+    failures: Iterable[Sequence[str]], folder: Path, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Which pictures and tracks that were left out can be read now, so that the video is worth making again.
 
@@ -36,7 +34,7 @@ def readable_again(
     Args:
         failures: `(path, stage, reason)` of each, as a slideshow notes them; the stage of a track is `SOUNDTRACK`.
         folder: Folder that the paths of pictures are relative to.
-        limits: What the picture loader refuses; None: its own limits.
+        limits: What the picture loader refuses.
     """
     return tuple(
         path
@@ -45,12 +43,13 @@ def readable_again(
     )
 
 
-def _is_picture(path: Path, limits: "Limits | None") -> bool:
+def _is_picture(path: Path, limits: Limits) -> bool:
     """Whether a picture can be decoded."""
-    from clustering_assets.images.load import ImageError, Limits, read_picture
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import read_picture
 
     try:
-        read_picture(path, min_side=64, limits=limits or Limits())
+        read_picture(path, min_side=64, limits=limits)
     except ImageError:
         return False
     return True

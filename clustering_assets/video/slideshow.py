@@ -15,7 +15,9 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, Limits, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
+from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.colour import dim, split, to_rgb
@@ -23,7 +25,7 @@ from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
 from clustering_assets.video.moviepy_clips import audio_clip, writing_arguments
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left
-from clustering_assets.video.recipe import VideoError, VideoSettings, recipe_digest
+from clustering_assets.video.recipe import VideoError, recipe_digest
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.selection import Choice, choose
 from clustering_assets.video.timeline import (
@@ -135,7 +137,7 @@ class Slideshow(VideoClip):
         title: str,
         cluster: int,
         settings: VideoSettings,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if vectors is not None and len(vectors) != len(images):
             raise VideoError(f"{len(vectors)} vectors for {len(images)} pictures of cluster {cluster}")
@@ -143,7 +145,7 @@ class Slideshow(VideoClip):
         self._folder = Path(folder)
         self._vectors = vectors
         self._track, self._track_path = track, track_path
-        self._limits = limits or Limits()
+        self._limits = limits
         self.settings = settings
         self.title, self.cluster = title, cluster
         self.failures: list[tuple[str, str, str]] = []
@@ -291,7 +293,7 @@ class Slideshow(VideoClip):
             usable = self._usable(failed)
             rows = self._images.iloc[usable].assign(duplicate_of="")
             vectors = None if self._vectors is None else np.asarray(self._vectors)[usable]
-            choice = choose(rows, vectors, most=self.settings.max_images, order=self.settings.order)
+            choice = choose(rows, vectors, most=self.settings.max_images_per_video, order=self.settings.order)
             chosen = rows.iloc[list(choice.rows)]
             found = [failure for row in _records(chosen) if (failure := self._problem(row))]
             if not found:
@@ -501,7 +503,7 @@ def make_slideshow(
     title: str,
     cluster: int,
     settings: VideoSettings,
-    limits: Limits | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Slideshow:
     """The slideshow of one cluster. Nothing is decoded yet but pictures that changed since the scan.
 

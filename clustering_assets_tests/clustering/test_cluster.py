@@ -5,10 +5,11 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering import cluster as entry
-from clustering_assets.clustering.algorithms import NUMBERED, Algorithm, AlgorithmError, Request
+from clustering_assets.clustering.algorithms import AlgorithmError, Request
 from clustering_assets.clustering.cluster import by_size, cluster, needed_bytes
 from clustering_assets.clustering.estimators import ESTIMATORS
 from clustering_assets.clustering.feature_space import VectorsError
+from clustering_assets.settings import NUMBERED, Algorithm
 
 ALGORITHMS = get_args(Algorithm)
 

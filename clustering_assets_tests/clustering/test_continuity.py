@@ -3,9 +3,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from clustering_assets.clustering.algorithms import Algorithm, Request
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.assignments import Assignment, Pictures, assign
 from clustering_assets.clustering.previous import Previous
+from clustering_assets.settings import Algorithm
 
 TWO = Request("kmeans", 2)
 

@@ -17,8 +17,8 @@ from clustering_assets.images import inspectors
 from clustering_assets.images.find import FoundFile, find_files
 from clustering_assets.images.inspection import look
 from clustering_assets.images.inspectors import look_at_all, portions, workers_for
-from clustering_assets.images.load import DEFAULT_LIMITS
 from clustering_assets.images.manifest import scan
+from clustering_assets.settings import DEFAULT_LIMITS
 
 HOSTILE = """
 import ctypes, os, signal, sys, time
@@ -193,7 +193,7 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(folder):
     code = """
         import sys
         from pathlib import Path
-        from clustering_assets.images.load import DEFAULT_LIMITS
+        from clustering_assets.settings import DEFAULT_LIMITS
         from clustering_assets.images.inspection import look
         from clustering_assets.images.inspector_process import _warm_up
         _warm_up()
@@ -235,7 +235,7 @@ def script(folder, hostile, tmp_path):
             import hostile_look
             from clustering_assets.images.inspectors import look_at_all
             from clustering_assets.images.find import find_files
-            from clustering_assets.images.load import DEFAULT_LIMITS
+            from clustering_assets.settings import DEFAULT_LIMITS
             place = Path({str(place)!r})
             print("once", flush=True)
             options = dict(function=hostile_look.look, patience=5.0)

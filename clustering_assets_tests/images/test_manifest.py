@@ -18,7 +18,7 @@ from clustering_assets.images.features import measure, measure_reduced, reduce
 from clustering_assets.images.find import FoundFile
 from clustering_assets.images.inspection import pixel_hash
 from clustering_assets.images.inspectors import portions
-from clustering_assets.images.load import Limits, pixels, read_file
+from clustering_assets.images.load import pixels, read_file
 from clustering_assets.images.manifest import (
     MANIFEST_SCHEMA,
     DatasetError,
@@ -30,6 +30,7 @@ from clustering_assets.images.manifest import (
     usable,
     with_failures,
 )
+from clustering_assets.settings import Limits
 
 scan = partial(manifests.scan, isolated=False)
 """On threads, which start faster; `test_crew.py` shows that processes give the same."""

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from clustering_assets.demo.music import SAMPLE_RATE, synthesise
+from clustering_assets.demo.music import synthesise
+from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.music.analysis import TrackFacts, analyse_track
 from clustering_assets_tests.sounds import drums, sine, write_sound
 

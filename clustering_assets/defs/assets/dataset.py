@@ -13,7 +13,6 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
 from clustering_assets.settings import NUMBERED, Settings
-from clustering_assets.slideshows import image_limits
 
 OWNERS = ["team:clustering-assets"]
 
@@ -71,7 +70,7 @@ def image_manifest(
         manifest = scan(
             Path(values.images),
             previous=settings.outputs.read_previous(IMAGE_MANIFEST),
-            limits=image_limits(values),
+            limits=values.limits,
         )
     except DatasetError as error:
         yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))

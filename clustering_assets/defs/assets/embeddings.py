@@ -12,7 +12,6 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair, Network
 from clustering_assets.outputs import EMBEDDINGS
-from clustering_assets.slideshows import image_limits
 
 
 @dg.asset(
@@ -46,7 +45,7 @@ def embeddings(
         runtime=values.runtime,
         batch_size=values.batch_size,
         cache_dir=settings.outputs.local_cache() if values.cache else None,
-        limits=image_limits(values),
+        limits=values.limits,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:

@@ -17,7 +17,7 @@ from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import CLOSING, SCANS, STAGES
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord, failures_of, summarise
-from clustering_assets.slideshows import image_limits, recipes
+from clustering_assets.slideshows import recipes
 
 RECORDED = (*SCANS, *STAGES, *CLOSING)
 """Unpartitioned assets whose record the summary shows."""
@@ -158,7 +158,7 @@ def gallery(
         folder=Path(values.images),
         video_size=values.size,
         originals=_address_of_pictures(values.images, outputs),
-        limits=image_limits(values),
+        limits=values.limits,
     )
     return dg.MaterializeResult(
         value=page,
