@@ -34,23 +34,7 @@ USUAL_SECONDS = 100.0
 
 @dataclass(frozen=True)
 class Choice:
-    """The track for one cluster; the fields are the columns that `choose_music` adds.
-
-    Attributes:
-        track: Path in the music folder; empty if there is none.
-        track_hash: SHA-256 of the file.
-        track_title: Title.
-        track_mood: Its own mood.
-        track_valence: 0 to 1.
-        track_arousal: 0 to 1.
-        distance: Between cluster and track, 0 to 1.
-        second: Path of the nearest other track; empty if there is none.
-        second_distance: Its distance.
-        third: Path of the one after that.
-        third_distance: Its distance.
-        pinned: Whether the user pinned it.
-        why: The reason in one sentence.
-    """
+    """The track for one cluster; the fields are the columns that `choose_music` adds, described in its table."""
 
     track: str = ""
     track_hash: str = ""
@@ -162,16 +146,22 @@ def fit_all(
         seed: Decides between tracks that are equal in everything.
         before: Key and track hash of each earlier choice.
     """
-    rows = []
-    for cluster in clusters:
-        length = seconds.get(cluster.cluster, USUAL_SECONDS) if isinstance(seconds, Mapping) else seconds
-        rows.append(
-            [
-                fit(cluster, track, float(length), (cluster.key, track.content_hash) in before, seed)
-                for track in tracks
-            ]
-        )
-    return rows
+    lengths = (
+        seconds if isinstance(seconds, Mapping) else dict.fromkeys((one.cluster for one in clusters), seconds)
+    )
+    return [
+        [
+            fit(
+                one,
+                track,
+                lengths.get(one.cluster, USUAL_SECONDS),
+                (one.key, track.content_hash) in before,
+                seed,
+            )
+            for track in tracks
+        ]
+        for one in clusters
+    ]
 
 
 def _before(previous: pd.DataFrame | None) -> set[tuple[str, str]]:
