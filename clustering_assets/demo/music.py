@@ -16,8 +16,6 @@ from clustering_assets.demo.voices import SAMPLE_RATE, Sound
 from clustering_assets.progress import track
 from clustering_assets.storage import atomic_path
 
-__all__ = ["MOODS", "SAMPLE_RATE", "make_music", "piece_of", "synthesise"]
-
 VERSION = 4
 """Goes up whenever the same seed gives other music, so that older files are made again."""
 

@@ -20,8 +20,6 @@ from clustering_assets.progress import track
 from clustering_assets.storage import write_bytes
 from clustering_assets.threads import available_cores
 
-__all__ = ["SCENES", "Plan", "make_pictures", "painter_of", "plan_pictures", "theme_of"]
-
 VERSION = 4
 """Goes up whenever the same seed gives other pictures, so that older files are made again."""
 

@@ -362,7 +362,7 @@ def test_a_picture_that_vanishes_before_it_is_embedded_is_rejected_there(project
 
 
 def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
-    (lost,) = project.assignments().query("cluster == 1 and is_representative")["path"]
+    lost = project.shown("cluster_1")[0]
 
     def vanish(line: str) -> None:
         if line.startswith("Rendering"):
@@ -385,7 +385,7 @@ def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
 
 
 def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
-    (away,) = project.assignments().query("cluster == 1 and is_representative")["path"]
+    away = project.shown("cluster_1")[0]
 
     def vanish(line: str) -> None:
         if line.startswith("Rendering"):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from clustering_assets.demo import music
-from clustering_assets.demo.music import MOODS, SAMPLE_RATE, make_music, piece_of, synthesise
-from clustering_assets.demo.score import BEATS_PER_BAR, TAIL
+from clustering_assets.demo.music import make_music, synthesise
+from clustering_assets.demo.score import BEATS_PER_BAR, MOODS, TAIL, piece_of
+from clustering_assets.demo.voices import SAMPLE_RATE
 
 SECONDS = 10.0
 
