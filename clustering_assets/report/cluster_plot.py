@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
+from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour, cluster_marker
 from clustering_assets.report.thumbnails import shrink_pictures
 from clustering_assets.words import counted
@@ -51,7 +52,7 @@ class _Group:
     representative: str
 
 
-def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure":
+def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
     The map shows the first two principal components of the feature space. Each cluster has an outline around
@@ -105,7 +106,7 @@ def _groups(table: pd.DataFrame) -> list[_Group]:
     return groups
 
 
-def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path) -> None:
+def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource) -> None:
     """Points, outlines and thumbnails."""
     axes.set_facecolor(PAPER)
     places = table[["x", "y"]].to_numpy(dtype=float)
@@ -157,7 +158,11 @@ def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> Non
 
 
 def _draw_thumbnails(
-    axes: "Axes", table: pd.DataFrame, places: NDArray[np.float64], groups: Sequence[_Group], folder: Path
+    axes: "Axes",
+    table: pd.DataFrame,
+    places: NDArray[np.float64],
+    groups: Sequence[_Group],
+    folder: Path | FileSource,
 ) -> None:
     """The medoid of each cluster in a frame of its colour, moved aside where two would overlap."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage

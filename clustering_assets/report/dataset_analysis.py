@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clustering_assets.images.find import printable
+from clustering_assets.files.source import FileSource, printable
 from clustering_assets.images.manifest import DUPLICATE, OTHER, REJECTED, USED, common_reasons, failure_rate
 from clustering_assets.report.dataset_chart import EXTREMES, draw, outcomes
 
@@ -36,7 +36,7 @@ class DatasetAnalysis:
     figure: "Figure"
 
 
-def analyse(manifest: pd.DataFrame, folder: Path) -> DatasetAnalysis:
+def analyse(manifest: pd.DataFrame, folder: Path | FileSource) -> DatasetAnalysis:
     """Sum up a manifest.
 
     Args:
@@ -78,7 +78,7 @@ def summarise(manifest: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def as_text(data: dict[str, Any], folder: Path) -> str:
+def as_text(data: dict[str, Any], folder: Path | FileSource) -> str:
     """The analysis for people."""
     lines = [
         f"Pictures in {folder}",

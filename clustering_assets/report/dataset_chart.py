@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clustering_assets.images.find import printable
+from clustering_assets.files.source import FileSource, printable
 from clustering_assets.images.manifest import REJECTED
 from clustering_assets.report.thumbnails import shrink_pictures
 from clustering_assets.words import counted
@@ -33,7 +33,7 @@ _TILE, _GAP = 150, 6
 _REJECTED_ROWS = 12
 
 
-def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure":
+def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path | FileSource) -> "Figure":
     """The figure of an analysis.
 
     Args:
@@ -63,9 +63,14 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
     return figure
 
 
-def _title(figure: "Figure", data: dict[str, Any], folder: Path, height: float) -> None:
+def _title(figure: "Figure", data: dict[str, Any], folder: Path | FileSource, height: float) -> None:
     figure.text(
-        0.04, 1 - 0.45 / height, _plain(folder.name or str(folder)), size=20, weight="bold", color=_INK
+        0.04,
+        1 - 0.45 / height,
+        _plain(Path(str(folder)).name or str(folder)),
+        size=20,
+        weight="bold",
+        color=_INK,
     )
     words = f"{data['files']:,} files, {data['megabytes']:,.0f} MB    {'  ·  '.join(outcomes(data))}"
     figure.text(0.04, 1 - 0.78 / height, words, size=12, color=_SOFT)
@@ -204,7 +209,7 @@ def _contact_sheet(
     figure: "Figure",
     sound: pd.DataFrame,
     extremes: dict[str, list[str]],
-    folder: Path,
+    folder: Path | FileSource,
     height: float,
     top: float,
 ) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
+from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.summary import count_clusters, count_outcomes
@@ -53,7 +54,7 @@ def make_gallery(
     assignments: pd.DataFrame,
     choice: pd.DataFrame,
     videos: Mapping[str, str],
-    folder: Path,
+    folder: Path | FileSource,
     *,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,

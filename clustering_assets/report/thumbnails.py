@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import load_image
 from clustering_assets.progress import track
@@ -39,7 +40,7 @@ class Thumbnail:
 
 def shrink_pictures(
     paths: Collection[str],
-    folder: Path,
+    folder: Path | FileSource,
     box: tuple[int, int],
     *,
     title: str,
