@@ -274,7 +274,8 @@ def info(output: str | None) -> None:
 def prune(output: str | None, keep: tuple[str, ...]) -> None:
     """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
     from clustering_assets.embedding.cache import prune_cache
-    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs
+    from clustering_assets.outputs import Outputs
+    from clustering_assets.tables import IMAGE_MANIFEST
 
     folder = _cache_folder(output)
     try:

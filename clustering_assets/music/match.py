@@ -22,6 +22,7 @@ from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import mood_at
 from clustering_assets.music.pins import pin_for, pin_warnings, tracks_named
 from clustering_assets.music.reasons import Decision, why
+from clustering_assets.tables import MUSIC_CHOICE
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -34,23 +35,7 @@ USUAL_SECONDS = 100.0
 
 @dataclass(frozen=True)
 class Choice:
-    """The track for one cluster; the fields are the columns that `choose_music` adds.
-
-    Attributes:
-        track: Path in the music folder; empty if there is none.
-        track_hash: SHA-256 of the file.
-        track_title: Title.
-        track_mood: Its own mood.
-        track_valence: 0 to 1.
-        track_arousal: 0 to 1.
-        distance: Between cluster and track, 0 to 1.
-        second: Path of the nearest other track; empty if there is none.
-        second_distance: Its distance.
-        third: Path of the one after that.
-        third_distance: Its distance.
-        pinned: Whether the user pinned it.
-        why: The reason in one sentence.
-    """
+    """The track for one cluster; the fields are the columns that `choose_music` adds, described in its table."""
 
     track: str = ""
     track_hash: str = ""
@@ -115,14 +100,8 @@ def choose_music(
             )
             choice = _choice(decision)
         rows.append({**row, "mood": cluster.mood, **asdict(choice)})
-    columns = [*clusters.columns, *(name for name in _CHOICE_COLUMNS if name not in clusters)]
+    columns = [*clusters.columns, *(name for name in MUSIC_CHOICE.columns if name not in clusters)]
     return pd.DataFrame(rows, columns=columns)
-
-
-_CHOICE_COLUMNS = (
-    "mood", "track", "track_hash", "track_title", "track_mood", "track_valence", "track_arousal", "distance",
-    "second", "second_distance", "third", "third_distance", "pinned", "why",
-)  # fmt: skip
 
 
 def _choice(decision: Decision) -> Choice:
@@ -162,16 +141,22 @@ def fit_all(
         seed: Decides between tracks that are equal in everything.
         before: Key and track hash of each earlier choice.
     """
-    rows = []
-    for cluster in clusters:
-        length = seconds.get(cluster.cluster, USUAL_SECONDS) if isinstance(seconds, Mapping) else seconds
-        rows.append(
-            [
-                fit(cluster, track, float(length), (cluster.key, track.content_hash) in before, seed)
-                for track in tracks
-            ]
-        )
-    return rows
+    lengths = (
+        seconds if isinstance(seconds, Mapping) else dict.fromkeys((one.cluster for one in clusters), seconds)
+    )
+    return [
+        [
+            fit(
+                one,
+                track,
+                lengths.get(one.cluster, USUAL_SECONDS),
+                (one.key, track.content_hash) in before,
+                seed,
+            )
+            for track in tracks
+        ]
+        for one in clusters
+    ]
 
 
 def _before(previous: pd.DataFrame | None) -> set[tuple[str, str]]:

@@ -7,7 +7,7 @@ from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.assignments import COLUMNS, Pictures, assign
 from clustering_assets.clustering.feature_space import VectorsError
 from clustering_assets.clustering.previous import Previous
-from clustering_assets.outputs import read_table, write_table
+from clustering_assets.tables import read_table, write_table
 
 THREE = Request("kmeans", 3)
 

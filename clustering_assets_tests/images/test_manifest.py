@@ -20,7 +20,6 @@ from clustering_assets.images.inspection import pixel_hash
 from clustering_assets.images.inspectors import portions
 from clustering_assets.images.load import pixels, read_file
 from clustering_assets.images.manifest import (
-    MANIFEST_SCHEMA,
     DatasetError,
     check_folder,
     check_usable,
@@ -31,6 +30,7 @@ from clustering_assets.images.manifest import (
     with_failures,
 )
 from clustering_assets.settings import Limits
+from clustering_assets.tables import IMAGE_MANIFEST
 
 scan = partial(manifests.scan, isolated=False)
 """On threads, which start faster; `test_crew.py` shows that processes give the same."""
@@ -79,7 +79,7 @@ def test_every_file_has_exactly_one_outcome(folder):
 
 def test_the_manifest_has_the_documented_schema(folder, tmp_path):
     manifest = scan(folder)
-    table = pa.Table.from_pandas(manifest, MANIFEST_SCHEMA, preserve_index=False)
+    table = pa.Table.from_pandas(manifest, IMAGE_MANIFEST.schema, preserve_index=False)
     pq.write_table(table, tmp_path / "m.parquet")
     again = pq.read_table(tmp_path / "m.parquet").to_pandas()
     pd.testing.assert_frame_equal(again, manifest)
@@ -182,7 +182,7 @@ def test_strange_names_and_links_are_rows_like_any_other(photo, encoded, save, t
 
 def test_an_empty_folder_gives_an_empty_manifest_of_the_same_shape(tmp_path):
     manifest = scan(tmp_path)
-    assert list(manifest.columns) == MANIFEST_SCHEMA.names
+    assert list(manifest.columns) == list(IMAGE_MANIFEST.columns)
     assert len(manifest) == 0 and manifest["bytes"].dtype == np.int64
 
 

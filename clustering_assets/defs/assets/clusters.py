@@ -16,8 +16,9 @@ from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair, Network
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
+from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.settings import Settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ STABLE = 0.5
     code_version="7",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
     check_specs=[
         dg.AssetCheckSpec(
             "no_tiny_clusters",
