@@ -29,8 +29,9 @@ from PIL import Image, ImageOps
 
 from clustering_assets.embedding.engine import embed
 from clustering_assets.images import duplicates
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.find import find_files
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.load import read_picture
 from clustering_assets.images.manifest import scan, usable
 from clustering_assets.images.perceptual_hash import perceptual_hash
 

@@ -28,9 +28,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.find import find_files
 from clustering_assets.images.inspectors import workers_for
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.load import read_picture
 from clustering_assets.images.manifest import scan
 from clustering_assets.threads import available_cores
 

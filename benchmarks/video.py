@@ -41,7 +41,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.images.load import ImageError, load_image, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image, read_picture
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty

@@ -20,12 +20,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapVal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
+
+
+PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
+"""Settings that are files and folders."""
+
+HOSTS_VARIABLE = "CLUSTERING_HOSTS"
+"""Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
 class SettingsError(ClusteringError):
@@ -237,17 +245,18 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
 
     model_config = SettingsConfigDict(env_prefix="CLUSTERING_", env_file=".env", extra="ignore")
 
-    @pydantic.field_validator("images", "music", "output", "weights", "names_file", "pins_file")
+    @pydantic.field_validator(*PLACES)
     @classmethod
     def _plain_place(cls, value: str) -> str:
         """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
-        return value if "://" in value or not value else os.path.normpath(Path(value).expanduser())
+        check_place(value)
+        return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
 
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
         for name in ("images", "music"):
             folder = getattr(self, name)
-            if "://" not in self.output and Path(self.output).resolve() == Path(folder).resolve():
+            if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
                 raise SettingsError(
                     f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
                 )
@@ -282,7 +291,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields}
+    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+        ROOTS_VARIABLE,
+        HOSTS_VARIABLE,
+    }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
     for name in sorted(name for name in found - known if name.startswith("CLUSTERING_")):
@@ -308,7 +320,7 @@ def _explain(problem: Any, group: type[Group]) -> str:
     source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
-    return f"{name} = {problem['input']!r}{source}: {message[0].lower()}{message[1:]}{hint}"
+    return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
 
 
 def settings_table() -> str:

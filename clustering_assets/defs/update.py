@@ -85,22 +85,22 @@ class UpdateResult:
     partitions: PartitionChanges = field(default_factory=lambda: PartitionChanges((), ()))
 
 
-def open_instance(folder: Path) -> dg.DagsterInstance:
+def open_instance(folder: Path, *, logs: bool = False) -> dg.DagsterInstance:
     """The instance that the UI started in `folder` uses too.
 
     `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
     in the folder's `.dagster` where there is no such file. Dagster reports nothing where no `dagster.yaml` says that it
     shall. What is printed stays on the terminal: the processes that would copy it would print tracebacks at Ctrl-C.
 
+    Args:
+        folder: The folder of the project.
+        logs: Keep what runs print all the same, for the UI to show.
+
     Raises:
         ClusteringError: `DAGSTER_HOME` is no absolute path of a folder.
     """
-    plain = {
-        "compute_logs": {
-            "module": "dagster._core.storage.noop_compute_log_manager",
-            "class": "NoOpComputeLogManager",
-        }
-    }
+    module = "dagster._core.storage.noop_compute_log_manager"
+    plain = {} if logs else {"compute_logs": {"module": module, "class": "NoOpComputeLogManager"}}
     quiet = {"telemetry": {"enabled": False}, **plain}
     if chosen := os.environ.get("DAGSTER_HOME"):
         if not (Path(chosen).is_absolute() and Path(chosen).is_dir()):

@@ -34,7 +34,8 @@ from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtim
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores

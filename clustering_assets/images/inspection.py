@@ -9,9 +9,10 @@ import xxhash
 from numpy.typing import NDArray
 
 from clustering_assets.images.buffers import room
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.exif import Facts
 from clustering_assets.images.features import Reduced, VisualFeatures, measure_reduced, reduce
-from clustering_assets.images.load import ImageError, decode_picture, pixels, read_file
+from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
 from clustering_assets.settings import Limits
 

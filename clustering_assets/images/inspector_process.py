@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.inspection import Look
-from clustering_assets.images.load import decode_beside_others
 from clustering_assets.settings import Limits
 
 LookFunction = Callable[[Path, Sequence[str], Limits], list[Look]]

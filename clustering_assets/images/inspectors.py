@@ -18,10 +18,10 @@ from threading import Lock
 from typing import IO
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.images.budget import memory
 from clustering_assets.images.find import FoundFile
 from clustering_assets.images.inspection import Look, look
 from clustering_assets.images.inspector_process import TIME_IS_UP, Failed, LookFunction, Request, Room, Task
-from clustering_assets.images.load import memory
 from clustering_assets.settings import Limits
 
 log = logging.getLogger("clustering_assets.images")

@@ -84,10 +84,10 @@ def track_table(rows: list[TrackFacts]) -> pd.DataFrame:
     return MUSIC_TRACKS.arrow(columns).to_pandas()
 
 
-def usable_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
-    """The tracks that can be played, each content once, sorted by path."""
-    used = tracks[tracks["outcome"] == "used"].sort_values("path")
-    return used.drop_duplicates("content_hash").reset_index(drop=True)
+def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
+    """The tracks of a `music_tracks` table that can be played, each content once, sorted by path."""
+    used = tracks[tracks["outcome"] == "used"].sort_values("path").drop_duplicates("content_hash")
+    return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
 def _pool(workers: int | None) -> ThreadPoolExecutor:

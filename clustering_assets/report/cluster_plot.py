@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image
 from clustering_assets.report.palette import cluster_colour, cluster_marker
 from clustering_assets.words import counted
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.features import fit
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.images.load import load_image
 from clustering_assets.images.manifest import REJECTED
 from clustering_assets.progress import track
 

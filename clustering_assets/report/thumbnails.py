@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image
 from clustering_assets.progress import track
 from clustering_assets.settings import Limits
 from clustering_assets.threads import available_cores

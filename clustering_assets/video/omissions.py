@@ -45,7 +45,8 @@ def readable_again(
 
 def _is_picture(path: Path, limits: Limits) -> bool:
     """Whether a picture can be decoded."""
-    from clustering_assets.images.load import ImageError, read_picture
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import read_picture
 
     try:
         read_picture(path, min_side=64, limits=limits)

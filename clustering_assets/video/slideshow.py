@@ -15,7 +15,8 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption

@@ -94,8 +94,10 @@ def music_choice(
     the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
     sentence.
     """
-    from clustering_assets.music.match import choose_music, cluster_features, odd_pins, sensitivity
+    from clustering_assets.music.cluster_features import cluster_features
+    from clustering_assets.music.match import choose_music, odd_pins
     from clustering_assets.music.pins import read_pins
+    from clustering_assets.music.sensitivity import sensitivity
 
     values = settings.value
     version = data_version(context, values)
