@@ -17,6 +17,7 @@ from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
+from clustering_assets.words import counted
 
 BOX = (240, 160)
 """Largest thumbnail, in pixels."""
@@ -186,5 +187,5 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["counted"] = lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}"
+    environment.filters["counted"] = counted
     return environment.get_template("page.html.jinja")
