@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from clustering_assets.clustering.keys import partition_key
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
@@ -94,10 +94,10 @@ def make_clip(
     rows = pd.Index(embeddings.paths).get_indexer(pd.Index(recipe.images["path"]))
     return make_slideshow(
         recipe.images,
-        Path(settings.images),
+        file_source(settings.images),
         vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
         track=track_facts(tracks, recipe.track),
-        track_path=Path(settings.music) / recipe.track if recipe.track else None,
+        track_path=file_source(settings.music) / recipe.track if recipe.track else None,
         title=recipe.title,
         cluster=recipe.cluster,
         settings=settings.video,

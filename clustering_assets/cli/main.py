@@ -19,6 +19,7 @@ import click
 
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.settings import (
     HOSTS_VARIABLE,
     NUMBERED,
@@ -341,7 +342,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    files = check_folder(Path(settings.images), settings.min_images)
+    files = check_folder(file_source(settings.images), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import AlgorithmError, Request
@@ -14,7 +15,7 @@ from clustering_assets.clustering.feature_space import (
     count_distinct,
     even_sample,
 )
-from clustering_assets.clustering.quality import Fit, Quality, measure_fit, measure_quality
+from clustering_assets.clustering.quality import Fit, Quality, measure
 from clustering_assets.threads import arithmetic_on_one_thread
 from clustering_assets.words import counted
 
@@ -35,8 +36,7 @@ class Clustering:
 
     Attributes:
         labels: (n,) labels 0..k-1 in order of size, -1 for pictures that belong to no cluster.
-        space: The feature space that was fitted.
-        points: (n, m) unit vectors of that space, with the kinds of thing beside them where they are known.
+        points: (n, m) unit vectors of the feature space, with the kinds of thing beside them where they are known.
         coordinates: (n, 2) the first two principal components, for drawing.
         fit: How each picture fits its cluster.
         quality: Figures of the whole.
@@ -45,7 +45,6 @@ class Clustering:
     """
 
     labels: NDArray[np.int64]
-    space: FeatureSpace
     points: NDArray[np.float32]
     coordinates: NDArray[np.float64]
     fit: Fit
@@ -93,16 +92,8 @@ def cluster(
         points = beside(points, kinds)
     found = _label(points, request, distinct)
     labels = by_size(found.labels)
-    fit = measure_fit(points, labels, request.seed)
-    quality = measure_quality(
-        points,
-        labels,
-        fit.silhouette,
-        stability=found.stability,
-        explained=space.explained,
-        seed=request.seed,
-    )
-    return Clustering(labels, space, points, _plane(points), fit, quality, found.algorithm, found.notes)
+    fit, quality = measure(points, labels, found.stability, space.explained, request.seed)
+    return Clustering(labels, points, _plane(points), fit, quality, found.algorithm, found.notes)
 
 
 def _sample_size(request: Request) -> int:
@@ -134,7 +125,7 @@ def check_memory(n: int, sample: int) -> None:
         AlgorithmError: The message gives both numbers and the way out.
     """
     needed, free = needed_bytes(n, sample), free_bytes()
-    if free is not None and needed > free:
+    if needed > free:
         raise AlgorithmError(
             f"clustering {n:,} images by way of {sample:,} needs up to {needed / 1e9:.1f} GB of memory and "
             f"{free / 1e9:.1f} GB are free; choose fewer clusters (at most {FULL_ROWS // 20} need the least), "
@@ -142,18 +133,13 @@ def check_memory(n: int, sample: int) -> None:
         )
 
 
-def free_bytes() -> int | None:
-    """Memory that is free to use, in bytes, within the limit of the container if there is one; None if unknown."""
+def free_bytes() -> int:
+    """Memory that is free to use, in bytes, within the limit of the container if there is one."""
+    free = psutil.virtual_memory().available
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
-        return min(free, max(int(limit) - int(used), 0)) if limit != "max" else free
-    except (OSError, ValueError):
+        limit, used = (Path("/sys/fs/cgroup", name).read_text() for name in ("memory.max", "memory.current"))
+        return min(free, max(int(limit) - int(used), 0))
+    except (OSError, ValueError):  # there is no container, or its limit is "max"
         return free
 
 

@@ -12,7 +12,7 @@ from clustering_assets.clustering.consensus import settle
 from clustering_assets.clustering.feature_space import even_sample
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
 from clustering_assets.clustering.keys import UNCLUSTERED
-from clustering_assets.clustering.quality import measure_fit, measure_quality
+from clustering_assets.clustering.quality import measure
 
 REASON = 0.08
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""
@@ -50,7 +50,10 @@ def hold(
     number = int(labels.max()) + 1
     if number < 2 or found.quality.clusters < 2 or (request.fixed and number != found.quality.clusters):
         return None
-    held = _measured(found, labels, request.seed)
+    fit, quality = measure(
+        found.points, labels, found.quality.stability, found.quality.explained, request.seed
+    )
+    held = replace(found, labels=labels, fit=fit, quality=quality)
     rows = even_sample(len(labels), FULL_ROWS, request.seed)
     graph = similarity_graph(found.points[rows])
     evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
@@ -72,17 +75,3 @@ def _evidence(clustering: Clustering, rows: NDArray[np.intp], graph: Sparse) -> 
 def _dense(labels: NDArray[np.integer]) -> NDArray[np.intp]:
     """The labels renumbered without gaps."""
     return np.unique(labels, return_inverse=True)[1]
-
-
-def _measured(found: Clustering, labels: NDArray[np.int64], seed: int) -> Clustering:
-    """The clustering with other labels, everything measured anew but its stability."""
-    fit = measure_fit(found.points, labels, seed)
-    quality = measure_quality(
-        found.points,
-        labels,
-        fit.silhouette,
-        stability=found.quality.stability,
-        explained=found.quality.explained,
-        seed=seed,
-    )
-    return replace(found, labels=labels, fit=fit, quality=quality)

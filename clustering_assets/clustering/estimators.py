@@ -4,6 +4,7 @@ Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stabil
 the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
 """
 
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 import numpy as np
@@ -51,23 +52,32 @@ class Estimator(ClusterMixin, BaseEstimator):
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
-        raise NotImplementedError
-
-    def _keep(self, labels: NDArray[np.integer], stability: float = float("nan")) -> None:
-        self.labels_, self.stability_ = labels, stability
-        self.notes_ = getattr(self, "notes_", [])
-
-    def _adopt(self, chosen: Candidate, partitions: Partitions) -> Self:
-        """Take a candidate, measure how stable it is, and say what speaks against it."""
-        if partitions.consensus is not None:
-            stability = partitions.consensus.stability(chosen.labels)
-        else:
-            stability = resampled_stability(partitions, chosen)
-        self._keep(chosen.labels, stability)
-        self.notes_ += doubts(chosen, partitions, stability)
+        self.stability_, self.notes_ = float("nan"), []
+        self._label(X)
         return self
 
-    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> Self:
+    def _label(self, points: NDArray[np.floating]) -> None:
+        """Set `labels_` and what else is found."""
+        raise NotImplementedError
+
+    def _adopt(self, chosen: Candidate, partitions: Partitions) -> None:
+        """Take a candidate, measure how stable it is, and say what speaks against it."""
+        self.labels_ = chosen.labels
+        if partitions.consensus is not None:
+            self.stability_ = partitions.consensus.stability(chosen.labels)
+        else:
+            self.stability_ = resampled_stability(partitions, chosen)
+        self.notes_ += doubts(chosen, partitions, self.stability_)
+
+    def _choose(
+        self, found: list[Candidate], best_of: Callable[[list[Candidate]], Candidate], partitions: Partitions
+    ) -> None:
+        """Take the best candidate, or pieces joined in its stead, and say why."""
+        chosen = chosen_or_joined(best_of(found), found, partitions)
+        self.notes_.append(explain(chosen, found, partitions.points))
+        self._adopt(chosen, partitions)
+
+    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> None:
         """Take labels made in a layout, and say so when they do not stand apart there.
 
         Args:
@@ -75,17 +85,16 @@ class Estimator(ClusterMixin, BaseEstimator):
             place: (n, 2) places in the layout.
             if_none: Why there may be no cluster at all, and what to do then.
         """
-        self._keep(labels)
+        self.labels_ = labels
         if labels.max() < 0:
             self.notes_.append(f"no cluster was found and every image is left over: {if_none}")
-            return self
+            return
         settled = settle(place, labels)
         inside = mean_silhouette(squareform(pdist(place)), settled)
         if settled.max() < 1:
             self.notes_.append("no cluster structure: the images form a single group")
         elif inside < CLEAR_CUT:
             self.notes_.append(weakness(inside))
-        return self
 
 
 class SpectralKMeans(Estimator):
@@ -104,17 +113,14 @@ class SpectralKMeans(Estimator):
         self.swift = swift
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state, self.swift)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state, self.swift)
         if self.n_clusters:
-            return self._adopt(told(partitions, self.n_clusters), partitions)
+            self._adopt(told(partitions, self.n_clusters), partitions)
+            return
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        chosen = chosen_or_joined(best(found), found, partitions)
-        self.notes_.append(explain(chosen, found, X))
-        return self._adopt(chosen, partitions)
+        self._choose(found, best, partitions)
 
 
 class ConsensusLinkage(Estimator):
@@ -132,21 +138,18 @@ class ConsensusLinkage(Estimator):
         self.n_clusters = n_clusters
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state)
         if self.n_clusters:
             labels = partitions.joined(self.n_clusters)
             if labels is None:
                 labels = partitions.linkage(self.n_clusters)
             if labels is None:
                 labels = partitions.plain_linkage(self.n_clusters)
-            return self._adopt(partitions.judge("linkage", labels), partitions)
+            self._adopt(partitions.judge("linkage", labels), partitions)
+            return
         found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
-        chosen = chosen_or_joined(best(found), found, partitions)
-        self.notes_.append(explain(chosen, found, X))
-        return self._adopt(chosen, partitions)
+        self._choose(found, best, partitions)
 
 
 class KneeDBSCAN(Estimator):
@@ -168,19 +171,18 @@ class KneeDBSCAN(Estimator):
         self.min_samples = min_samples
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        place = lay_out(X, seed=self.random_state)
-        samples = max(1, min(self.min_samples, len(X) // 4))
+    def _label(self, points: NDArray[np.floating]) -> None:
+        place = lay_out(points, seed=self.random_state)
+        samples = max(1, min(self.min_samples, len(points) // 4))
         bend = knee(nearest(place, samples)[1][:, -1])
         self.eps_ = float(self.eps) if self.eps else bend
-        self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
+        self.notes_ += [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
         labels = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place)
         way_out = (
             f"the knee of the k-distance curve is at eps = {bend:.3g}" if self.eps else "try a larger one"
         )
         why = f"none has enough others within eps = {self.eps_:.3g}; {way_out}"
-        return self._adopt_layout(labels, place, why)
+        self._adopt_layout(labels, place, why)
 
 
 class LayoutHDBSCAN(Estimator):
@@ -195,13 +197,14 @@ class LayoutHDBSCAN(Estimator):
         self.min_cluster_size = min_cluster_size
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        place = lay_out(X, seed=self.random_state)
-        size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
+    def _label(self, points: NDArray[np.floating]) -> None:
+        place = lay_out(points, seed=self.random_state)
+        size = self.min_cluster_size or max(
+            2, min(SMALLEST, len(points) // 4), round(SMALLEST_SHARE * len(points))
+        )
         model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
         why = "nowhere do they lie clearly denser; kmeans puts every image into a cluster"
-        return self._adopt_layout(model.fit_predict(place), place, why)
+        self._adopt_layout(model.fit_predict(place), place, why)
 
 
 class AutoClustering(Estimator):
@@ -217,16 +220,14 @@ class AutoClustering(Estimator):
     def __init__(self, random_state: int = 0) -> None:
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state)
         found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
         chosen = chosen_or_joined(best_of_all(found), found, partitions)
         self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
-        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
-        return self._adopt(chosen, partitions)
+        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, points)}")
+        self._adopt(chosen, partitions)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {

@@ -1,8 +1,9 @@
 """Cluster ids that last: matching new clusters to those of the previous run."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,18 +53,7 @@ class Changes:
 
     def as_dict(self) -> dict[str, object]:
         """The changes as plain values that JSON can hold; ids that key a mapping become text."""
-        return {
-            "first": self.first,
-            "births": list(self.births),
-            "returns": list(self.returns),
-            "deaths": list(self.deaths),
-            "merges": {str(new): list(old) for new, old in self.merges.items()},
-            "splits": {str(old): list(new) for old, new in self.splits.items()},
-            "added": self.added,
-            "removed": self.removed,
-            "moved": self.moved,
-            "summary": self.sentence(),
-        }
+        return json.loads(json.dumps(asdict(self))) | {"summary": self.sentence()}
 
     def sentence(self) -> str:
         """The changes in one plain sentence, for logs and reports."""
@@ -141,13 +131,14 @@ def keep_ids(
     births = sorted(set(groups) - set(given), key=lambda g: (-int((labels == g).sum()), g))
     given |= {group: fresh + position for position, group in enumerate(births)}
     ids = _apply(labels, given)
+    merges, splits = _kin(shared, given, groups, old_groups)
     return ids, Changes(
         first=False,
         births=tuple(sorted(given[group] for group in births)),
         returns=tuple(i for i in lost_groups if i in given.values()),
         deaths=tuple(i for i in old_groups if i not in given.values()),
-        merges=_merges(shared, given, groups, old_groups),
-        splits=_splits(shared, given, groups, old_groups),
+        merges=merges,
+        splits=splits,
         added=int((~known).sum()),
         removed=len(set(previous) - set(content_hashes)),
         moved=float((ids[known] != old[known]).mean()) if known.any() else 0.0,
@@ -216,27 +207,21 @@ def _match(
     return {groups[r]: names[c] for r, c in zip(rows, columns, strict=True) if overlap[r, c] >= KEPT}
 
 
-def _merges(
+def _kin(
     shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
-) -> dict[int, tuple[int, ...]]:
-    """New id -> the old ids that gave it most of their pictures, where there are at least two."""
+) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+    """New id -> the old ids that gave it most of their pictures; old id -> the new ids that took a good part of its.
+
+    Only where there are at least two.
+    """
     left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
-    found = {}
-    for row, group in enumerate(groups):
-        sources = tuple(old_groups[c] for c in np.flatnonzero(left[row] >= 1 - TOUCHED))
+    merges, splits = {}, {}
+    for group, shares in zip(groups, left, strict=True):
+        sources = tuple(old_groups[c] for c in np.flatnonzero(shares >= 1 - TOUCHED))
         if len(sources) > 1:
-            found[given[group]] = sources
-    return found
-
-
-def _splits(
-    shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
-) -> dict[int, tuple[int, ...]]:
-    """Old id -> the new ids that took a good part of its pictures, where there are at least two."""
-    left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
-    found = {}
-    for column, before in enumerate(old_groups):
-        heirs = tuple(sorted(given[groups[r]] for r in np.flatnonzero(left[:, column] >= TOUCHED)))
+            merges[given[group]] = sources
+    for before, shares in zip(old_groups, left.T, strict=True):
+        heirs = tuple(sorted(given[groups[r]] for r in np.flatnonzero(shares >= TOUCHED)))
         if len(heirs) > 1:
-            found[before] = heirs
-    return found
+            splits[before] = heirs
+    return merges, splits

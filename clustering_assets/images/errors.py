@@ -1,7 +1,5 @@
 """Why a picture cannot be used."""
 
-from pathlib import Path
-
 from clustering_assets.errors import ClusteringError
 
 
@@ -15,7 +13,7 @@ class ImageError(ClusteringError):
         reason: What is wrong, in words, without the path.
     """
 
-    def __init__(self, path: str | Path, stage: str, reason: str) -> None:
+    def __init__(self, path: object, stage: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = str(path)
         self.stage = stage

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.buffers import room
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.exif import Facts
@@ -41,21 +41,21 @@ class _Decoded:
     reduced: Reduced
 
 
-def look(folder: Path, paths: Sequence[str], limits: Limits) -> list[Look]:
+def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:
     """Look at a few files.
 
     All are read, then each is decoded and hashed, then all are measured: a small picture costs a third more if every
     step finds that the one before it has driven its code out of the processor's cache.
 
     Args:
-        folder: Where the files are.
-        paths: Relative to the folder; of so few and small files that their bytes fit in memory together.
+        source: Where the files are.
+        paths: Their names there; of so few and small files that their bytes fit in memory together.
         limits: What is refused before it is decoded.
 
     Returns:
         What was found out about each, in the same order.
     """
-    contents = [_read(folder, path, limits) for path in paths]
+    contents = [_read(source, path, limits) for path in paths]
     contents.reverse()
     decoded = [_decode(contents.pop(), path, limits) for path in paths]
     return [_measure(one) for one in decoded]
@@ -80,10 +80,10 @@ def pixel_hash(view: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, path: str, limits: Limits) -> bytes | Look:
+def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
     """The content of a file, or why it cannot be had."""
     try:
-        return read_file(f"{folder}/{path}", limits)
+        return read_file(source / path, limits)
     except ImageError as error:
         return Look(stage=error.stage, reason=error.reason)
 

@@ -1,14 +1,12 @@
 """The one loader of pictures: every stage sees the same upright 8-bit sRGB pixels, or the reason why not."""
 
-import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from clustering_assets.files import AnyFile, source_file
 from clustering_assets.images.budget import memory_for
 from clustering_assets.images.colour import Colour, UnclearPixelsError, to_srgb
 from clustering_assets.images.colour_spaces import UnknownCodingError
@@ -21,11 +19,6 @@ from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, pr
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 WHITE: Colour = (255, 255, 255)
-
-# A FIFO that is opened this way does not wait for somebody to write to it.
-_READ_ONLY = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-)
 
 _FIRST_BYTES = 1 << 18
 """A file of up to this size is read in one go; of a longer one first only its beginning, which may be enough."""
@@ -53,7 +46,7 @@ class Picture:
 
 
 def load_image(
-    path: Path, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
+    path: AnyFile, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
 ) -> NDArray[np.uint8]:
     """The pixels of a picture file: upright, 8-bit, sRGB.
 
@@ -62,7 +55,7 @@ def load_image(
     single wrong bits often cannot be told from right ones, nor can a JPEG whose header names too few rows.
 
     Args:
-        path: The file. Its content decides what it is, not its name.
+        path: The file, or that of a source. Its content decides what it is, not its name.
         min_side: Allows a large JPEG to be decoded at 1/2, 1/4 or 1/8 as long as its shorter side keeps at
             least this many pixels. The result stays within 2 levels (mean absolute difference) of
             the full picture averaged down to the same size.
@@ -80,7 +73,7 @@ def load_image(
 
 def decode_image(
     data: bytes,
-    name: str | Path,
+    name: AnyFile,
     *,
     min_side: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -105,7 +98,7 @@ def decode_image(
 
 
 def read_picture(
-    path: Path, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
+    path: AnyFile, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
 ) -> Picture:
     """As `load_image`, with what the file says beside its pixels."""
     return decode_picture(
@@ -115,7 +108,7 @@ def read_picture(
 
 def decode_picture(
     data: bytes,
-    name: str | Path,
+    name: AnyFile,
     *,
     min_side: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -133,22 +126,30 @@ def decode_picture(
             raise ImageError(name, *_refusal(error, reader, limits)) from error
 
 
-def read_file(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def read_file(path: AnyFile, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The whole file, if it is an ordinary one, not too large, and begins like a picture.
 
     Raises:
         ImageError: It is none of that, or cannot be read.
     """
+    file = source_file(path)
     try:
-        file = os.open(path, _READ_ONLY)
-        try:
-            return _content(file, path, limits)
-        finally:
-            os.close(file)
+        before = file.stat()
+        if before.problem:
+            raise ImageError(path, "find", "not an ordinary file")
+        _check_size(before.bytes, path, limits)
+        with file.open() as opened:
+            data = opened.read(min(before.bytes, _FIRST_BYTES))
+            _reader(data[:HEAD_BYTES], path)  # of what is no picture only the beginning is read
+            if len(data) < before.bytes:
+                data += opened.read()
+        if file.stat() != before:
+            raise ImageError(path, "read", "changed while it was read")
     except OSError as error:
         raise ImageError(path, "read", error.strerror or type(error).__name__) from error
     except ValueError as error:  # a null character in the name
         raise ImageError(path, "read", str(error)) from error
+    return data
 
 
 def pixels(image: Image.Image) -> NDArray[np.uint8]:
@@ -167,25 +168,8 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
     return np.frombuffer(numbers.buffers()[1], np.uint8).reshape(image.height, image.width, 4)
 
 
-def _content(file: int, path: str | Path, limits: Limits) -> bytes:
-    """What an opened file holds; of one that is no picture only the beginning is read."""
-    facts = os.fstat(file)
-    if not stat.S_ISREG(facts.st_mode):
-        raise ImageError(path, "find", "not an ordinary file")
-    _check_size(facts.st_size, path, limits)
-    data = os.read(file, min(facts.st_size, _FIRST_BYTES))
-    _reader(data[:HEAD_BYTES], path)
-    if len(data) < facts.st_size:
-        with open(file, "rb", buffering=0, closefd=False) as rest:
-            data += rest.readall()
-    after = os.fstat(file)
-    if (after.st_size, after.st_mtime_ns) != (facts.st_size, facts.st_mtime_ns):
-        raise ImageError(path, "read", "changed while it was read")
-    return data
-
-
 def _decoded(
-    reader: Reader, name: str | Path, min_side: int | None, limits: Limits, background: Colour
+    reader: Reader, name: AnyFile, min_side: int | None, limits: Limits, background: Colour
 ) -> Picture:
     """The picture of a file, upright and sRGB."""
     image = reader.open()
@@ -224,25 +208,25 @@ def _refusal(error: Exception, reader: Reader, limits: Limits) -> tuple[str, str
     return "decode", f"damaged {reader.format}: {what}"
 
 
-def _reader(head: bytes, name: str | Path) -> type[Reader]:
+def _reader(head: bytes, name: AnyFile) -> type[Reader]:
     """The reader of a file that begins with `head`, or the reason why there is none."""
     if reader := reader_of(head):
         return reader
-    stage = "format" if promises_picture(Path(name).name) else "other"
+    stage = "format" if promises_picture(str(name)) else "other"
     if not head:
         raise ImageError(name, stage, "empty file")
-    drawing = Path(name).suffix.lower() == ".svg" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    drawing = str(name).lower().endswith(".svg") and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     raise ImageError(name, stage, "an SVG drawing" if drawing else describe(head))
 
 
-def _check_size(count: int, name: str | Path, limits: Limits) -> None:
+def _check_size(count: int, name: AnyFile, limits: Limits) -> None:
     """Refuse a file that is larger than the limit."""
     if count > limits.max_file_megabytes * 1e6:
         reason = f"{count / 1e6:,.0f} MB, more than max_file_megabytes = {limits.max_file_megabytes:g}"
         raise ImageError(name, "limits", reason)
 
 
-def _check_pixels(image: Image.Image, name: str | Path, limits: Limits) -> None:
+def _check_pixels(image: Image.Image, name: AnyFile, limits: Limits) -> None:
     """Refuse a picture that is larger than the limit, before it is decoded."""
     if image.width * image.height > limits.max_megapixels * 1e6:
         raise ImageError(name, "limits", f"{image.width} x {image.height} pixels, {_too_many_pixels(limits)}")

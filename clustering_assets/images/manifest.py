@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.find import FoundFile, find_files, printable
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, FoundFile, printable
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
@@ -41,7 +42,7 @@ class DatasetError(ClusteringError):
 
 
 def scan(
-    folder: Path,
+    folder: Path | FileSource,
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
     workers: int | None = None,
@@ -54,7 +55,7 @@ def scan(
     (a limit, a link, a missing permission).
 
     Args:
-        folder: Where the pictures are; searched recursively.
+        folder: Where the pictures are: a folder, searched recursively, or another source.
         previous: The manifest of an earlier scan of the same folder.
         limits: What is refused before it is decoded.
         workers: Largest number of workers; None: one for each core this process may use.
@@ -67,12 +68,13 @@ def scan(
     Raises:
         DatasetError: The folder is missing, is no folder or cannot be read.
     """
-    files = _listed(folder)
+    source = file_source(folder)
+    files = _listed(source)
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
     looking = look_at_all(
-        folder, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
+        source, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
     )
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
@@ -151,7 +153,7 @@ def failure_rate(manifest: pd.DataFrame) -> float:
     return float((pictures["outcome"] == REJECTED).mean()) if len(pictures) else 0.0
 
 
-def check_folder(folder: Path, min_images: int) -> int:
+def check_folder(folder: Path | FileSource, min_images: int) -> int:
     """Refuse a folder that cannot have enough pictures, without opening a file.
 
     Args:
@@ -164,12 +166,14 @@ def check_folder(folder: Path, min_images: int) -> int:
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    files = sum(file.problem is None for file in _listed(folder))
+    files = sum(file.problem is None for file in _listed(file_source(folder)))
     _check_count(files, "file", folder, min_images)
     return files
 
 
-def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_failure_rate: float) -> None:
+def check_usable(
+    manifest: pd.DataFrame, folder: Path | FileSource, min_images: int, max_failure_rate: float
+) -> None:
     """Refuse a dataset that has too few usable pictures or too many failures.
 
     Args:
@@ -193,7 +197,7 @@ def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_fail
         )
 
 
-def _check_count(count: int, what: str, folder: Path, min_images: int, why: str = "") -> None:
+def _check_count(count: int, what: str, folder: Path | FileSource, min_images: int, why: str = "") -> None:
     """Refuse fewer than `min_images`; none at all is too few whatever the setting."""
     if not count:
         advice = "Put pictures there, or name another folder with --images or CLUSTERING_IMAGES."
@@ -215,10 +219,10 @@ def _why(manifest: pd.DataFrame) -> str:
     return "".join(["\nRejected:", *lines]) if lines else ""
 
 
-def _listed(folder: Path) -> list[FoundFile]:
-    """The files of a folder, or a message that says why there are none."""
+def _listed(source: FileSource) -> list[FoundFile]:
+    """The files of a source, or a message that says why there are none."""
     try:
-        return find_files(folder)
+        return source.files()
     except FileNotFoundError:
         problem = "does not exist"
     except NotADirectoryError:
@@ -226,7 +230,7 @@ def _listed(folder: Path) -> list[FoundFile]:
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     raise DatasetError(
-        f"The folder of pictures {folder} {problem}. Name the right one with --images or CLUSTERING_IMAGES."
+        f"The folder of pictures {source} {problem}. Name the right one with --images or CLUSTERING_IMAGES."
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.files.source import SourceFile
 from clustering_assets.music.emotion import music_emotion
 from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
@@ -76,7 +77,7 @@ class TrackFacts:
 
 
 def analyse_track(
-    path: Path, facts: TrackFacts | None = None, *, limits: DecodeLimits | None = None
+    path: Path | SourceFile, facts: TrackFacts | None = None, *, limits: DecodeLimits | None = None
 ) -> TrackFacts:
     """Analyse one file; a file that cannot be used comes back as rejected with its reason.
 

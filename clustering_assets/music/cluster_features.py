@@ -16,17 +16,7 @@ FEATURES = ("brightness", "colourfulness", "contrast", "saturation", "chroma", "
 
 @dataclass(frozen=True)
 class ClusterFeatures:
-    """One cluster; the fields are the columns of `cluster_features`.
-
-    Attributes:
-        cluster: Its id.
-        key: Its partition key.
-        name: Its name.
-        size: Number of its pictures.
-        valence: 0 to 1.
-        arousal: 0 to 1.
-        mood: The mood of that place.
-    """
+    """One cluster; the fields are the columns of `cluster_features`, described with `music_choice`."""
 
     cluster: int
     key: str

@@ -3,10 +3,10 @@
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from clustering_assets.music.analysis import TrackFacts
 from clustering_assets.music.cluster_features import ClusterFeatures
+from clustering_assets.music.emotion import Emotion
 from clustering_assets.music.moods import opposites
 
 AROUSAL_WEIGHT, VALENCE_WEIGHT = 2 / 3, 1 / 3
@@ -25,18 +25,8 @@ LOOPING = 0.015
 """Cost of a track that must be looped, times the square of the octaves of its length that are missing."""
 
 
-class Place(Protocol):
-    """What lies in the plane of valence and arousal."""
-
-    @property
-    def valence(self) -> float:
-        """0 (unpleasant) to 1 (pleasant)."""
-        ...
-
-    @property
-    def arousal(self) -> float:
-        """0 (still) to 1 (lively)."""
-        ...
+Place = ClusterFeatures | TrackFacts | Emotion
+"""What lies in the plane of valence and arousal."""
 
 
 @dataclass(frozen=True)

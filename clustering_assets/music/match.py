@@ -141,16 +141,22 @@ def fit_all(
         seed: Decides between tracks that are equal in everything.
         before: Key and track hash of each earlier choice.
     """
-    rows = []
-    for cluster in clusters:
-        length = seconds.get(cluster.cluster, USUAL_SECONDS) if isinstance(seconds, Mapping) else seconds
-        rows.append(
-            [
-                fit(cluster, track, float(length), (cluster.key, track.content_hash) in before, seed)
-                for track in tracks
-            ]
-        )
-    return rows
+    lengths = (
+        seconds if isinstance(seconds, Mapping) else dict.fromkeys((one.cluster for one in clusters), seconds)
+    )
+    return [
+        [
+            fit(
+                one,
+                track,
+                lengths.get(one.cluster, USUAL_SECONDS),
+                (one.key, track.content_hash) in before,
+                seed,
+            )
+            for track in tracks
+        ]
+        for one in clusters
+    ]
 
 
 def _before(previous: pd.DataFrame | None) -> set[tuple[str, str]]:

@@ -74,24 +74,17 @@ def _pictures(cluster: ClusterFeatures) -> str:
     pictures = "picture" if cluster.size == 1 else "pictures"
     if not all(map(math.isfinite, (cluster.brightness, cluster.chroma, cluster.contrast))):
         return f"{'A picture' if cluster.size == 1 else 'Pictures'} whose looks are not known"
-    light = _graded(IMAGE_CUES["brightness"].score(cluster.brightness), ("dark", "medium-bright", "bright"))
+    score = {name: cue.score(getattr(cluster, name)) for name, cue in IMAGE_CUES.items()}
+    light = _graded(score["brightness"], ("dark", "medium-bright", "bright"))
     # two features that agree need less of each to be worth a word
-    colour = _graded(1.5 * _colour_score(cluster), ("muted", "moderately colourful", "colourful"))
-    edge = _graded(_contrast_score(cluster), ("low-contrast", "medium-contrast", "high-contrast"))
+    colourful = 1.5 * (score["chroma"] + score["colourfulness"]) / 2
+    colour = _graded(colourful, ("muted", "moderately colourful", "colourful"))
+    edge = _graded(score["contrast"], ("low-contrast", "medium-contrast", "high-contrast"))
     looks = (
         f"{light} (lightness {cluster.brightness:.0f} of 100), {colour} (chroma {cluster.chroma:.0f}), {edge} "
         f"({cluster.contrast:.2f}) {pictures}"
     )
     return f"A {looks}" if cluster.size == 1 else f"{looks[0].upper()}{looks[1:]}"
-
-
-def _colour_score(cluster: ClusterFeatures) -> float:
-    chroma, spread = IMAGE_CUES["chroma"], IMAGE_CUES["colourfulness"]
-    return (chroma.score(cluster.chroma) + spread.score(cluster.colourfulness)) / 2
-
-
-def _contrast_score(cluster: ClusterFeatures) -> float:
-    return IMAGE_CUES["contrast"].score(cluster.contrast)
 
 
 def _music(track: TrackFacts) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from clustering_assets.download import DownloadError, Patience, download
-from clustering_assets.images.find import ATTRIBUTION
+from clustering_assets.files.source import ATTRIBUTION
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, describe
 from clustering_assets.progress import task, track

@@ -15,6 +15,8 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, SourceFile
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import read_picture
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
@@ -129,11 +131,11 @@ class Slideshow(VideoClip):
     def __init__(
         self,
         images: pd.DataFrame,
-        folder: Path,
+        folder: Path | FileSource,
         *,
         vectors: NDArray[np.floating] | None,
         track: Mapping[str, Any] | None,
-        track_path: Path | None,
+        track_path: Path | SourceFile | None,
         title: str,
         cluster: int,
         settings: VideoSettings,
@@ -142,7 +144,7 @@ class Slideshow(VideoClip):
         if vectors is not None and len(vectors) != len(images):
             raise VideoError(f"{len(vectors)} vectors for {len(images)} pictures of cluster {cluster}")
         self._images = images.reset_index(drop=True)
-        self._folder = Path(folder)
+        self._source = file_source(folder)
         self._vectors = vectors
         self._track, self._track_path = track, track_path
         self._limits = limits
@@ -259,7 +261,7 @@ class Slideshow(VideoClip):
         lost: dict[str, PictureLost] = {}
         for source in filter(None, self._sources):
             try:
-                read_picture(self._folder / source.path, min_side=64, limits=self._limits)
+                read_picture(self._source / source.path, min_side=64, limits=self._limits)
             except ImageError as error:
                 lost[source.path] = PictureLost(source.path, error.stage, error.reason)
         for found in lost.values():
@@ -307,7 +309,7 @@ class Slideshow(VideoClip):
         if not len(chosen):
             reasons = "; ".join(f"{path}: {reason}" for path, _, reason in self.failures[:5])
             raise VideoError(
-                f"cluster {self.cluster} has no usable picture in {self._folder}"
+                f"cluster {self.cluster} has no usable picture in {self._source}"
                 + (f" ({reasons})" if reasons else "")
                 + "; if its pictures are elsewhere, name their folder with the setting images"
             )
@@ -353,12 +355,12 @@ class Slideshow(VideoClip):
 
         A file whose size and time are still those of the scan has been decoded before; any other is decoded.
         """
-        path = self._folder / str(row["path"])
+        path = self._source / str(row["path"])
         try:
             facts = path.stat()
         except OSError as error:
             return str(row["path"]), "video", error.strerror or type(error).__name__
-        if row.get("bytes") == facts.st_size and row.get("mtime_ns") == facts.st_mtime_ns:
+        if row.get("bytes") == facts.bytes and row.get("mtime_ns") == facts.mtime_ns:
             return None
         try:
             read_picture(path, min_side=64, limits=self._limits)
@@ -486,7 +488,7 @@ class Slideshow(VideoClip):
         side = needed_side(source.size, self.settings.size, seconds) * share if source.size else None
         try:
             picture = read_picture(
-                self._folder / source.path, min_side=int(side) + 1 if side else None, limits=self._limits
+                self._source / source.path, min_side=int(side) + 1 if side else None, limits=self._limits
             )
         except ImageError as error:
             raise PictureLost(source.path, error.stage, error.reason) from error
@@ -495,11 +497,11 @@ class Slideshow(VideoClip):
 
 def make_slideshow(
     images: pd.DataFrame,
-    folder: Path,
+    folder: Path | FileSource,
     *,
     vectors: NDArray[np.floating] | None,
     track: Mapping[str, Any] | None,
-    track_path: Path | None,
+    track_path: Path | SourceFile | None,
     title: str,
     cluster: int,
     settings: VideoSettings,

@@ -4,7 +4,6 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pillow_heif
@@ -137,16 +136,3 @@ def rgb_profile() -> Callable[..., bytes]:
         return header + struct.pack(">I", len(tags)) + table + body
 
     return profile
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Callable[..., Path]:
-    """Write bytes to a file of a fresh folder."""
-
-    def write(name: str, data: bytes) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    return write

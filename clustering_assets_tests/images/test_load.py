@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
+from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import decode_image, load_image
 from clustering_assets.settings import Limits
@@ -164,24 +165,27 @@ def test_a_missing_file_says_so(tmp_path):
 
 
 def test_loading_leaves_pillow_strict(quadrants, encoded):
-
     decode_image(encoded(quadrants, "JPEG"), "a.jpg")
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     with pytest.raises(OSError):
         Image.open(io.BytesIO(encoded(quadrants, "PNG")[:-60])).load()
 
 
-def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(quadrants, encoded, save, monkeypatch):
-    path = save("growing.png", encoded(quadrants, "PNG"))
-    calls = []
+def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_time(quadrants, encoded, save):
+    class Growing(LocalFolder):
+        def stat(self, path):
+            seen = super().stat(path)
+            save(path, (self.folder / path).read_bytes() + b"more")
+            return seen
 
-    def growing(number: int) -> os.stat_result:
-        calls.append(number)
-        facts = list(os.stat(number))
-        facts[6] += len(calls)
-        return os.stat_result(facts, {"st_mtime_ns": os.stat(number).st_mtime_ns})
-
-    monkeypatch.setattr(os, "fstat", growing)
+    save("growing.png", encoded(quadrants, "PNG"))
     with pytest.raises(ImageError, match="changed while it was read") as caught:
-        load_image(path)
+        load_image(Growing(save("other", b"").parent) / "growing.png")
     assert caught.value.stage == "read"
+
+
+def test_a_picture_of_any_source_is_loaded(quadrants, encoded, save, memory_source):
+    source = memory_source(save("album/a.png", encoded(quadrants, "PNG")).parent)
+    np.testing.assert_array_equal(load_image(source / "a.png"), quadrants)
+    with pytest.raises(ImageError, match=r"memory:/b\.png: No such file"):
+        load_image(source / "b.png")

@@ -12,10 +12,10 @@ import pytest
 import xxhash
 from PIL import Image
 
+from clustering_assets.files.source import FoundFile
 from clustering_assets.images import inspection as looks
 from clustering_assets.images import manifest as manifests
 from clustering_assets.images.features import measure, measure_reduced, reduce
-from clustering_assets.images.find import FoundFile
 from clustering_assets.images.inspection import pixel_hash
 from clustering_assets.images.inspectors import portions
 from clustering_assets.images.load import pixels, read_file
@@ -329,3 +329,17 @@ def test_a_file_longer_than_the_first_look_is_read_to_its_end(save, encoded, tmp
     data = encoded(noise, "PNG")
     assert len(data) > 1 << 18
     assert read_file(save("noise.png", data)) == data
+
+
+def test_pictures_of_another_source_are_scanned_as_those_of_a_folder(
+    photo, encoded, save, tmp_path, memory_source
+):
+    for seed in range(3):
+        save(f"pictures/{seed}.jpg", encoded(photo(seed), "JPEG"))
+    save("pictures/half.png", encoded(photo(7), "PNG")[:5000])
+    save("pictures/.hidden.jpg", b"")
+    expected = scan(tmp_path / "pictures", isolated=False)
+    source = memory_source(tmp_path / "pictures")
+    pd.testing.assert_frame_equal(scan(source, isolated=False), expected)
+    with pytest.raises(DatasetError, match="4 files in memory:, but min_images is 9"):
+        check_folder(source, 9)

@@ -195,3 +195,9 @@ def test_a_rejected_file_is_tried_again(folder, monkeypatch):
     )
     analyse_library(folder, first)
     assert tried == ["late.mp3"]
+
+
+def test_tracks_of_another_source_are_analysed_as_those_of_a_folder(folder, memory_source):
+    (folder / "notes.txt").write_text("no music")
+    expected = analyse_library(folder)
+    pd.testing.assert_frame_equal(analyse_library(memory_source(folder)), expected)

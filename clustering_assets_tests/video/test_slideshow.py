@@ -17,7 +17,7 @@ from clustering_assets.video.colour import split, to_rgb
 from clustering_assets.video.encode import BT709, LIMITED, write_video
 from clustering_assets.video.moviepy_clips import PLAYABLE, between, writing_arguments
 from clustering_assets.video.recipe import VideoError, recipe_digest
-from clustering_assets.video.slideshow import PictureLost
+from clustering_assets.video.slideshow import PictureLost, make_slideshow
 from clustering_assets.video.verify import verify
 
 
@@ -317,3 +317,16 @@ def test_sound_is_not_distorted_at_another_rate(pitch):
     assert np.array_equal(between(samples, np.arange(50.0)), samples[:, :50])
     assert between(samples, np.asarray(7.5)).shape == (1,)
     assert between(samples, np.array([-40.0, 9700.0])).tolist() == [[0, 0]]
+
+
+def test_pictures_and_music_of_another_source_are_shown_as_those_of_a_folder(
+    pictures, music, show, small, tmp_path, memory_source
+):
+    images, given = pictures(*[(60, 40)] * 4), music(20.0)
+    frame = show(images, **given).frame(5)
+    kept = memory_source(tmp_path / "images")
+    given["track_path"] = memory_source(tmp_path) / "clicks.wav"
+    slideshow = make_slideshow(images, kept, vectors=None, title="Discs", cluster=0, settings=small, **given)
+    np.testing.assert_array_equal(slideshow.frame(5), frame)
+    assert slideshow.soundtrack is not None
+    assert slideshow.failures == []

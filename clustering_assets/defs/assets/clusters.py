@@ -15,6 +15,7 @@ from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.files import file_source
 from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
@@ -244,5 +245,5 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
+    figure = plot_clusters(cluster_assignments, file_source(settings.value.images))
     return dg.MaterializeResult(value=figure, data_version=version)

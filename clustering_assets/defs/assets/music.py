@@ -1,7 +1,5 @@
 """Music: the analysed library, and the track for each cluster."""
 
-from pathlib import Path
-
 import dagster as dg
 import pandas as pd
 
@@ -11,6 +9,7 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.files import file_source
 from clustering_assets.slideshows import expected_seconds
 from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.wishes import pins_file
@@ -42,7 +41,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
-    tracks = analyse_library(Path(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
+    tracks = analyse_library(file_source(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(

@@ -15,6 +15,7 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import CLOSING, SCANS, STAGES
+from clustering_assets.files import file_source
 from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord, failures_of, summarise
 from clustering_assets.slideshows import recipes
@@ -156,7 +157,7 @@ def gallery(
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
-        folder=Path(values.images),
+        folder=file_source(values.images),
         video_size=values.size,
         originals=_address_of_pictures(values.images, outputs),
         limits=values.limits,
