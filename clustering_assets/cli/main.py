@@ -20,7 +20,6 @@ import click
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.progress import duration
 from clustering_assets.settings import (
     HOSTS_VARIABLE,
     NUMBERED,
@@ -30,7 +29,7 @@ from clustering_assets.settings import (
     load_settings,
     unknown_variables,
 )
-from clustering_assets.words import counted
+from clustering_assets.words import counted, duration
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult

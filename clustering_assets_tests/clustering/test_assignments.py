@@ -21,7 +21,7 @@ def first(blobs, frame):
 
 def test_every_picture_has_a_row_in_the_order_given(first):
     _, groups, images, result = first
-    assert tuple(result.table.columns) == tuple(CLUSTER_ASSIGNMENTS.columns)
+    assert list(result.table.columns) == list(CLUSTER_ASSIGNMENTS.columns)
     assert result.table["path"].tolist() == images["path"].tolist()
     assert adjusted_rand_score(groups, result.table["cluster"]) > 0.95
 

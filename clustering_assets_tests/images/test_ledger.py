@@ -26,7 +26,7 @@ def row(table, path):
 
 def test_the_scan_alone_makes_a_ledger(manifest):
     table = ledger(manifest)
-    assert tuple(table.columns) == tuple(LEDGER.columns)
+    assert list(table.columns) == list(LEDGER.columns)
     assert outcomes(table) == {
         "a.png": "used",
         "b.png": "used",
