@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from clustering_assets.images.buffers import room
 from clustering_assets.images.features import Reduced, measure_reduced, reduce
-from clustering_assets.images.load import ImageError, Limits, decode_picture, pixels, read_file
+from clustering_assets.images.load import (
+    Budget,
+    ImageError,
+    Limits,
+    decode_beside_others,
+    decode_picture,
+    pixels,
+    read_file,
+)
 from clustering_assets.images.perceptual_hash import perceptual_hash
 
 _STRIP = 128 << 10
@@ -47,6 +55,15 @@ class _Decoded:
 
     known: Look
     reduced: Reduced
+
+
+def begin(budget: Budget) -> None:
+    """Make this process one of many that look at files, and import what the first look would import."""
+    import cv2
+    import pyarrow as pa  # noqa: F401
+
+    decode_beside_others(budget)
+    cv2.setNumThreads(1)
 
 
 def look(folder: Path, paths: Sequence[str], limits: Limits) -> list[Look]:
