@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from clustering_assets.clustering.identity import partition_key
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
 from clustering_assets.images.load import Limits
 from clustering_assets.outputs import (
