@@ -207,12 +207,13 @@ def decoding_alone(
     from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.embed import MOST_THREADS
     from clustering_assets.embedding.preparing import Content, Copy, prepare, prepared_batches
-    from clustering_assets.images.load import DEFAULT_LIMITS
+    from clustering_assets.files.local import LocalFolder
+    from clustering_assets.settings import DEFAULT_LIMITS
     from clustering_assets.threads import available_cores
     from clustering_assets.work.threads import Threads
 
     wanted = resolve_backbone(backbone, weights, memory=work / "cache").preprocessing
-    function = partial(prepare, Path("/"), wanted, DEFAULT_LIMITS)
+    function = partial(prepare, LocalFolder(Path("/")), wanted, DEFAULT_LIMITS)
     contents = [Content(number, (Copy(number, str(path)),)) for number, path in enumerate(files)]
     engine = Threads(min(available_cores(), MOST_THREADS))
     return _timed(lambda: [None for _ in prepared_batches(function, contents, 32, engine)], len(files))

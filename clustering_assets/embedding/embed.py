@@ -38,9 +38,10 @@ from clustering_assets.embedding.preparing import (
 from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, Pending, Plan, Runtime
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource
 from clustering_assets.progress import task
-from clustering_assets.settings import Settings
+from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
 from clustering_assets.threads import available_cores
 from clustering_assets.work.engine import Engine
 from clustering_assets.work.threads import Threads
@@ -62,12 +63,12 @@ class Inputs:
     Attributes:
         table: Columns `path` (relative to `folder`) and `content_hash`. With the columns `bytes` and `mtime_ns`, a file
             that changed since they were noted is refused.
-        folder: Folder of the pictures.
+        folder: Where the pictures are.
         limits: What is refused before it is decoded.
     """
 
     table: pd.DataFrame
-    folder: Path
+    folder: Path | FileSource
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -83,7 +84,7 @@ class RuntimeOptions:
     """
 
     runtime: str = "auto"
-    batch_size: int = Settings.model_fields["batch_size"].default
+    batch_size: int = Embedding.model_fields["batch_size"].default
     engine: Engine | None = None
 
 
@@ -185,7 +186,7 @@ def embed(
             )  # fmt: skip
             started = time.monotonic()
             batches = prepared_batches(
-                partial(prepare, inputs.folder, backbone.preprocessing, inputs.limits),
+                partial(prepare, file_source(inputs.folder), backbone.preprocessing, inputs.limits),
                 pictures.select(missing),
                 runtime.batch_size,
                 options.engine or Threads(min(available_cores(), MOST_THREADS)),

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.preprocessing import Preprocessing
+from clustering_assets.files.source import FileSource
+from clustering_assets.images.budget import memory
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.inspection import begin
 from clustering_assets.images.inspectors import lost_in_decoding
-from clustering_assets.images.load import ImageError, Limits, memory, read_picture
+from clustering_assets.images.load import read_picture
+from clustering_assets.settings import Limits
 from clustering_assets.work.engine import Engine, Lost, Task
 
 
@@ -100,17 +103,17 @@ class Batch:
 
 
 def prepare(
-    folder: Path, preprocessing: Preprocessing, limits: Limits, contents: Sequence[Content]
+    source: FileSource, preprocessing: Preprocessing, limits: Limits, contents: Sequence[Content]
 ) -> list[Prepared]:
     """The network's view of each content, from the first of its files that can be read.
 
     Args:
-        folder: Folder of the pictures.
+        source: Where the pictures are.
         preprocessing: What the network expects.
         limits: What is refused before it is decoded.
         contents: A few of them.
     """
-    return [_prepare_one(folder, preprocessing, limits, content) for content in contents]
+    return [_prepare_one(source, preprocessing, limits, content) for content in contents]
 
 
 def prepared_batches(
@@ -148,12 +151,14 @@ def prepared_batches(
                 kept, views, failed, count = [], [], [], 0
 
 
-def _prepare_one(folder: Path, preprocessing: Preprocessing, limits: Limits, content: Content) -> Prepared:
+def _prepare_one(
+    source: FileSource, preprocessing: Preprocessing, limits: Limits, content: Content
+) -> Prepared:
     """What becomes of one content."""
     failed = []
     for copy in content.copies:
         try:
-            pixels = _view(folder, preprocessing, limits, copy)
+            pixels = _view(source, preprocessing, limits, copy)
         except ImageError as error:
             failed.append(Failed(copy.row, Failure(copy.path, error.stage, error.reason)))
         else:
@@ -161,20 +166,20 @@ def _prepare_one(folder: Path, preprocessing: Preprocessing, limits: Limits, con
     return Prepared(content.number, None, failed)
 
 
-def _view(folder: Path, preprocessing: Preprocessing, limits: Limits, copy: Copy) -> NDArray[np.uint8]:
+def _view(source: FileSource, preprocessing: Preprocessing, limits: Limits, copy: Copy) -> NDArray[np.uint8]:
     """The network's view of one file.
 
     Raises:
         ImageError: It cannot be used, or is not the file that was scanned.
     """
-    file = folder / copy.path
+    file = source / copy.path
     picture = read_picture(file, min_side=preprocessing.min_side, limits=limits)
     if copy.noted is not None:
         try:
             facts = file.stat()
         except OSError as error:
             raise ImageError(copy.path, "read", error.strerror or type(error).__name__) from error
-        if (facts.st_size, facts.st_mtime_ns) != copy.noted:
+        if (facts.bytes, facts.mtime_ns) != copy.noted:
             raise ImageError(
                 copy.path, "embed", "changed since it was scanned; the next run takes it as it is now"
             )

@@ -10,12 +10,12 @@ from typing import get_args
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.runtime import Plan, Runtime, RuntimeUnavailable
-from clustering_assets.settings import Settings
+from clustering_assets.settings import Embedding
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.embedding")
 
-RUNTIMES: tuple[str, ...] = get_args(Settings.model_fields["runtime"].annotation)
+RUNTIMES: tuple[str, ...] = get_args(Embedding.model_fields["runtime"].annotation)
 
 
 def plan_runtime(requested: str = "auto") -> Plan:

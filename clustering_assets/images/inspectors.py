@@ -5,24 +5,27 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from clustering_assets.images.find import FoundFile
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, FoundFile
+from clustering_assets.images.budget import memory
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.inspection import Look, begin, look
-from clustering_assets.images.load import ImageError, Limits, memory
+from clustering_assets.settings import Limits
 from clustering_assets.work.engine import Engine, Lost, Task
 
 _TOGETHER = 16
 
 
 def look_at_all(
-    folder: Path, files: Sequence[FoundFile], limits: Limits, engine: Engine
+    source: Path | FileSource, files: Sequence[FoundFile], limits: Limits, engine: Engine
 ) -> Generator[Look, None, None]:
     """Look at any number of files, in order; only a few thousand results wait to be fetched.
 
     Closing the generator ends the work at once.
 
     Args:
-        folder: Where the files are.
-        files: As `find_files` returns them.
+        source: Where the files are.
+        files: As the source lists them.
         limits: What is refused before it is decoded.
         engine: What looks at them.
 
@@ -31,7 +34,7 @@ def look_at_all(
     """
     sizes = {file.path: file.bytes for file in files if not file.problem}
     task = Task(
-        partial(look, folder.absolute(), limits=limits),
+        partial(look, file_source(source), limits=limits),
         size=sizes.__getitem__,
         together=_TOGETHER,
         begin=begin,

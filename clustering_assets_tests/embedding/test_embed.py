@@ -113,3 +113,13 @@ def test_nothing_usable_is_an_error_that_names_files(pictures, cache):
         path.write_bytes(b"no picture")
     with pytest.raises(EmbeddingError, match=r"none of 2 pictures.*\n.*000\.png"):
         embed(Inputs(images, folder), LITE, cache_dir=cache)
+
+
+def test_pictures_of_another_source_are_embedded_as_those_of_a_folder(pictures, cache, memory_source):
+    images, folder = pictures(3)
+    expected = embed(Inputs(images, folder), LITE).vectors
+    source = memory_source(folder)
+    source.contents["001.png"] += b"changed"
+    embedded = embed(Inputs(images, source), LITE, cache_dir=cache)
+    np.testing.assert_allclose(embedded.vectors, expected[[0, 2]], atol=2e-3)
+    assert [failure.path for failure in embedded.failures] == ["001.png"]

@@ -7,10 +7,10 @@ import textwrap
 import pandas as pd
 import pytest
 
-from clustering_assets.images.find import FoundFile
+from clustering_assets.files.source import FoundFile
 from clustering_assets.images.inspectors import look_at_all, lost_in_decoding
-from clustering_assets.images.load import DEFAULT_LIMITS
 from clustering_assets.images.manifest import scan
+from clustering_assets.settings import DEFAULT_LIMITS
 from clustering_assets.work.engine import Lost
 from clustering_assets.work.processes import Processes
 from clustering_assets.work.threads import Threads
@@ -30,9 +30,6 @@ def test_processes_find_what_threads_find(photo, encoded, save, tmp_path):
 
 
 def test_heic_is_known_to_processes(quadrants, encoded, save, tmp_path):
-    from pillow_heif import register_heif_opener
-
-    register_heif_opener()
     save("a.heic", encoded(quadrants, "HEIF"))
     assert scan(tmp_path)["format"].tolist() == ["HEIF"]
 
@@ -66,10 +63,12 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(photo, encoded, sa
         import sys
         from pathlib import Path
         import clustering_assets.work.worker
-        from clustering_assets.images.load import DEFAULT_LIMITS, memory
+        from clustering_assets.files.local import LocalFolder
+        from clustering_assets.images.budget import memory
+        from clustering_assets.settings import DEFAULT_LIMITS
         from clustering_assets.images.inspection import begin, look
         begin(memory)
-        assert look(Path(sys.argv[1]), ["a.png"], DEFAULT_LIMITS)[0].content_hash
+        assert look(LocalFolder(Path(sys.argv[1])), ["a.png"], DEFAULT_LIMITS)[0].content_hash
         print(*sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), path.parent]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clustering_assets.images.find import FoundFile
+from clustering_assets.files.source import FoundFile
 from clustering_assets.work.engine import Task, portions
 from clustering_assets.work.processes import Processes
 from clustering_assets.work.threads import Threads

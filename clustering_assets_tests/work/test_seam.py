@@ -8,8 +8,8 @@ from PIL import Image
 from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 from clustering_assets.images.manifest import scan
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.encode import write_video
-from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.slideshow import make_slideshow
 from clustering_assets.work.engine import Lost
 from clustering_assets.work.threads import Threads
@@ -64,7 +64,7 @@ def test_preparing_pictures_for_the_network(folder):
 
 def test_rendering(folder, tmp_path):
     images = scan(folder, engine=Threads(1))
-    settings = VideoSettings(width=64, height=36, fps=5, seconds_per_image=0.6, transition_seconds=0.2)
+    settings = VideoSettings(resolution="64x64", fps=5, seconds_per_image=0.6, transition_seconds=0.2)
     engine = OneByOne()
     written = []
     for name, chosen in (("engine", engine), ("threads", None)):

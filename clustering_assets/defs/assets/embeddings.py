@@ -11,8 +11,8 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network
+from clustering_assets.files import file_source
 from clustering_assets.outputs import EMBEDDINGS
-from clustering_assets.slideshows import image_limits
 
 
 @dg.asset(
@@ -40,7 +40,7 @@ def embeddings(
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
-        Inputs(usable(image_manifest), Path(values.images), image_limits(values)),
+        Inputs(usable(image_manifest), file_source(values.images), values.limits),
         NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
         RuntimeOptions(values.runtime, values.batch_size),
         cache_dir=settings.outputs.local_cache() if values.cache else None,
@@ -48,7 +48,7 @@ def embeddings(
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:
         left = with_failures(image_manifest, lost)
-        check_usable(left, Path(values.images), values.min_images, values.max_failure_rate)
+        check_usable(left, file_source(values.images), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if embedded.warning:
