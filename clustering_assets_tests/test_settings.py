@@ -4,13 +4,7 @@ import dagster as dg
 import pytest
 
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.settings import (
-    Settings,
-    SettingsError,
-    as_environment,
-    load_settings,
-    unknown_variables,
-)
+from clustering_assets.settings import Settings, SettingsError, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -125,10 +119,3 @@ def test_a_place_has_one_spelling(monkeypatch, tmp_path):
     assert (settings.output, settings.music, settings.names_file) == ("out", str(tmp_path), "names.csv")
     assert load_settings(output="s3://bucket/prefix/").output == "s3://bucket/prefix/"
     assert load_settings().weights == ""
-
-
-def test_settings_go_through_the_environment_unchanged(monkeypatch):
-    settings = load_settings(fps=12, motion=False, transition_seconds=0.1, images="a b/$c", clusters="auto")
-    for name, value in as_environment(settings).items():
-        monkeypatch.setenv(name, value)
-    assert load_settings() == settings
