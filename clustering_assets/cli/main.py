@@ -19,6 +19,7 @@ import click
 
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.progress import duration
 from clustering_assets.settings import (
     HOSTS_VARIABLE,
@@ -272,7 +273,8 @@ def info(output: str | None) -> None:
 def prune(output: str | None, keep: tuple[str, ...]) -> None:
     """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
     from clustering_assets.embedding.cache import prune_cache
-    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs
+    from clustering_assets.outputs import Outputs
+    from clustering_assets.tables import IMAGE_MANIFEST
 
     folder = _cache_folder(output)
     try:
@@ -340,7 +342,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    files = check_folder(Path(settings.images), settings.min_images)
+    files = check_folder(file_source(settings.images), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"
