@@ -8,11 +8,12 @@ import pandas as pd
 
 from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.assets.dataset import OWNERS
-from clustering_assets.defs.data_versions import USES, data_version, recorded
+from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.records import recorded
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
