@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.outputs import (
-    CLUSTER_ASSIGNMENTS,
-    IMAGE_MANIFEST,
-    MUSIC_CHOICE,
-    MUSIC_TRACKS,
-    SUMMARY_REPORT,
-    Outputs,
-)
+from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.settings import Settings, load_settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import recipe_digest
 
 if TYPE_CHECKING:

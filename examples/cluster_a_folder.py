@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.assignments import Pictures, assign
-from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.embed import embed
 from clustering_assets.images.manifest import scan, usable
 
 

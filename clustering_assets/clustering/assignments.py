@@ -18,23 +18,7 @@ from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.near_duplicates import keepers
 from clustering_assets.clustering.previous import Previous
 from clustering_assets.clustering.quality import Quality
-
-COLUMNS = (
-    "path",
-    "content_hash",
-    "cluster",
-    "cluster_name",
-    "distance_to_center",
-    "silhouette",
-    "is_representative",
-    "typicality",
-    "duplicate_of",
-    "x",
-    "y",
-    "earlier_clusters",
-    "cluster_hint",
-)
-"""Columns of the table, in order."""
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 
 KIND_ROWS = 10_000
 """Up to this many pictures what they show counts beside what they look like; beyond, the scores would take long."""
@@ -83,10 +67,9 @@ class Assignment:
     """Which cluster each picture belongs to, and what a report says about it.
 
     Attributes:
-        table: One row per picture with the columns `COLUMNS`, in the order of the pictures given. `earlier_clusters`
-            has the numbers of clusters that are gone and that the picture was in, newest first, with blanks between;
-            from it a later run knows them again. `cluster_hint` is what the cluster is called where the user has not
-            named it.
+        table: One row per picture with the columns of `clustering_assets.tables.CLUSTER_ASSIGNMENTS`, in the order of
+            the pictures given. `earlier_clusters` has the numbers of clusters that are gone and that the picture was
+            in, newest first, with blanks between; from it a later run knows them again.
         clusters: One row per cluster, unclustered last: cluster, key, name, size, silhouette, representative,
             typical and untypical (paths, one per line), neighbour (key of the nearest cluster), spread (median
             distance to the centre).
@@ -183,7 +166,7 @@ def _table(
             "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
             "cluster_hint": [hints[int(i)] for i in ids],
         },
-        columns=list(COLUMNS),
+        columns=list(CLUSTER_ASSIGNMENTS.columns),
     )
 
 

@@ -2,25 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.buffers import room
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.features import Reduced, measure_reduced, reduce
+from clustering_assets.images.exif import Facts
+from clustering_assets.images.features import Reduced, VisualFeatures, measure_reduced, reduce
 from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
 from clustering_assets.settings import Limits
+from clustering_assets.work.engine import Budget
 
 _STRIP = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(Facts, VisualFeatures):
     """What a look at one file brought to light: the columns of the manifest that the file decides alone."""
 
     content_hash: str = ""
@@ -28,19 +30,9 @@ class Look:
     mode: str = ""
     width: int = 0
     height: int = 0
-    taken_at: datetime | None = None
-    camera: str = ""
     stage: str = ""
     reason: str = ""
-    sharpness: float = np.nan
-    brightness: float = np.nan
-    colourfulness: float = np.nan
-    contrast: float = np.nan
-    chroma: float = np.nan
-    saturation: float = np.nan
-    warmth: float = np.nan
     phash: str = ""
-    dominant_colours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +41,15 @@ class _Decoded:
 
     known: Look
     reduced: Reduced
+
+
+def begin(budget: Budget) -> None:
+    """Make this process one of many that look at files, and import what the first look would import."""
+    import cv2
+    import pyarrow as pa  # noqa: F401
+
+    decode_beside_others(budget)
+    cv2.setNumThreads(1)
 
 
 def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:
@@ -113,8 +114,7 @@ def _decode(content: bytes | Look, path: str, limits: Limits) -> _Decoded | Look
         mode=picture.mode,
         width=picture.width,
         height=picture.height,
-        taken_at=picture.facts.taken_at,
-        camera=picture.facts.camera,
+        **vars(picture.facts),
     )
     return _Decoded(known, reduce(view))
 

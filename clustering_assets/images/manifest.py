@@ -20,8 +20,11 @@ from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
-from clustering_assets.threads import available_cores, opencv_on_one_thread
+from clustering_assets.tables import IMAGE_MANIFEST
+from clustering_assets.threads import opencv_on_one_thread
 from clustering_assets.words import counted
+from clustering_assets.work.engine import Engine
+from clustering_assets.work.processes import Processes
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -32,49 +35,6 @@ OTHER = "other"
 
 SCAN_VERSION = 5
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
-
-MANIFEST_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("content_hash", pa.string()),
-        ("bytes", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("format", pa.string()),
-        ("mode", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("taken_at", pa.timestamp("ns")),
-        ("camera", pa.string()),
-        ("outcome", pa.string()),
-        ("stage", pa.string()),
-        ("reason", pa.string()),
-        ("duplicate_of", pa.string()),
-        ("sharpness", pa.float64()),
-        ("brightness", pa.float64()),
-        ("colourfulness", pa.float64()),
-        ("contrast", pa.float64()),
-        ("chroma", pa.float64()),
-        ("saturation", pa.float64()),
-        ("warmth", pa.float64()),
-        ("phash", pa.string()),
-        ("dominant_colours", pa.string()),
-        ("scan_version", pa.int32()),
-    ]
-)
-"""Columns of the manifest, sorted by path.
-
-path: relative to the folder, forward slashes.
-content_hash: xxh3-128, in hex, of the width, the height and the 8-bit sRGB pixels as `read_picture` returns them:
-    decoded at full size, upright, transparent parts on white. Empty if rejected.
-bytes, mtime_ns: of the file when it was listed.
-format, mode: what the file is, by its content, in Pillow's names.
-width, height: in pixels as seen, after EXIF orientation; 0 if rejected.
-taken_at: local time of the camera; NaT if unknown. camera: make and model; empty if unknown.
-outcome: "used", "duplicate" (the same pixels as `duplicate_of`) or "rejected" (at `stage`, for `reason`).
-sharpness to dominant_colours: as in `VisualFeatures`; NaN or empty if rejected.
-phash: as in `perceptual_hash`; empty if rejected.
-scan_version: `SCAN_VERSION` of the code that wrote the row.
-"""
 
 _REOPENED = ("find", "read", "limits")
 
@@ -87,8 +47,7 @@ def scan(
     folder: Path | FileSource,
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
-    workers: int | None = None,
-    isolated: bool = True,
+    engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Look at every file of a folder once.
 
@@ -100,12 +59,11 @@ def scan(
         folder: Where the pictures are: a folder, searched recursively, or another source.
         previous: The manifest of an earlier scan of the same folder.
         limits: What is refused before it is decoded.
-        workers: Largest number of workers; None: one for each core this process may use.
-        isolated: Look at files in processes of their own, so that all cores work and a file on which a decoder crashes
-            or hangs costs only itself; otherwise on threads of this process.
+        engine: What looks at the files; None: processes of their own, so that all cores work and a file on which a
+            decoder crashes or hangs costs only itself.
 
     Returns:
-        One row for every file, sorted by path, with the columns of `MANIFEST_SCHEMA`.
+        One row for every file, sorted by path, with the columns of `clustering_assets.tables.IMAGE_MANIFEST`.
 
     Raises:
         DatasetError: The folder is missing, is no folder or cannot be read.
@@ -115,9 +73,7 @@ def scan(
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-    looking = look_at_all(
-        source, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
-    )
+    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or Processes())
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
@@ -281,7 +237,7 @@ def _reusable(previous: pd.DataFrame | None, files: list[FoundFile], limits: Lim
 
     What was refused for its size is looked at again, and so is what the limits of now refuse.
     """
-    if previous is None or not set(MANIFEST_SCHEMA.names) <= set(previous.columns):
+    if previous is None or not set(IMAGE_MANIFEST.columns) <= set(previous.columns):
         return [-1] * len(files)
     columns = [previous[name].tolist() for name in ("path", "bytes", "mtime_ns", "stage", "scan_version")]
     pixels = previous["width"].to_numpy(dtype=np.float64) * previous["height"].to_numpy(dtype=np.float64)
@@ -311,13 +267,13 @@ def _table(
     }
     for field in fields(Look):
         columns[field.name] = [getattr(rows[index], field.name) for index in fresh]
-    table = pa.table({name: columns[name] for name in MANIFEST_SCHEMA.names}, MANIFEST_SCHEMA)
+    table = IMAGE_MANIFEST.arrow(columns)
     order = np.empty(len(files), np.int64)
     order[fresh] = np.arange(len(fresh))
     kept = [index for index, row in enumerate(known) if row >= 0]
     if kept and previous is not None:
-        rows_kept = previous[MANIFEST_SCHEMA.names].iloc[[known[index] for index in kept]]
-        old = pa.Table.from_pandas(rows_kept, MANIFEST_SCHEMA, preserve_index=False)
+        rows_kept = previous[IMAGE_MANIFEST.schema.names].iloc[[known[index] for index in kept]]
+        old = pa.Table.from_pandas(rows_kept, IMAGE_MANIFEST.schema, preserve_index=False)
         table = pa.concat_tables([table, old.replace_schema_metadata(None)])
         order[kept] = len(fresh) + np.arange(len(kept))
     return table.take(order).to_pandas()

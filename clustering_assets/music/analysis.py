@@ -40,7 +40,7 @@ STRONG = 9.0
 
 @dataclass(frozen=True)
 class TrackFacts:
-    """What is known of one music file; the fields are the columns of `music_tracks`, described with that table."""
+    """What is known of one music file; the fields are the columns of `clustering_assets.tables.MUSIC_TRACKS`."""
 
     path: str
     content_hash: str = ""

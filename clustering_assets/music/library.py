@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
 from clustering_assets.files import file_source
@@ -17,6 +16,7 @@ from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSourc
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
+from clustering_assets.tables import MUSIC_TRACKS
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.music")
@@ -30,44 +30,6 @@ taken if there is sound in it, and passed over if not."""
 
 SCORES = (".it", ".kar", ".mid", ".midi", ".mod", ".s3m", ".xm")
 """File endings of music that is written down and not recorded: listed with that reason where no sound is in it."""
-
-TRACK_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("content_hash", pa.string()),
-        ("bytes", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("analysis_version", pa.int32()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("title", pa.string()),
-        ("artist", pa.string()),
-        ("genre", pa.string()),
-        ("seconds", pa.float64()),
-        ("tempo", pa.float64()),
-        ("other_tempo", pa.float64()),
-        ("beat_clarity", pa.float64()),
-        ("beat_times", pa.list_(pa.float64())),
-        ("downbeat", pa.int32()),
-        ("onset_rate", pa.float64()),
-        ("centroid", pa.float64()),
-        ("fullness", pa.float64()),
-        ("flux", pa.float64()),
-        ("mode", pa.string()),
-        ("mode_score", pa.float64()),
-        ("loudness", pa.float64()),
-        ("true_peak", pa.float64()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("full_from", pa.float64()),
-        ("full_until", pa.float64()),
-        ("valence", pa.float64()),
-        ("arousal", pa.float64()),
-        ("mood", pa.string()),
-        ("tags", pa.string()),
-    ]
-)
-"""Columns of `music_tracks`. Times in seconds from the beginning of the file, loudness in LUFS, peak in dBTP."""
 
 
 def analyse_library(
@@ -89,7 +51,7 @@ def analyse_library(
         workers: Files analysed at once; None for one per processor, at most 8.
 
     Returns:
-        A table with the columns of `TRACK_SCHEMA`, sorted by path.
+        A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
     source = file_source(folder)
     files = _music_files(source)
@@ -119,8 +81,8 @@ def analyse_library(
 
 def track_table(rows: list[TrackFacts]) -> pd.DataFrame:
     """Rows as a `music_tracks` table."""
-    columns = {name: [getattr(row, name) for row in rows] for name in TRACK_SCHEMA.names}
-    return pa.table(columns, schema=TRACK_SCHEMA).to_pandas()
+    columns = {name: [getattr(row, name) for row in rows] for name in MUSIC_TRACKS.columns}
+    return MUSIC_TRACKS.arrow(columns).to_pandas()
 
 
 def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
@@ -176,7 +138,7 @@ class _Known:
 
 
 def _facts_of_row(row: Mapping[Any, Any]) -> TrackFacts:
-    values = {name: row[name] for name in TRACK_SCHEMA.names}
+    values = {name: row[name] for name in MUSIC_TRACKS.columns}
     values["beat_times"] = [float(beat) for beat in values["beat_times"]]
     return TrackFacts(**values)
 

@@ -22,6 +22,7 @@ from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import mood_at
 from clustering_assets.music.pins import pin_for, pin_warnings, tracks_named
 from clustering_assets.music.reasons import Decision, why
+from clustering_assets.tables import MUSIC_CHOICE
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -34,7 +35,7 @@ USUAL_SECONDS = 100.0
 
 @dataclass(frozen=True)
 class Choice:
-    """The track for one cluster; the fields are the columns that `choose_music` adds, described in its table."""
+    """The track for one cluster; the fields are columns of `clustering_assets.tables.MUSIC_CHOICE`."""
 
     track: str = ""
     track_hash: str = ""
@@ -99,14 +100,8 @@ def choose_music(
             )
             choice = _choice(decision)
         rows.append({**row, "mood": cluster.mood, **asdict(choice)})
-    columns = [*clusters.columns, *(name for name in _CHOICE_COLUMNS if name not in clusters)]
+    columns = [*clusters.columns, *(name for name in MUSIC_CHOICE.columns if name not in clusters)]
     return pd.DataFrame(rows, columns=columns)
-
-
-_CHOICE_COLUMNS = (
-    "mood", "track", "track_hash", "track_title", "track_mood", "track_valence", "track_arousal", "distance",
-    "second", "second_distance", "third", "third_distance", "pinned", "why",
-)  # fmt: skip
 
 
 def _choice(decision: Decision) -> Choice:

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.definitions import defs
-from clustering_assets.defs.data_versions import latest_video
+from clustering_assets.defs.jobs import DIGEST_TAG
+from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
-from clustering_assets.defs.update import DIGEST_TAG
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
 from clustering_assets.slideshows import out_of_date
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets_tests.projects import defs
+
+cluster_videos_sensor = defs.resolve_sensor_def("cluster_videos_sensor")
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
 
@@ -120,8 +122,8 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
     choice = project.outputs.read_table(MUSIC_CHOICE)
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE), choice)
+    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
+    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
     with project.instance() as instance:
         result = tick(project, instance)
     asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}

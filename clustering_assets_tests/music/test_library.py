@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from clustering_assets.music import library
-from clustering_assets.music.library import TRACK_SCHEMA, analyse_library, track_table, usable_tracks
+from clustering_assets.music.library import analyse_library, track_table, usable_tracks
+from clustering_assets.tables import MUSIC_TRACKS
 from clustering_assets_tests.sounds import drums, sine, write_sound
 
 
@@ -63,8 +64,8 @@ def test_the_table_keeps_its_schema_through_parquet(folder, tmp_path):
     table = analyse_library(folder)
     table.to_parquet(tmp_path / "tracks.parquet")
     again = pd.read_parquet(tmp_path / "tracks.parquet")
-    assert list(again.columns) == TRACK_SCHEMA.names
-    assert pa.Table.from_pandas(again, schema=TRACK_SCHEMA, preserve_index=False).num_rows == 2
+    assert list(again.columns) == list(MUSIC_TRACKS.columns)
+    assert pa.Table.from_pandas(again, schema=MUSIC_TRACKS.schema, preserve_index=False).num_rows == 2
 
 
 def test_a_track_is_decoded_once(folder, tmp_path, monkeypatch):
@@ -108,7 +109,7 @@ def test_no_music_is_an_empty_table_and_a_warning(tmp_path, caplog, there):
         (tmp_path / "music").mkdir()
     table = analyse_library(tmp_path / "music")
     assert table.empty
-    assert list(table.columns) == TRACK_SCHEMA.names
+    assert list(table.columns) == list(MUSIC_TRACKS.columns)
     assert "No music" in caplog.text
 
 

@@ -8,16 +8,18 @@ import pandas as pd
 
 from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.assets.dataset import OWNERS
-from clustering_assets.defs.data_versions import USES, data_version, recorded
+from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.records import recorded
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
+from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.settings import Settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ STABLE = 0.5
     code_version="7",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
     check_specs=[
         dg.AssetCheckSpec(
             "no_tiny_clusters",
@@ -114,6 +116,7 @@ def _class_scores(
 ) -> "ClassScores":
     """What the network that made the vectors would call them; where its weights are out of reach, that is left out."""
     from clustering_assets.embedding.backbone import BackboneError
+    from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.class_scores import class_scores
     from clustering_assets.embedding.weights import WeightsError
 
@@ -127,8 +130,7 @@ def _class_scores(
         try:
             return class_scores(
                 features,
-                network.backbone,
-                Path(values.weights) if values.weights else None,
+                NetworkSpec(network.backbone, Path(values.weights) if values.weights else None),
                 weights_id=network.weights_id,
                 cache_dir=settings.outputs.local_cache() if values.cache else None,
             )

@@ -12,8 +12,9 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
-from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
+from clustering_assets.outputs import DATASET_ANALYSIS
 from clustering_assets.settings import NUMBERED, Settings
+from clustering_assets.tables import IMAGE_MANIFEST
 
 OWNERS = ["team:clustering-assets"]
 
@@ -38,7 +39,7 @@ source_images = dg.AssetSpec(
     dagster_type=TABLE,
     deps=[source_images],
     metadata={
-        OUTPUT: IMAGE_MANIFEST,
+        OUTPUT: IMAGE_MANIFEST.file,
         USES: ["images", "max_megapixels", "max_file_megabytes"],
     },
     check_specs=[

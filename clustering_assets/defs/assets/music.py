@@ -10,8 +10,8 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
-from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.slideshows import expected_seconds
+from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.wishes import pins_file
 
 
@@ -22,7 +22,7 @@ from clustering_assets.wishes import pins_file
     code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
+    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music"]},
     check_specs=[
         dg.AssetCheckSpec(
             "has_music",
@@ -75,7 +75,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
-        OUTPUT: MUSIC_CHOICE,
+        OUTPUT: MUSIC_CHOICE.file,
         USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],
     },
 )
