@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
@@ -14,7 +15,9 @@ from clustering_assets.images.exif import Facts
 from clustering_assets.images.features import Reduced, VisualFeatures, measure_reduced, reduce
 from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
-from clustering_assets.settings import Limits
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
 
 _STRIP = 128 << 10
 
@@ -41,7 +44,7 @@ class _Decoded:
     reduced: Reduced
 
 
-def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:
+def look(source: FileSource, paths: Sequence[str], limits: "Limits") -> list[Look]:
     """Look at a few files.
 
     All are read, then each is decoded and hashed, then all are measured: a small picture costs a third more if every
@@ -80,7 +83,7 @@ def pixel_hash(view: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
+def _read(source: FileSource, path: str, limits: "Limits") -> bytes | Look:
     """The content of a file, or why it cannot be had."""
     try:
         return read_file(source / path, limits)
@@ -88,7 +91,7 @@ def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
         return Look(stage=error.stage, reason=error.reason)
 
 
-def _decode(content: bytes | Look, path: str, limits: Limits) -> _Decoded | Look:
+def _decode(content: bytes | Look, path: str, limits: "Limits") -> _Decoded | Look:
     """The picture in `content`, made small, or why there is none."""
     if isinstance(content, Look):
         return content

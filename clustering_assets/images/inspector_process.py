@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.inspection import Look
-from clustering_assets.settings import Limits
 
-LookFunction = Callable[[FileSource, Sequence[str], Limits], list[Look]]
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
+
+LookFunction = Callable[[FileSource, Sequence[str], "Limits"], list[Look]]
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
@@ -41,7 +43,7 @@ class Task:
 
     look: LookFunction
     source: FileSource
-    limits: Limits
+    limits: "Limits"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from queue import LifoQueue
 from threading import Lock
-from typing import IO
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, cast
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
@@ -23,7 +24,9 @@ from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.images.budget import memory
 from clustering_assets.images.inspection import Look, look
 from clustering_assets.images.inspector_process import TIME_IS_UP, Failed, LookFunction, Request, Room, Task
-from clustering_assets.settings import Limits
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -62,7 +65,7 @@ class _EndedError(Exception):
 def look_at_all(
     source: Path | FileSource,
     files: Sequence[FoundFile],
-    limits: Limits,
+    limits: "Limits",
     workers: int,
     *,
     isolated: bool = True,
@@ -87,7 +90,8 @@ def look_at_all(
     Raises:
         WorkerError: Workers cannot be started any more, or have a fault.
     """
-    task = Task(function, file_source(source), limits)
+    # The limits alone: with the settings that they belong to, a process would take twice as long to start.
+    task = Task(function, file_source(source), cast("Limits", SimpleNamespace(**dict(limits))))
     sound = [file for file in files if not file.problem]
     if isolated and sound:
         crew = _Crew(task, workers_for(sound, workers), patience)

@@ -191,11 +191,13 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(folder):
     code = """
         import sys
         from pathlib import Path
-        from clustering_assets.settings import DEFAULT_LIMITS
+        from types import SimpleNamespace
+        from clustering_assets.files import file_source
         from clustering_assets.images.inspection import look
         from clustering_assets.images.inspector_process import _warm_up
         _warm_up()
-        assert look(Path(sys.argv[1]), ["a.png"], DEFAULT_LIMITS)[0].content_hash
+        limits = SimpleNamespace(max_megapixels=1, max_file_megabytes=1)
+        assert look(file_source(sys.argv[1]), ["a.png"], limits)[0].content_hash
         print(*sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), folder("a.png")]
@@ -210,6 +212,7 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(folder):
         "moviepy",
         "fsspec",
         "upath",
+        "pydantic",
         "av",
     }
     assert {"PIL.Image", "cv2"} <= loaded and not slow & loaded
