@@ -17,10 +17,9 @@ from clustering_assets.defs.records import recorded
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_PLOT
+from clustering_assets.outputs import CLUSTER_PLOT, names_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
-from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment

@@ -10,9 +10,9 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
+from clustering_assets.outputs import pins_file
 from clustering_assets.slideshows import expected_seconds
 from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.wishes import pins_file
 
 
 @dg.asset(
