@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clustering_assets.cli.group import FAILED
-from clustering_assets.progress import duration
 from clustering_assets.settings import Settings
-from clustering_assets.words import counted
+from clustering_assets.words import counted, duration
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult

@@ -264,14 +264,14 @@ def test_only_one_update_at_a_time_writes_to_an_output(project):
 
 @pytest.mark.slow
 def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypatch):
-    from clustering_assets.embedding import engine
+    from clustering_assets.embedding import embed as module
 
     config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
-    embed = engine.embed
+    embed = module.embed
 
     def embed_while_another_run_lists_the_folder(*arguments, **settings):
         embedded = embed(*arguments, **settings)
-        monkeypatch.setattr(engine, "embed", embed)
+        monkeypatch.setattr(module, "embed", embed)
         put_copy(project, "late.png")
         with project.instance() as instance:
             job = defs.resolve_implicit_global_asset_job_def()
@@ -281,7 +281,7 @@ def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypat
         return embedded
 
     put_copy(project, "early.png")
-    monkeypatch.setattr(engine, "embed", embed_while_another_run_lists_the_folder)
+    monkeypatch.setattr(module, "embed", embed_while_another_run_lists_the_folder)
     project.update()
     project.update()
     assert {"early.png", "late.png"} <= set(project.assignments()["path"])
