@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import click
+from dotenv import load_dotenv
 
 from clustering_assets.cli.group import cli
 from clustering_assets.settings import HOSTS_VARIABLE, load_settings
@@ -24,5 +25,6 @@ def dev(host: str, port: int) -> None:
     from clustering_assets.defs.webserver import serve
 
     load_settings()
+    load_dotenv(".env")
     names = os.environ.get(HOSTS_VARIABLE, "").lower().split(",")
     serve(Path.cwd(), host.lower(), port, {name.strip() for name in names} - {""}, click.echo)
