@@ -8,7 +8,8 @@ from pathlib import Path
 
 from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.assignments import Pictures, assign
-from clustering_assets.embedding.embed import embed
+from clustering_assets.embedding.catalogue import NetworkSpec
+from clustering_assets.embedding.embed import Inputs, embed
 from clustering_assets.images.manifest import scan, usable
 
 
@@ -24,7 +25,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     images = usable(scan(given.folder))
-    embedded = embed(images, given.folder, given.backbone)
+    embedded = embed(Inputs(images, given.folder), NetworkSpec(given.backbone))
     images = images.set_index("path").loc[embedded.paths].reset_index()  # those that could be embedded
     found = assign(Pictures(embedded.vectors, images), Request("auto", given.clusters))
     for row in found.clusters.itertuples():
