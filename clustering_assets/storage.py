@@ -27,7 +27,7 @@ OUTPUT_MARK = ".clustering_output"
 
 
 @contextmanager
-def atomic_path(path: "Path | UPath") -> "Iterator[Path | UPath]":
+def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
     """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
 
     On a local disk the move is atomic. On an object store an object appears only when its upload is

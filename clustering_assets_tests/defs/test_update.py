@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.definitions import defs
 from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -24,6 +23,7 @@ from clustering_assets.tables import (
     TABLES,
 )
 from clustering_assets.video import encode
+from clustering_assets_tests.projects import defs
 
 
 def counts(project):
@@ -116,6 +116,8 @@ def test_all_of_it_is_recorded_in_the_instance(first):
     project, _ = first
     with project.instance() as instance:
         assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_1", "cluster_2"}
+        shown = {tag for run in instance.get_runs() for tag in run.tags if not tag.startswith(".dagster/")}
+        assert all(tag.startswith("dagster/") for tag in shown), "tags for programs are not shown"
         videos = instance.get_materialized_partitions(dg.AssetKey("cluster_videos"))
         assert videos == {"cluster_0", "cluster_1", "cluster_2"}
         event = instance.get_latest_materialization_event(dg.AssetKey("cluster_assignments"))

@@ -55,7 +55,7 @@ def opened(monkeypatch) -> list[str]:
     read = looks.read_file
 
     def spy(path, limits):
-        names.append(Path(path).name)
+        names.append(path.name)
         return read(path, limits)
 
     monkeypatch.setattr(looks, "read_file", spy)
