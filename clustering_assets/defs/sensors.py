@@ -27,7 +27,8 @@ from clustering_assets.defs.staleness import bring_back_videos, confirm_video, f
 from clustering_assets.defs.update import DIGEST_TAG, STAGES
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import recipes
+from clustering_assets.slideshows import video_settings
+from clustering_assets.video.recipe import recipes
 from clustering_assets.wishes import names_file, pins_file
 from clustering_assets.words import counted
 
@@ -211,7 +212,9 @@ def cluster_videos_sensor(
     try:
         assignments = outputs.read_table(CLUSTER_ASSIGNMENTS)
         choice = outputs.read_table(MUSIC_CHOICE)
-        wanted = recipes(assignments, outputs.read_table(IMAGE_MANIFEST), choice, settings.value)
+        wanted = recipes(
+            assignments, outputs.read_table(IMAGE_MANIFEST), choice, video_settings(settings.value)
+        )
     except FileNotFoundError as error:
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
     except DamagedTable as error:

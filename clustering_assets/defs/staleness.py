@@ -18,7 +18,8 @@ from clustering_assets.defs.data_versions import (
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import Recipe, image_limits, out_of_date
+from clustering_assets.slideshows import image_limits
+from clustering_assets.video.recipe import Recipe, out_of_date
 
 REPAIRS = 3
 """How often in a row a video may be made with something missing before it is left as it is."""

@@ -26,8 +26,9 @@ from clustering_assets.defs.staleness import (
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import Recipe, recipes
+from clustering_assets.slideshows import video_settings
 from clustering_assets.storage import mark_output, remove_partials
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
 DIGEST_TAG = "clustering_assets/digest"
@@ -302,7 +303,8 @@ class _Runner:
     def recipes(self) -> dict[str, Recipe]:
         """What each cluster's video shall be made of, by partition key."""
         read = self._outputs.read_table
-        return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self._settings)
+        wanted = video_settings(self._settings)
+        return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), wanted)
 
 
 def run_config(settings: Settings) -> dict[str, Any]:

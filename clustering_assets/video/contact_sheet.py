@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from clustering_assets.video.slideshow import PictureLost, Slideshow
+from clustering_assets.video.errors import PictureLost
+from clustering_assets.video.slideshow import Slideshow
 
 MOST_TILES = 12
 GAP = 4

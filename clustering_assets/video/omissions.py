@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clustering_assets.video.errors import Failure
+
 if TYPE_CHECKING:
     from clustering_assets.images.load import Limits
 
@@ -41,19 +43,25 @@ def readable_again(
     return tuple(
         path
         for path, stage, _ in failures
-        if (_is_music(Path(path)) if stage == SOUNDTRACK else _is_picture(folder / path, limits))
+        if (_is_music(Path(path)) if stage == SOUNDTRACK else picture_failure(folder, path, limits) is None)
     )
 
 
-def _is_picture(path: Path, limits: "Limits | None") -> bool:
-    """Whether a picture can be decoded."""
+def picture_failure(folder: Path, path: str, limits: "Limits | None" = None) -> Failure | None:
+    """Why a picture cannot be decoded, None if it can.
+
+    Args:
+        folder: Folder that the path is relative to.
+        path: The picture.
+        limits: What the picture loader refuses; None: its own limits.
+    """
     from clustering_assets.images.load import ImageError, Limits, read_picture
 
     try:
-        read_picture(path, min_side=64, limits=limits or Limits())
-    except ImageError:
-        return False
-    return True
+        read_picture(folder / path, min_side=64, limits=limits or Limits())
+    except ImageError as error:
+        return Failure(path, error.stage, error.reason)
+    return None
 
 
 def _is_music(path: Path) -> bool:

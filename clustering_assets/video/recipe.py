@@ -1,20 +1,18 @@
-"""What a video is made from: its settings, its recipe and the digest of both. Light to import."""
+"""What the video of each cluster is made from, and which videos are out of date. Light to import."""
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from clustering_assets.errors import ClusteringError
+from clustering_assets.clustering.identity import partition_key
 from clustering_assets.video import faces
+from clustering_assets.video.errors import VideoError
 
 RECIPE_VERSION = 8
 """Goes up whenever the same pictures, music and settings would give a different video."""
-
-
-class VideoError(ClusteringError):
-    """A video that cannot be made or written; the message says which and what would mend it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,62 @@ class VideoSettings:
         return self.width, self.height
 
 
+IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
+"""Columns of the manifest that a video depends on beside those of the cluster assignments."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that the video of one cluster is made of.
+
+    Attributes:
+        key: Partition key of the cluster.
+        cluster: Its number.
+        title: Its name, as a title card would show it.
+        images: Its pictures: columns of the cluster assignments and facts from the manifest.
+        track: Path of the chosen track relative to the music folder; empty when there is no music.
+        digest: Digest of all of this and of the video settings.
+    """
+
+    key: str
+    cluster: int
+    title: str
+    images: pd.DataFrame
+    track: str
+    digest: str
+
+
+def recipes(
+    assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: VideoSettings
+) -> dict[str, Recipe]:
+    """The recipe of each cluster's video, by partition key, in the order of the clusters.
+
+    Args:
+        assignments: The table `cluster_assignments`.
+        manifest: The table `image_manifest`.
+        choice: The table `music_choice`.
+        settings: How the videos shall look.
+    """
+    facts = manifest[IMAGE_FACTS].drop_duplicates("path")
+    members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
+    tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
+    found: dict[str, Recipe] = {}
+    for number, images in members.groupby("cluster", sort=True):
+        cluster = int(str(number))
+        music = tracks.get(cluster, {"track": "", "track_hash": ""})
+        title = str(images["cluster_name"].iloc[0])
+        key = partition_key(cluster)
+        found[key] = Recipe(
+            key=key,
+            cluster=cluster,
+            title=title,
+            images=images.reset_index(drop=True),
+            track=str(music["track"]),
+            digest=recipe_digest(images, str(music["track_hash"]), title, settings),
+        )
+    return found
+
+
 def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: VideoSettings) -> str:
     """Digest of everything that one video depends on, 32 hexadecimal digits.
 
@@ -102,3 +156,25 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         "title": title if settings.titles or settings.captions else "",
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def expected_seconds(assignments: pd.DataFrame, settings: VideoSettings) -> dict[int, float]:
+    """About how long the video of each cluster will be, in seconds, by cluster."""
+    shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
+    return {
+        int(str(cluster)): min(int(count), settings.max_images) * settings.seconds_per_image
+        for cluster, count in shown.items()
+    }
+
+
+def out_of_date(
+    wanted: Mapping[str, str], made: Mapping[str, str | None], present: Collection[str]
+) -> tuple[str, ...]:
+    """The keys of the videos to render.
+
+    Args:
+        wanted: Digest that each cluster's video should have, by partition key.
+        made: Digest of each cluster's latest video; None where it is not known.
+        present: Keys whose video file is in the output.
+    """
+    return tuple(key for key, digest in wanted.items() if made.get(key) != digest or key not in present)

@@ -12,19 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
+from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
+from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.audio.soundtrack import TOLERANCE
 from clustering_assets.containers import ANY_ENCODING
 from clustering_assets.video.colour import BLACK, split
-from clustering_assets.video.encode import (
-    AUDIO_FRAME,
-    BT709,
-    KEY_SECONDS,
-    LIMITED,
-    PEAK,
-    SAMPLE_RATE,
-    read_digest,
-)
-from clustering_assets.video.recipe import VideoError
-from clustering_assets.video.slideshow import PictureLost, Slideshow
+from clustering_assets.video.encode import BT709, KEY_SECONDS, LIMITED, read_digest
+from clustering_assets.video.errors import PictureLost, VideoError
+from clustering_assets.video.slideshow import Slideshow
 
 MIN_PSNR = {"preview": 28.0, "standard": 32.0, "high": 34.0}
 """Least PSNR of each plane of a slide against the renderer's own frame, in dB: photos have 10 dB more, noise 3."""
@@ -34,9 +30,6 @@ SAMPLED_SLIDES = 12
 
 SAMPLED_CUTS = 4
 """Most cuts whose frame, half-way from one slide to the next, is compared; each costs two pictures."""
-
-LOUDNESS_TOLERANCE = 0.7
-"""Largest difference in LU between the soundtrack as planned and as decoded from the file."""
 
 PEAK_CEILING = PEAK + 0.1
 """Highest true peak of the decoded sound, in dBTP: what is aimed at, and what decoders differ by."""
@@ -239,8 +232,6 @@ def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
 
 def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     """What the decoded sound says."""
-    from clustering_assets.audio.loudness import LoudnessMeter
-
     meter = LoudnessMeter()
     for frame in file.decode(file.streams.audio[0]):
         meter.add(np.asarray(frame.to_ndarray(), np.float32).reshape(2, -1))
@@ -259,10 +250,10 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
         return
     wanted, measured = sound.loudness, meter.integrated
     if np.isfinite(wanted) and np.isfinite(measured):
-        fits = abs(measured - wanted) <= LOUDNESS_TOLERANCE
+        fits = abs(measured - wanted) <= TOLERANCE
     else:
         fits = np.isfinite(wanted) == np.isfinite(measured)
-    expected = f"{wanted:.1f} LUFS within {LOUDNESS_TOLERANCE} LU"
+    expected = f"{wanted:.1f} LUFS within {TOLERANCE} LU"
     if sound.limit:
         expected += f". {sound.limit}"
     yield Check("loudness", bool(fits), f"{measured:.1f} LUFS", expected)

@@ -13,7 +13,7 @@ from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
 from clustering_assets.defs.update import DIGEST_TAG
 from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
-from clustering_assets.slideshows import out_of_date
+from clustering_assets.video.recipe import out_of_date
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
 

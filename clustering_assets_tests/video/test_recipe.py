@@ -7,7 +7,8 @@ import sys
 import pandas as pd
 import pytest
 
-from clustering_assets.video.recipe import VideoError, VideoSettings, recipe_digest
+from clustering_assets.video.errors import VideoError
+from clustering_assets.video.recipe import VideoSettings, recipe_digest
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.slideshows import expected_seconds
+from clustering_assets.slideshows import video_settings
+from clustering_assets.video.recipe import expected_seconds
 from clustering_assets.wishes import pins_file
 
 
@@ -100,7 +101,7 @@ def music_choice(
     values = settings.value
     version = data_version(context, values)
     clusters = cluster_features(cluster_assignments, image_manifest)
-    seconds = expected_seconds(cluster_assignments, values)
+    seconds = expected_seconds(cluster_assignments, video_settings(values))
     pins = read_pins(pins_file(values), required=bool(values.pins_file))
     choice = choose_music(
         clusters,

@@ -17,7 +17,8 @@ from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import CLOSING, SCANS, STAGES
 from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord, failures_of, summarise
-from clustering_assets.slideshows import image_limits, recipes
+from clustering_assets.slideshows import image_limits, video_settings
+from clustering_assets.video.recipe import recipes
 
 RECORDED = (*SCANS, *STAGES, *CLOSING)
 """Unpartitioned assets whose record the summary shows."""
@@ -104,7 +105,7 @@ def summary_report(
     """
     version = data_version(context, settings.value)
     started = update_started(context.instance)
-    wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
+    wanted = recipes(cluster_assignments, image_manifest, music_choice, video_settings(settings.value))
     due = videos_due(context.instance, wanted, settings.value)
     summary = summarise(
         ledger,
