@@ -17,9 +17,10 @@ from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.audio.soundtrack import TOLERANCE
 from clustering_assets.containers import ANY_ENCODING
-from clustering_assets.video.colour import BLACK, split
+from clustering_assets.video.colour import BLACK, pairs, split
 from clustering_assets.video.encode import BT709, KEY_SECONDS, LIMITED, read_digest
 from clustering_assets.video.errors import PictureLost, VideoError
+from clustering_assets.video.selection import even_sample
 from clustering_assets.video.slideshow import Slideshow
 
 MIN_PSNR = {"preview": 28.0, "standard": 32.0, "high": 34.0}
@@ -264,14 +265,9 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
 def _sampled(slideshow: Slideshow) -> set[int]:
     """The frames that are compared: the middles of some slides, evenly spread, and some cuts."""
     slides, cuts = slideshow.timeline.slides, slideshow.timeline.cuts
-    return {slides[index].middle for index in _spread(len(slides), SAMPLED_SLIDES)} | {
-        cuts[index] for index in _spread(len(cuts), SAMPLED_CUTS)
+    return {slides[index].middle for index in even_sample(len(slides), SAMPLED_SLIDES)} | {
+        cuts[index] for index in even_sample(len(cuts), SAMPLED_CUTS)
     }
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers below `count`, evenly spread, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def _least_psnr(frame: Any, planes: NDArray[np.uint8]) -> float:
@@ -279,13 +275,7 @@ def _least_psnr(frame: Any, planes: NDArray[np.uint8]) -> float:
     if frame.format.name != "yuv420p" or (frame.width, frame.height) != split(planes).size:
         return 0.0
     decoded, drawn = split(np.ascontiguousarray(frame.to_ndarray())), split(planes)
-    return min(_psnr(decoded.y, drawn.y), _psnr(decoded.u, drawn.u), _psnr(decoded.v, drawn.v))
-
-
-def _psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two planes in dB; inf where they are equal."""
-    error = float(np.mean(np.square(first.astype(np.float32) - second)))
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+    return min(cv2.PSNR(*planes) for planes in pairs(decoded, drawn))
 
 
 def _planned_black(slideshow: Slideshow, stretch: tuple[int, int]) -> bool:
