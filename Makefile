@@ -13,9 +13,10 @@ PORT ?= 3000
 ARGS ?=
 DEMO_ARGS ?=
 
-# Processes that the tests run in; each file of tests stays in one of them.
+# Processes that the tests run in; each file of tests stays in one of them. TESTS names some of the tests.
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
+TESTS ?=
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 ifneq ($(value IMAGES),)
 export CLUSTERING_IMAGES := $(value IMAGES)
@@ -51,7 +52,7 @@ run: $(STAMP)
 	$(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
+	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets dev --port $(PORT)
 
 test: $(STAMP)
 	$(PYTEST)

@@ -1,6 +1,7 @@
-"""Where every result lies below the output folder: one place for all the names.
+"""Where every result lies below the output folder: one place for all the names (of tables: `clustering_assets.tables`).
 
 >>> from clustering_assets.outputs import Outputs
+>>> from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 >>> clusters = Outputs("output").read_table(CLUSTER_ASSIGNMENTS)
 """
 
@@ -15,22 +16,17 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
-from clustering_assets.errors import ClusteringError
 from clustering_assets.storage import atomic_path
+from clustering_assets.tables import TABLES, DamagedTable, Table, read_table
 
 log = logging.getLogger("clustering_assets.outputs")
 
-IMAGE_MANIFEST = "manifest/image_manifest.parquet"
-LEDGER = "manifest/ledger.csv"
 DATASET_ANALYSIS = "dataset_analysis.txt"
 EMBEDDINGS = "embeddings/embeddings.npy"
 IMAGE_PATHS = "embeddings/image_paths.txt"
 EMBEDDING_CACHE = "embeddings/cache"
-CLUSTER_ASSIGNMENTS = "clusters/cluster_assignments.csv"
 CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
-MUSIC_TRACKS = "music/music_tracks.parquet"
-MUSIC_CHOICE = "music/music_choice.csv"
 VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
@@ -41,38 +37,10 @@ COMPANIONS = {
 }
 """Files that are written together with another."""
 
-NEEDED = {
-    IMAGE_MANIFEST: ("path", "outcome", "content_hash"),
-    LEDGER: ("path", "outcome", "stage", "reason"),
-    CLUSTER_ASSIGNMENTS: ("path", "cluster", "cluster_name", "duplicate_of"),
-    MUSIC_CHOICE: ("cluster", "key", "track", "track_hash"),
-}
-"""Columns without which a table is not the one that was written."""
-
-TEXT_COLUMNS = (
-    "path",
-    "outcome",
-    "stage",
-    "reason",
-    "content_hash",
-    "cluster_name",
-    "duplicate_of",
-    "earlier_clusters",
-    "cluster_hint",
-    "name",
-    "track",
-    "track_hash",
-)
-"""Columns of CSV files that stay text even where they look like numbers."""
-
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
 EARLIER = "earlier"
 _VIDEO = re.compile(r"(?P<key>cluster_\d+|unclustered)_slideshow(_with_music)?\.mp4")
-
-
-class DamagedTable(ClusteringError):
-    """A stored table that cannot be read any more."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +53,7 @@ class Outputs:
         """The place of one result.
 
         Args:
-            name: One of the constants of this module.
+            name: One of the constants of this module, or the file of a table.
         """
         return UPath(self.root) / name
 
@@ -127,40 +95,31 @@ class Outputs:
         path = self.path(EMBEDDING_CACHE)
         return Path(path) if isinstance(path, Path) else None
 
-    def read_table(self, name: str) -> pd.DataFrame:
+    def read_table(self, table: Table) -> pd.DataFrame:
         """Read one stored table.
 
         Raises:
             FileNotFoundError: It has not been made yet.
             DamagedTable: It cannot be read, or lacks columns.
         """
-        path = self.path(name)
-        try:
-            table = read_table(path)
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, KeyError) as error:
-            raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
-        missing = [column for column in NEEDED.get(name, ()) if column not in table.columns]
-        if missing:
-            raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
-        return table
+        return read_table(self.path(table.file), table.needed)
 
     def is_whole(self, name: str, rows: int | None = None) -> bool:
         """Whether a result is there with all its files, and can be read where it is a table or the embeddings.
 
         Args:
-            name: One of the constants of this module.
+            name: The name below the output.
             rows: Rows that the table had when it was written; None if that is not known.
         """
         if not all(self.path(file).exists() for file in (name, *COMPANIONS.get(name, ()))):
             return False
         if name == EMBEDDINGS:
             return self._has_embeddings()
-        if name not in NEEDED:
+        table = next((table for table in TABLES if table.file == name), None)
+        if table is None:
             return True
-        table = self.read_previous(name)
-        return table is not None and rows in (None, len(table))
+        found = self.read_previous(table)
+        return found is not None and rows in (None, len(found))
 
     def _has_embeddings(self) -> bool:
         from clustering_assets.embedding.files import StoredError, load_embeddings
@@ -172,41 +131,15 @@ class Outputs:
             return False
         return True
 
-    def read_previous(self, name: str) -> pd.DataFrame | None:
+    def read_previous(self, table: Table) -> pd.DataFrame | None:
         """The table that an earlier run left; None when there is none or it cannot be read."""
         try:
-            return self.read_table(name)
+            return self.read_table(table)
         except FileNotFoundError:
             return None
         except DamagedTable as error:
             log.warning("%s", error)
             return None
-
-
-def read_table(path: Path | UPath) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; the ending of the name says the format."""
-    if path.suffix == ".parquet":
-        with path.open("rb") as file:
-            return pd.read_parquet(file)
-    with path.open("r", encoding="utf-8", newline="") as file:
-        table = pd.read_csv(
-            file, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""]
-        )
-    for column in table.columns:
-        if column in TEXT_COLUMNS or table[column].dtype.kind not in "biufc":
-            table[column] = table[column].fillna("")
-    return table
-
-
-def write_table(path: Path | UPath, table: pd.DataFrame) -> None:
-    """Write a table atomically, as Parquet or CSV after the ending of the name."""
-    with atomic_path(path) as partial:
-        if path.suffix == ".parquet":
-            with partial.open("wb") as file:
-                table.to_parquet(file, index=False)
-        else:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                table.to_csv(file, index=False, float_format="%.6g")
 
 
 def write_json(path: Path | UPath, data: Any) -> None:

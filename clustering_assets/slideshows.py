@@ -1,53 +1,20 @@
 """Opening the slideshow of a cluster, from its recipe or from an output."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import Limits
-from clustering_assets.outputs import (
-    CLUSTER_ASSIGNMENTS,
-    IMAGE_MANIFEST,
-    MUSIC_CHOICE,
-    MUSIC_TRACKS,
-    SUMMARY_REPORT,
-    Outputs,
-)
+from clustering_assets.files import file_source
+from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.settings import Settings, load_settings
-from clustering_assets.video.recipe import Recipe, VideoSettings, recipes
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.video.recipe import Recipe, recipes
 
 if TYPE_CHECKING:
     from clustering_assets.video.slideshow import Slideshow
-
-
-def video_settings(settings: Settings) -> VideoSettings:
-    """The part of the settings that videos depend on."""
-    width, height = settings.size
-    return VideoSettings(
-        width=width,
-        height=height,
-        fps=settings.fps,
-        seconds_per_image=settings.seconds_per_image,
-        transition_seconds=settings.transition_seconds,
-        max_images=settings.max_images_per_video,
-        motion=settings.motion,
-        beat_sync=settings.beat_sync,
-        order=settings.order,
-        titles=settings.titles,
-        captions=settings.captions,
-        quality=settings.quality,
-        encoder=settings.encoder,
-        seed=settings.seed,
-    )
-
-
-def image_limits(settings: Settings) -> Limits:
-    """The part of the settings that says which pictures are too large."""
-    return Limits(max_megapixels=settings.max_megapixels, max_file_megabytes=settings.max_file_megabytes)
 
 
 def make_clip(
@@ -72,13 +39,15 @@ def make_clip(
     known = tracks[tracks["path"] == recipe.track]
     material = Material(
         recipe.images,
-        Path(settings.images),
-        video_settings(settings),
+        file_source(settings.images),
+        settings.video,
         vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
-        track=None if known.empty else Track.of(Path(settings.music) / recipe.track, known.iloc[0].to_dict()),
+        track=None
+        if known.empty
+        else Track.of(file_source(settings.music) / recipe.track, known.iloc[0].to_dict()),
         title=recipe.title,
         cluster=recipe.cluster,
-        limits=image_limits(settings),
+        limits=settings.limits,
     )
     return Slideshow(make_storyboard(material))
 
@@ -100,9 +69,7 @@ def open_slideshow(key: str, **settings: Any) -> "Slideshow":
     outputs = Outputs(load_settings(**settings).output)
     values = load_settings(**{**_settings_of(outputs), **settings, "output": str(outputs.root)})
     read = outputs.read_table
-    wanted = recipes(
-        read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), video_settings(values)
-    )
+    wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), values)
     if key not in wanted:
         raise ClusteringError(f"{key!r} is no cluster of {values.output}; there are {', '.join(wanted)}")
     pair = EmbeddingPair(*load_embeddings(values.output, mmap=True))

@@ -13,8 +13,10 @@ from dagster._core.loader import LoadingContextForTest
 from clustering_assets.definitions import defs
 from clustering_assets.defs.data_versions import VIDEOS
 from clustering_assets.defs.update import UpdateResult, open_instance, update
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, Outputs
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
+from clustering_assets.slideshows import Recipe, open_slideshow, recipes
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 
 SMALL = {
     "images": "images",
@@ -62,6 +64,20 @@ class Project:
 
     def assignments(self):
         return self.outputs.read_table(CLUSTER_ASSIGNMENTS)
+
+    def recipes(self) -> dict[str, Recipe]:
+        """What the video of each cluster shall be made of, by partition key."""
+        read = self.outputs.read_table
+        return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self.settings())
+
+    def shown(self, key: str) -> list[str]:
+        """Paths of the pictures that the video of a cluster shows, in order.
+
+        Which they are depends on how the processor rounds, so tests ask.
+        """
+        show = open_slideshow(key)
+        show.close()
+        return [slide.path for slide in show.timeline.slides if slide.path]
 
     def out_of_date(self, instance: dg.DagsterInstance) -> set[str]:
         """Keys of the videos that the UI would show as out of date."""

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from clustering_assets.audio.beats import BAR
 from clustering_assets.audio.decoding import BLOCK, RATE, DecodeLimits, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter, amplitude
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import AnyFile
 
 log = logging.getLogger("clustering_assets.video")
 
@@ -93,7 +93,7 @@ class Track:
         arousal: How energetic it is, 0 to 1; None where it is not known.
     """
 
-    path: Path
+    path: AnyFile
     content_hash: str = ""
     start: float = 0.0
     end: float = 0.0
@@ -105,7 +105,7 @@ class Track:
     arousal: float | None = None
 
     @classmethod
-    def of(cls, path: Path, row: Mapping[Any, Any]) -> "Track":
+    def of(cls, path: AnyFile, row: Mapping[Any, Any]) -> "Track":
         """The track of a file, from what its row of `music_tracks` has of the columns named like the attributes.
 
         Numbers that are missing or not finite count as not known; without an end, it is that of the file (`seconds`).
@@ -171,7 +171,7 @@ class Soundtrack:
 
     def __init__(
         self,
-        track_path: Path,
+        track_path: AnyFile,
         seconds: float,
         passes: tuple[Pass, ...],
         beats: NDArray[np.float64],
@@ -303,7 +303,7 @@ class Soundtrack:
 class _Reader:
     """Reads one pass from the file, piece by piece, with its crossfades."""
 
-    def __init__(self, path: Path, run: Pass) -> None:
+    def __init__(self, path: AnyFile, run: Pass) -> None:
         self._path, self._run = path, run
         self.first = round(run.at * RATE)
         self.last = self.first + round(run.length * RATE)

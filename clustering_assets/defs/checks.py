@@ -5,7 +5,7 @@ import pandas as pd
 
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair
-from clustering_assets.slideshows import make_clip, video_settings
+from clustering_assets.slideshows import make_clip
 from clustering_assets.video.recipe import recipes
 
 
@@ -32,7 +32,7 @@ def video_as_planned(
     from clustering_assets.video.verify import verify
 
     key = context.run.tags["dagster/partition"]
-    recipe = recipes(cluster_assignments, image_manifest, music_choice, video_settings(settings.value))[key]
+    recipe = recipes(cluster_assignments, image_manifest, music_choice, settings.value)[key]
     slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)
     with local_copy(settings.outputs.video(key, music=slideshow.soundtrack is not None)) as path:
         results = verify(path, slideshow)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import dagster as dg
 
@@ -25,9 +24,8 @@ from clustering_assets.defs.partitions import (
 from clustering_assets.defs.resources import SettingsResource, environment_settings
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.defs.update import DIGEST_TAG, STAGES
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import video_settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
 from clustering_assets.video.recipe import recipes
 from clustering_assets.wishes import names_file, pins_file
 from clustering_assets.words import counted
@@ -101,11 +99,12 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
-    from clustering_assets.images.find import find_files, listing_fingerprint
+    from clustering_assets.files import file_source
+    from clustering_assets.files.source import listing_fingerprint
 
-    folder = Path(settings.value.images)
+    folder = file_source(settings.value.images)
     try:
-        files = find_files(folder)
+        files = folder.files()
     except OSError as error:
         return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
     if not files:
@@ -152,11 +151,12 @@ def stage_settings() -> set[str]:
 
 def _other_inputs(settings: Settings) -> list[str]:
     """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
-    from clustering_assets.images.find import find_files, listing_fingerprint
+    from clustering_assets.files import file_source
+    from clustering_assets.files.source import listing_fingerprint
 
     prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
-        lambda: listing_fingerprint(find_files(Path(settings.music))),
+        lambda: listing_fingerprint(file_source(settings.music).files()),
         lambda: str(pins_file(settings).stat().st_mtime_ns),
         lambda: str(names_file(settings).stat().st_mtime_ns),
     ):
@@ -169,7 +169,7 @@ def _other_inputs(settings: Settings) -> list[str]:
 
 def _known_listing(instance: dg.DagsterInstance, settings: SettingsResource, others: list[str]) -> str:
     """Fingerprint of what the output was made from; empty if there is no output, or what follows was never made."""
-    from clustering_assets.images.find import FoundFile, listing_fingerprint
+    from clustering_assets.files.source import FoundFile, listing_fingerprint
 
     manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
     if manifest is None or not all(follows_upstream(instance, dg.AssetKey(name)) for name in STAGES):
@@ -212,9 +212,7 @@ def cluster_videos_sensor(
     try:
         assignments = outputs.read_table(CLUSTER_ASSIGNMENTS)
         choice = outputs.read_table(MUSIC_CHOICE)
-        wanted = recipes(
-            assignments, outputs.read_table(IMAGE_MANIFEST), choice, video_settings(settings.value)
-        )
+        wanted = recipes(assignments, outputs.read_table(IMAGE_MANIFEST), choice, settings.value)
     except FileNotFoundError as error:
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
     except DamagedTable as error:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.audio.aac import add_soundtrack
-from clustering_assets.clustering.identity import partition_key
+from clustering_assets.clustering.keys import partition_key
 from clustering_assets.containers import ANY_ENCODING
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
@@ -166,8 +166,8 @@ def write_video(
     return VideoFacts(
         seconds=timeline.seconds,
         frames=timeline.frames,
-        width=slideshow.settings.width,
-        height=slideshow.settings.height,
+        width=slideshow.size[0],
+        height=slideshow.size[1],
         fps=timeline.fps,
         bytes=size,
         encoder=codec,

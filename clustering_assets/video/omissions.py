@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.video.errors import Failure
-
-if TYPE_CHECKING:
-    from clustering_assets.images.load import Limits
 
 SOUNDTRACK = "soundtrack"
 """Stage of a failure that cost a video its music."""
@@ -28,7 +27,7 @@ def digest_of_what_is_left(recipe: str, failures: Iterable[Sequence[str]]) -> st
 
 
 def readable_again(
-    failures: Iterable[Sequence[str]], folder: Path, *, limits: "Limits | None" = None
+    failures: Iterable[Sequence[str]], folder: Path | FileSource, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Which pictures and tracks that were left out can be read now, so that the video is worth making again.
 
@@ -38,33 +37,35 @@ def readable_again(
     Args:
         failures: `(path, stage, reason)` of each, as a slideshow notes them; the stage of a track is `SOUNDTRACK`.
         folder: Folder that the paths of pictures are relative to.
-        limits: What the picture loader refuses; None: its own limits.
+        limits: What the picture loader refuses.
     """
+    source = file_source(folder)
     return tuple(
         path
         for path, stage, _ in failures
-        if (_is_music(Path(path)) if stage == SOUNDTRACK else picture_failure(folder, path, limits) is None)
+        if (_is_music(path) if stage == SOUNDTRACK else picture_failure(source, path, limits) is None)
     )
 
 
-def picture_failure(folder: Path, path: str, limits: "Limits | None" = None) -> Failure | None:
-    """Why a picture cannot be decoded, None if it can.
+def picture_failure(source: FileSource, path: str, limits: Limits = DEFAULT_LIMITS) -> Failure | None:
+    """Why a picture of a source cannot be decoded, None if it can.
 
     Args:
-        folder: Folder that the path is relative to.
-        path: The picture.
-        limits: What the picture loader refuses; None: its own limits.
+        source: Where it lies.
+        path: Its path there.
+        limits: What the picture loader refuses.
     """
-    from clustering_assets.images.load import ImageError, Limits, read_picture
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import read_picture
 
     try:
-        read_picture(folder / path, min_side=64, limits=limits or Limits())
+        read_picture(source / path, min_side=64, limits=limits)
     except ImageError as error:
         return Failure(path, error.stage, error.reason)
     return None
 
 
-def _is_music(path: Path) -> bool:
+def _is_music(path: str) -> bool:
     """Whether a track can be decoded, its beginning at least."""
     from clustering_assets.audio.decoding import MusicError, decode
 

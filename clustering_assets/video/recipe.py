@@ -3,71 +3,18 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from clustering_assets.clustering.identity import partition_key
+from clustering_assets.clustering.keys import partition_key
+from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.video import faces
-from clustering_assets.video.errors import VideoError
 
 RECIPE_VERSION = 8
 """Goes up whenever the same pictures, music and settings would give a different video. What is drawn and planned is
 pinned beside this number in the tests, which fail where one changes without the other."""
-
-
-@dataclass(frozen=True)
-class VideoSettings:
-    """How a video shall look and sound; the names are those of the project's settings.
-
-    Attributes:
-        width: Pixels across, even.
-        height: Pixels down, even.
-        fps: Frames per second.
-        seconds_per_image: Seconds from one cut to the next.
-        transition_seconds: Seconds that two pictures share around a cut; 0 cuts hard.
-        max_images: Most pictures in one video.
-        motion: Whether each picture moves slowly.
-        beat_sync: Whether cuts lie on the beat where the beat is clear.
-        order: `visual` (a short path through the embedding space) or `time` (time taken).
-        titles: Whether the video begins with a title card.
-        captions: Whether the title stands in a lower corner of every picture.
-        quality: `preview`, `standard` or `high`.
-        encoder: `x264`, `nvenc`, `videotoolbox` or `vaapi`.
-        seed: Seed of motion and transitions.
-    """
-
-    width: int = 1920
-    height: int = 1080
-    fps: int = 25
-    seconds_per_image: float = 3.0
-    transition_seconds: float = 0.8
-    max_images: int = 40
-    motion: bool = True
-    beat_sync: bool = True
-    order: str = "visual"
-    titles: bool = False
-    captions: bool = False
-    quality: str = "standard"
-    encoder: str = "x264"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what no video can be made of."""
-        if self.width % 2 or self.height % 2 or self.width < 16 or self.height < 16:
-            raise VideoError(
-                f"resolution = {self.width}x{self.height}: both sides must be even and at least 16"
-            )
-        if self.fps < 1 or self.seconds_per_image <= 0 or self.transition_seconds < 0 or self.max_images < 1:
-            raise VideoError(
-                f"fps {self.fps}, seconds_per_image {self.seconds_per_image:g} and max_images "
-                f"{self.max_images} must be positive, transition_seconds {self.transition_seconds:g} not negative"
-            )
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.width, self.height
 
 
 IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
@@ -96,7 +43,7 @@ class Recipe:
 
 
 def recipes(
-    assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: VideoSettings
+    assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: Settings
 ) -> dict[str, Recipe]:
     """The recipe of each cluster's video, by partition key, in the order of the clusters.
 
@@ -104,7 +51,7 @@ def recipes(
         assignments: The table `cluster_assignments`.
         manifest: The table `image_manifest`.
         choice: The table `music_choice`.
-        settings: How the videos shall look.
+        settings: The settings in force.
     """
     facts = manifest[IMAGE_FACTS].drop_duplicates("path")
     members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
@@ -121,7 +68,7 @@ def recipes(
             title=title,
             images=images.reset_index(drop=True),
             track=str(music["track"]),
-            digest=recipe_digest(images, str(music["track_hash"]), title, settings),
+            digest=recipe_digest(images, str(music["track_hash"]), title, settings.video),
         )
     return found
 
@@ -149,7 +96,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     recipe = {
         "version": RECIPE_VERSION,
         "heads": faces.version(),
-        "settings": asdict(settings),
+        "settings": _digested(settings),
         "clusters": clusters,
         "columns": present,
         "images": rows,
@@ -159,11 +106,18 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def expected_seconds(assignments: pd.DataFrame, settings: VideoSettings) -> dict[int, float]:
+def _digested(settings: VideoSettings) -> dict[str, Any]:
+    """The settings under the names that digests have known them by from the first."""
+    width, height = settings.size
+    values = settings.model_dump(exclude={"resolution", "max_images_per_video"})
+    return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
+
+
+def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:
     """About how long the video of each cluster will be, in seconds, by cluster."""
     shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
     return {
-        int(str(cluster)): min(int(count), settings.max_images) * settings.seconds_per_image
+        int(str(cluster)): min(int(count), settings.max_images_per_video) * settings.seconds_per_image
         for cluster, count in shown.items()
     }
 

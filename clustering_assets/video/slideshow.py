@@ -11,7 +11,9 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.audio.soundtrack import Soundtrack
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import dim, split, to_rgb
@@ -20,7 +22,6 @@ from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import frame_picture, needed_side, shrunk
 from clustering_assets.video.moviepy_clips import audio_clip, writing_arguments
 from clustering_assets.video.omissions import picture_failure
-from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.storyboard import Still, Storyboard
 from clustering_assets.video.timeline import Timeline, ease
@@ -171,7 +172,7 @@ class Slideshow(VideoClip):
         """
         material = self.storyboard.material
         stills = filter(None, self.storyboard.slides)
-        lost = [picture_failure(material.folder, still.path, material.limits) for still in stills]
+        lost = [picture_failure(material.source, still.path, material.limits) for still in stills]
         for failure in filter(None, lost):
             self.drop(failure)
         if any(lost):
@@ -247,7 +248,7 @@ class Slideshow(VideoClip):
         side = needed_side(still.size, self.settings.size, seconds) * share if still.size else None
         try:
             picture = read_picture(
-                material.folder / still.path, min_side=int(side) + 1 if side else None, limits=material.limits
+                material.source / still.path, min_side=int(side) + 1 if side else None, limits=material.limits
             )
         except ImageError as error:
             raise PictureLost(Failure(still.path, error.stage, error.reason)) from error

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import BAR, beat_is_clear
 from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
+from clustering_assets.files import AnyFile, file_source, source_file
+from clustering_assets.files.source import FileSource
+from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
 from clustering_assets.video.errors import Failure, VideoError
 from clustering_assets.video.framing import MOVES
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left, picture_failure
-from clustering_assets.video.recipe import VideoSettings, recipe_digest
+from clustering_assets.video.recipe import recipe_digest
 from clustering_assets.video.selection import Choice, choose
 from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, fixed_cuts, lay_out
 from clustering_assets.video.titles import describe
@@ -33,7 +35,7 @@ class Material:
     Attributes:
         images: The cluster's rows: `path`, `content_hash`, `duplicate_of`; `width`, `height`, `bytes`, `mtime_ns`,
             `taken_at` and `typicality` where known.
-        folder: Folder that the paths are relative to.
+        folder: Where the paths are.
         settings: How the video shall look.
         vectors: Embeddings (n, d), row i for row i of `images`; None: choice and order go without.
         track: The music; None: no sound.
@@ -46,7 +48,7 @@ class Material:
     """
 
     images: pd.DataFrame
-    folder: Path
+    folder: str | Path | FileSource
     settings: VideoSettings
     _: KW_ONLY
     vectors: NDArray[np.floating] | None = None
@@ -60,6 +62,11 @@ class Material:
             raise VideoError(
                 f"{len(self.vectors)} vectors for {len(self.images)} pictures of cluster {self.cluster}"
             )
+
+    @cached_property
+    def source(self) -> FileSource:
+        """The source of the pictures."""
+        return file_source(self.folder)
 
     @cached_property
     def digest(self) -> str:
@@ -99,12 +106,12 @@ class Still:
         A file whose size and time are still those of the scan has been decoded before; any other is decoded.
         """
         try:
-            facts = (material.folder / self.path).stat()
+            facts = (material.source / self.path).stat()
         except OSError as error:
             return Failure(self.path, "video", error.strerror or type(error).__name__)
-        if self.scanned == (facts.st_size, facts.st_mtime_ns):
+        if self.scanned == (facts.bytes, facts.mtime_ns):
             return None
-        return picture_failure(material.folder, self.path, material.limits)
+        return picture_failure(material.source, self.path, material.limits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +182,11 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
     usable = _usable(images, {failure.path for failure in failures})
     rows = images.iloc[usable].assign(duplicate_of="")
     vectors = None if material.vectors is None else np.asarray(material.vectors)[usable]
-    choice = choose(rows, vectors, most=settings.max_images, order=settings.order)
+    choice = choose(rows, vectors, most=settings.max_images_per_video, order=settings.order)
     if not choice.rows:
         reasons = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:5])
         raise VideoError(
-            f"cluster {material.cluster} has no usable picture in {material.folder}"
+            f"cluster {material.cluster} has no usable picture in {material.source}"
             + (f" ({reasons})" if reasons else "")
             + "; if its pictures are elsewhere, name their folder with the setting images"
         )
@@ -284,10 +291,10 @@ def _unusable(storyboard: Storyboard) -> tuple[Failure, ...]:
     return tuple(failure for failure in failures if failure)
 
 
-def _track_failure(path: Path) -> Failure | None:
+def _track_failure(path: AnyFile) -> Failure | None:
     """Why there is no such track, None if there is."""
     try:
-        path.stat()
+        source_file(path).stat()
     except OSError as error:
         return Failure(str(path), SOUNDTRACK, error.strerror or str(error))
     return None

@@ -12,7 +12,7 @@ from clustering_assets.defs.data_versions import latest_video
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
 from clustering_assets.defs.update import DIGEST_TAG
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
 from clustering_assets.video.recipe import out_of_date
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
@@ -45,18 +45,24 @@ def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
 
 def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(project):
     config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
-    shutil.copy(next((project.root / "images").rglob("*.jpg")), project.root / "images/copy.jpg")
+    before = {key: recipe.digest for key, recipe in project.recipes().items()}
+    shutil.copy(project.root / "images" / project.shown("cluster_1")[0], project.root / "images/copy.jpg")
     with project.instance() as instance:
-        before = latest_video(instance, "cluster_0").asset_materialization
+        videos = {key: latest_video(instance, key).asset_materialization for key in before}
         assert defs.resolve_job_def("cluster_images").execute_in_process(instance=instance, run_config=config)
-        assert project.out_of_date(instance) == {"cluster_0", "cluster_1", "cluster_2"}
+        assert project.out_of_date(instance) == set(before)
+        changed = {key for key, recipe in project.recipes().items() if recipe.digest != before[key]}
+        assert changed and changed < set(before), (
+            "a copy touches the videos of some clusters and not of others"
+        )
         requested = {request.partition_key for request in tick(project, instance).run_requests}
-        assert "cluster_0" not in requested
+        assert requested == changed
         assert project.out_of_date(instance) == requested
-        kept = latest_video(instance, "cluster_0").asset_materialization
+        kept = {key: latest_video(instance, key).asset_materialization for key in set(before) - changed}
         tick(project, instance)
-        assert latest_video(instance, "cluster_0").asset_materialization == kept, "once is enough"
-    assert kept.metadata == {**before.metadata, "rendered": dg.MetadataValue.bool(False)}
+        for key, video in kept.items():
+            assert latest_video(instance, key).asset_materialization == video, "once is enough"
+            assert video.metadata == {**videos[key].metadata, "rendered": dg.MetadataValue.bool(False)}
 
 
 def test_a_changed_setting_asks_for_every_video_once(project):
@@ -114,8 +120,8 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
     choice = project.outputs.read_table(MUSIC_CHOICE)
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE), choice)
+    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
+    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
     with project.instance() as instance:
         result = tick(project, instance)
     asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}

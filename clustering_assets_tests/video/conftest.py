@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from clustering_assets.audio.soundtrack import Soundtrack, Track
-from clustering_assets.video.recipe import VideoSettings
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.slideshow import Slideshow
 from clustering_assets.video.storyboard import Material, make_storyboard
 from clustering_assets_tests.sounds import write_sound
 
-_SMALL = VideoSettings(width=192, height=108, fps=10, seconds_per_image=1.0, transition_seconds=0.4)
+_SMALL = VideoSettings(resolution="192x108", fps=10, seconds_per_image=1.0, transition_seconds=0.4)
 
 
 def scene(width: int, height: int, hue: int) -> Image.Image:

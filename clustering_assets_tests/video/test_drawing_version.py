@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from clustering_assets.audio.soundtrack import Track
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import dim, from_rgb, split
 from clustering_assets.video.framing import MOVES, frame_picture
-from clustering_assets.video.recipe import RECIPE_VERSION, VideoSettings
+from clustering_assets.video.recipe import RECIPE_VERSION
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.storyboard import Material, plan
 from clustering_assets.video.titles import title_canvas
@@ -83,7 +84,7 @@ def decisions() -> dict[str, list]:
     names = [f"{number:02}.jpg" for number in range(12)]
     images = pd.DataFrame({"path": names, "content_hash": names, "duplicate_of": ["", "00.jpg", *[""] * 10]})
     vectors = np.random.default_rng(0).standard_normal((12, 16))
-    settings = VideoSettings(width=128, height=72, titles=True, seed=5)
+    settings = VideoSettings(resolution="128x72", titles=True, seed=5)
     found = {}
     for arousal in (None, 0.2, 0.95):
         beats = np.arange(0.4, 19.0, 0.52)

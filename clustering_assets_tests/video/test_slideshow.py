@@ -10,6 +10,8 @@ import pytest
 from clustering_assets.errors import ClusteringError
 from clustering_assets.video.encode import write_video
 from clustering_assets.video.errors import PictureLost
+from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.storyboard import Material, make_storyboard
 from clustering_assets.video.verify import verify
 
 
@@ -23,9 +25,9 @@ def test_a_frame_is_the_same_whenever_it_is_asked_for(pictures, show):
 
 def test_frames_are_rgb_pictures_of_the_wanted_size(pictures, show, small):
     slideshow = show(pictures((300, 200)))
-    assert slideshow.frame(3).shape == (small.height, small.width, 3)
-    assert slideshow.planes(3).shape == (small.height * 3 // 2, small.width)
-    assert slideshow.size == (small.width, small.height)
+    assert slideshow.frame(3).shape == (108, 192, 3)
+    assert slideshow.planes(3).shape == (162, 192)
+    assert slideshow.size == small.size
     with pytest.raises(IndexError):
         slideshow.frame(slideshow.frame_count)
 
@@ -62,7 +64,7 @@ def test_odd_shapes_are_rendered(pictures, show, tmp_path, size):
 
 @pytest.mark.parametrize("size", [(90, 160), (100, 100), (66, 68), (192, 110)])
 def test_videos_of_any_even_shape_keep_the_contract(pictures, show, small, tmp_path, size):
-    settings = dataclasses.replace(small, width=size[0], height=size[1])
+    settings = small.model_copy(update={"resolution": f"{size[0]}x{size[1]}"})
     slideshow = show(pictures((300, 200), (200, 300)), settings)
     write_video(slideshow, tmp_path / "video.mp4")
     assert [check for check in verify(tmp_path / "video.mp4", slideshow) if not check.passed] == []
@@ -74,12 +76,14 @@ def test_a_single_picture_makes_a_video(pictures, show, tmp_path):
 
 
 def test_without_motion_nothing_moves(pictures, show, small):
-    slideshow = show(pictures((300, 200)), dataclasses.replace(small, motion=False, seconds_per_image=3.0))
+    slideshow = show(
+        pictures((300, 200)), small.model_copy(update={"motion": False, "seconds_per_image": 3.0})
+    )
     assert np.array_equal(slideshow.planes(8), slideshow.planes(15))
 
 
 def test_the_clicks_in_the_finished_file_lie_at_the_cuts(pictures, show, small, music, tmp_path):
-    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.2)
+    settings = small.model_copy(update={"fps": 25, "seconds_per_image": 2.2})
     slideshow = show(pictures(*[(60, 40)] * 4), settings, **music(30))
     write_video(slideshow, tmp_path / "video.mp4")
     with av.open(str(tmp_path / "video.mp4")) as file:
@@ -99,3 +103,16 @@ def test_a_track_that_breaks_while_rendering_is_named_and_nothing_is_left(pictur
     with pytest.raises(ClusteringError, match=r"clicks\.flac"):
         write_video(slideshow, tmp_path / "out" / "video.mp4")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_pictures_and_music_of_another_source_are_shown_as_those_of_a_folder(
+    pictures, music, show, small, tmp_path, memory_source
+):
+    images, given = pictures(*[(60, 40)] * 4), music(20.0)
+    frame = show(images, **given).frame(5)
+    track = dataclasses.replace(given["track"], path=memory_source(tmp_path) / "clicks.flac")
+    material = Material(images, memory_source(tmp_path / "images"), small, track=track, title="Discs")
+    slideshow = Slideshow(make_storyboard(material))
+    np.testing.assert_array_equal(slideshow.frame(5), frame)
+    assert slideshow.soundtrack is not None
+    assert slideshow.failures == ()

@@ -1,13 +1,12 @@
 """What is decided before anything is drawn."""
 
-import dataclasses
 import itertools
 import logging
 
 import numpy as np
 import pytest
 
-from clustering_assets.images.load import Limits
+from clustering_assets.settings import Limits
 from clustering_assets.video.errors import Failure, VideoError
 from clustering_assets.video.framing import MOVES
 from clustering_assets.video.recipe import recipe_digest
@@ -25,14 +24,14 @@ def board(tmp_path, small):
 
 
 def test_slides_last_as_long_as_wanted(pictures, board, small):
-    settings = dataclasses.replace(small, seconds_per_image=1.5)
+    settings = small.model_copy(update={"seconds_per_image": 1.5})
     storyboard = board(pictures(*[(60, 40)] * 4), settings)
     assert storyboard.timeline.seconds == 6.0
     assert storyboard.timeline.cuts == (15, 30, 45)
 
 
 def test_no_more_pictures_than_wanted_are_shown(pictures, board, small):
-    storyboard = board(pictures(*[(60, 40)] * 9), dataclasses.replace(small, max_images=4))
+    storyboard = board(pictures(*[(60, 40)] * 9), small.model_copy(update={"max_images_per_video": 4}))
     assert len(storyboard.timeline.slides) == 4
 
 
@@ -64,7 +63,7 @@ def test_a_picture_that_broke_since_the_scan_is_left_out_and_listed(pictures, bo
 def test_a_spare_picture_takes_the_place_of_a_broken_one(pictures, board, small, tmp_path):
     images = pictures(*[(60, 40)] * 5)
     (tmp_path / "images" / "00.png").unlink()
-    storyboard = board(images, dataclasses.replace(small, max_images=4))
+    storyboard = board(images, small.model_copy(update={"max_images_per_video": 4}))
     assert len(storyboard.timeline.slides) == 4
 
 
@@ -93,7 +92,7 @@ def test_vectors_that_do_not_fit_the_table_are_refused(pictures, board):
 
 @pytest.mark.parametrize("seconds", [60, 9], ids=["long track", "looped track"])
 def test_cuts_lie_on_the_beats_that_are_heard(pictures, board, small, music, tmp_path, seconds):
-    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.2)
+    settings = small.model_copy(update={"fps": 25, "seconds_per_image": 2.2})
     storyboard = board(pictures(*[(60, 40)] * 8), settings, **music(seconds))
     sound = storyboard.soundtrack
     assert sound is not None
@@ -114,7 +113,7 @@ def test_where_the_beat_is_not_clear_cuts_follow_the_clock(pictures, board, musi
 
 
 def test_cuts_follow_the_clock_where_the_beat_is_not_wanted(pictures, board, small, music):
-    storyboard = board(pictures(*[(60, 40)] * 3), dataclasses.replace(small, beat_sync=False), **music(30))
+    storyboard = board(pictures(*[(60, 40)] * 3), small.model_copy(update={"beat_sync": False}), **music(30))
     assert storyboard.timeline.beats_per_slide is None
 
 

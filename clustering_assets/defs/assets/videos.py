@@ -11,7 +11,7 @@ from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.outputs import VIDEOS
-from clustering_assets.slideshows import make_clip, video_settings
+from clustering_assets.slideshows import make_clip
 from clustering_assets.video.recipe import Recipe, recipes
 
 VIDEO_SETTINGS = [
@@ -62,7 +62,7 @@ def cluster_videos(
 
     if not context.has_partition_key:
         raise dg.Failure("Choose the clusters to render: their videos are the partitions of cluster_videos.")
-    wanted = recipes(cluster_assignments, image_manifest, music_choice, video_settings(settings.value))
+    wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
     recipe = _recipe_of(context.partition_key, wanted)
     slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)
     for path, stage, reason in slideshow.failures:
