@@ -8,6 +8,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.buffers import room
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.exif import Facts
@@ -15,6 +16,7 @@ from clustering_assets.images.features import Reduced, VisualFeatures, measure_r
 from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
 from clustering_assets.settings import Limits
+from clustering_assets.work.engine import Budget
 
 _STRIP = 128 << 10
 
@@ -39,6 +41,15 @@ class _Decoded:
 
     known: Look
     reduced: Reduced
+
+
+def begin(budget: Budget) -> None:
+    """Make this process one of many that look at files, and import what the first look would import."""
+    import cv2
+    import pyarrow as pa  # noqa: F401
+
+    decode_beside_others(budget)
+    cv2.setNumThreads(1)
 
 
 def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:

@@ -110,8 +110,9 @@ def test_pictures_and_music_of_another_source_are_shown_as_those_of_a_folder(
 ):
     images, given = pictures(*[(60, 40)] * 4), music(20.0)
     frame = show(images, **given).frame(5)
+    kept = memory_source(tmp_path / "images")
     track = dataclasses.replace(given["track"], path=memory_source(tmp_path) / "clicks.flac")
-    material = Material(images, memory_source(tmp_path / "images"), small, track=track, title="Discs")
+    material = Material(images, kept, small, track=track, title="Discs")
     slideshow = Slideshow(make_storyboard(material))
     np.testing.assert_array_equal(slideshow.frame(5), frame)
     assert slideshow.soundtrack is not None
