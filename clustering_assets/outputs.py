@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
+from clustering_assets.settings import Settings
 from clustering_assets.storage import atomic_path
 from clustering_assets.tables import TABLES, DamagedTable, Table, read_table
 
@@ -23,7 +24,6 @@ log = logging.getLogger("clustering_assets.outputs")
 
 DATASET_ANALYSIS = "dataset_analysis.txt"
 EMBEDDINGS = "embeddings/embeddings.npy"
-IMAGE_PATHS = "embeddings/image_paths.txt"
 EMBEDDING_CACHE = "embeddings/cache"
 CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
@@ -32,15 +32,19 @@ SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 
 COMPANIONS = {
-    DATASET_ANALYSIS: ("dataset_analysis.json", "dataset_analysis.png"),
-    SUMMARY_REPORT: ("summary_report.json",),
+    DATASET_ANALYSIS: (".json", ".png"),
+    SUMMARY_REPORT: (".json",),
 }
-"""Files that are written together with another."""
+"""Endings of the files that are written together with another, under the same name."""
 
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
 EARLIER = "earlier"
-_VIDEO = re.compile(r"(?P<key>cluster_\d+|unclustered)_slideshow(_with_music)?\.mp4")
+
+PINS = "pins.csv"
+"""Name of the file in the music folder where users pin tracks, unless a setting names another."""
+
+_VIDEO = re.compile(rf"(?P<key>cluster_\d+|unclustered)_({re.escape(WITH_MUSIC)}|{re.escape(WITHOUT_MUSIC)})")
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ class Outputs:
             name: The name below the output.
             rows: Rows that the table had when it was written; None if that is not known.
         """
-        if not all(self.path(file).exists() for file in (name, *COMPANIONS.get(name, ()))):
+        path = self.path(name)
+        if not all(file.exists() for file in (path, *map(path.with_suffix, COMPANIONS.get(name, ())))):
             return False
         if name == EMBEDDINGS:
             return self._has_embeddings()
@@ -140,6 +145,16 @@ class Outputs:
         except DamagedTable as error:
             log.warning("%s", error)
             return None
+
+
+def names_file(settings: Settings) -> Path:
+    """The user's own file of names for clusters, which need not exist."""
+    return Path(settings.names_file or str(Outputs(settings.output).path(CLUSTER_NAMES)))
+
+
+def pins_file(settings: Settings) -> Path:
+    """The user's own file of pinned tracks, which need not exist."""
+    return Path(settings.pins_file or Path(settings.music) / PINS)
 
 
 def write_json(path: Path | UPath, data: Any) -> None:

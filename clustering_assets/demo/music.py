@@ -19,14 +19,14 @@ from clustering_assets.storage import atomic_path
 VERSION = 4
 """Goes up whenever the same seed gives other music, so that older files are made again."""
 
-_KNEE, _CEILING = 0.55, 0.89  # where peaks begin to be rounded off, and what they stay below (-1 dBFS)
+_KNEE, _CEILING = 0.55, 0.84  # where peaks begin to be rounded off, and what they stay below (-1.5 dBFS)
 
 
 def synthesise(mood: str, seconds: float | None = None, seed: int = 0) -> NDArray[np.float32]:
     """The piece of a mood as stereo sound, the same for the same arguments.
 
     Its beats are where `piece_of` says with the same arguments. It begins and ends at silence and its peak
-    stays below -1 dBFS.
+    stays below -1.5 dBFS.
 
     Args:
         mood: One of `MOODS`.
@@ -89,7 +89,8 @@ def _pressed(kicks: list[int], samples: int) -> NDArray[np.float32]:
     shape = np.minimum(time / 0.006, 1) * np.exp(-np.clip(time - 0.006, 0, None) * 11)
     struck = np.zeros(samples, np.float32)
     struck[[first for first in kicks if first < samples]] = 1
-    return np.clip(oaconvolve(struck, shape * np.clip((time[-1] - time) / 0.05, 0, 1))[:samples], 0, 1)
+    shape *= np.clip((time[-1] - time) / 0.05, 0, 1)
+    return np.clip(oaconvolve(struck, shape.astype(np.float32))[:samples], 0, 1)
 
 
 def _echoes(heard: NDArray[np.float32], step: int) -> NDArray[np.float32]:
@@ -117,7 +118,7 @@ def _reverb(seconds: float) -> NDArray[np.float32]:
 
 
 def _mastered(mixed: NDArray[np.floating], level: float) -> NDArray[np.floating]:
-    """The mix at `level` dB RMS, its peaks rounded off below -1 dBFS, with a clean beginning and end."""
+    """The mix at `level` dB RMS, its peaks rounded off below -1.5 dBFS, with a clean beginning and end."""
     rms = float(np.sqrt(np.mean(np.square(mixed))))
     loud = mixed * (10 ** (level / 20) / max(rms, 1e-9))
     room = _CEILING - _KNEE

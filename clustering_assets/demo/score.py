@@ -93,7 +93,7 @@ _HARMONY = {
     # scale, chords, tones
     "upbeat": ((0, 2, 4, 5, 7, 9, 11), (0, 4, 5, 3, 0, 4, 3, 3), (0, 2, 4, 8)),  # Ionian
     "calm": ((0, 2, 4, 6, 7, 9, 11), (0, 1, 5, 2, 0, 1, 5, 4), (0, 2, 4, 6)),  # Lydian
-    "energetic": ((0, 2, 3, 5, 7, 8, 10), (0, 5, 2, 6), (0, 2, 4)),  # Aeolian
+    "energetic": ((0, 2, 3, 5, 7, 8, 10), (0, 5, 3, 4), (0, 2, 4)),  # Aeolian
     "neutral": ((0, 2, 4, 5, 7, 9, 10), (0, 6, 3, 0, 5, 3, 6, 4), (0, 2, 4, 6)),  # Mixolydian
 }
 _RHYTHMS = {
@@ -236,7 +236,7 @@ class Piece:
         It sings four bars of every eight from the bar in which it sets in, and all of the last stretch. Notes on strong
         beats and long notes belong to the chord; the others walk by small steps.
         """
-        rng, last = self.dice(0), self.bars - 1
+        rng, last = self.dice(5), self.bars - 1
         motifs = [_read(rhythm) for rhythm in rng.permutation(self.style.rhythms)]
         walks = rng.choice([-2, -1, -1, 1, 1, 2], size=(3, 16)).tolist()
         start = degree = int(rng.choice([9, 11]))

@@ -114,7 +114,7 @@ def kick(rng: np.random.Generator, weight: float) -> Sound:
     time = _seconds(0.24 + 0.12 * weight)
     falling = 48 + (70 + 60 * weight) * np.exp(-time * 34)
     body = np.sin(2 * np.pi * np.cumsum(falling) / SAMPLE_RATE) * np.exp(-time * (13 - 4 * weight))
-    click = 0.2 * weight * np.exp(-time * 320) * rng.standard_normal(time.size)
+    click = 0.25 * weight * np.exp(-time * 320) * np.sin(2 * np.pi * rng.uniform(1_800, 2_000) * time)
     return _shaped(body + click, 0.0015, 0.05)
 
 

@@ -65,10 +65,11 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(photo, encoded, sa
         import clustering_assets.work.worker
         from clustering_assets.files.local import LocalFolder
         from clustering_assets.images.budget import memory
-        from clustering_assets.settings import DEFAULT_LIMITS
+        from types import SimpleNamespace
         from clustering_assets.images.inspection import begin, look
         begin(memory)
-        assert look(LocalFolder(Path(sys.argv[1])), ["a.png"], DEFAULT_LIMITS)[0].content_hash
+        limits = SimpleNamespace(max_megapixels=1, max_file_megabytes=1)
+        assert look(LocalFolder(Path(sys.argv[1])), ["a.png"], limits)[0].content_hash
         print(*sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), path.parent]
@@ -81,6 +82,7 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(photo, encoded, sa
         "matplotlib",
         "openvino",
         "moviepy",
+        "pydantic",
         "fsspec",
         "upath",
         "av",
