@@ -335,15 +335,14 @@ def _encode(
 ) -> None:
     """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
     drawn.frames = 0
-    fps, material = slideshow.timeline.fps, slideshow.storyboard.material
+    fps = slideshow.timeline.fps
+    name = partition_key(slideshow.storyboard.material.cluster)
     with (
-        task(
-            f"Rendering {partition_key(material.cluster)}", total=slideshow.frame_count, unit="frames"
-        ) as progress,
+        task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
         contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
-        file.metadata["title"] = material.title
+        file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
         video = _video_stream(file, slideshow, codec, options)
         audio = add_soundtrack(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None

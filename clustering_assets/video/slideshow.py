@@ -63,6 +63,11 @@ class Slideshow(VideoClip):
         return self.storyboard.material.settings
 
     @property
+    def title(self) -> str:
+        """The name of the cluster."""
+        return self.storyboard.material.title
+
+    @property
     def timeline(self) -> Timeline:
         """The plan, in frames."""
         return self.storyboard.timeline
@@ -220,8 +225,7 @@ class Slideshow(VideoClip):
             assert behind is not None
             rgb, _ = self._read(behind, seconds, share)
             card = (round(frame[0] * share), round(frame[1] * share))
-            title = storyboard.material.title
-            return title_canvas(rgb, card, title, storyboard.subtitle, motion=motion)
+            return title_canvas(rgb, card, self.title, storyboard.subtitle, motion=motion)
         # heads are looked for once, in the picture as it is drawn in the video
         rgb, size = self._read(still, seconds, share if still.path in self._heads else 1.0)
         if still.path not in self._heads:
