@@ -39,7 +39,7 @@ from clustering_assets.music.library import analyse_library
 from clustering_assets.music.match import choose_music
 from clustering_assets.music.sensitivity import sensitivity
 from clustering_assets.settings import VideoSettings
-from clustering_assets.video.slideshow import make_slideshow
+from clustering_assets.video.storyboard import Material, make_storyboard
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -103,12 +103,12 @@ def reuse(folder: Path) -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def laying_under(track: Path, runs: int) -> dict[str, float]:
-    row = asdict(analyse_track(track))
+    known = soundtrack.Track.of(track, asdict(analyse_track(track)))
     two_minutes = cpu_seconds(
-        lambda: sum(b.shape[1] for b in soundtrack.make_soundtrack(track, row, 120.0).blocks()), runs
+        lambda: sum(b.shape[1] for b in soundtrack.make_soundtrack(known, 120.0).blocks()), runs
     )
     decoded = cpu_seconds(lambda: sum(b.shape[1] for b in decode(track, end=120.0)), runs)
-    planned = cpu_seconds(lambda: soundtrack.make_soundtrack(track, row, 120.0).beat_times(), runs)
+    planned = cpu_seconds(lambda: soundtrack.make_soundtrack(known, 120.0).beat_times(), runs)
     return {
         "two_minutes": two_minutes,
         "decoding_only": decoded,
@@ -326,11 +326,9 @@ def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[st
     settings = VideoSettings(resolution="192x108", fps=25)
     rows = []
     for _, track in table[table["outcome"] == "used"].iterrows():
-        show = make_slideshow(
-            pictures, folder, vectors=None, track=track.to_dict(), track_path=music / track["path"], title="",
-            cluster=0, settings=settings,
-        )  # fmt: skip
-        timeline, sound = show.timeline, cast("Soundtrack", show.soundtrack)
+        under = soundtrack.Track.of(music / track["path"], track.to_dict())
+        storyboard = make_storyboard(Material(pictures, folder, settings, track=under))
+        timeline, sound = storyboard.timeline, cast("Soundtrack", storyboard.soundtrack)
         slides = np.diff([0, *timeline.cuts, timeline.frames]) / settings.fps
         rows.append(
             {
@@ -343,7 +341,6 @@ def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[st
                 "samples_off": sound.samples - round(timeline.frames / settings.fps * RATE),
             }
         )
-        show.close()
     return rows
 
 

@@ -7,7 +7,7 @@ lengths, a slow zoom on every picture, crossfades, libx264 with the same preset 
 
 - `moviepy`: MoviePy's CompositeVideoClip of zooming ImageClips with CrossFadeIn.
 - `ffmpeg`: one graph of `zoompan` and `xfade`, in the executable that imageio-ffmpeg brings.
-- `project`: make_slideshow and write_video, from the picture files to the finished MP4.
+- `project`: Slideshow and write_video, from the picture files to the finished MP4.
 - `floor`: the project's own frames, already in memory, only encoded.
 
 CPU seconds count all threads and child processes. The order changes from round to round and the median is reported;
@@ -50,7 +50,8 @@ from clustering_assets.video.encode import QUALITIES, write_video
 from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import FINER, MOVES, Framing, frame_picture
 from clustering_assets.video.saliency import saliency
-from clustering_assets.video.slideshow import Slideshow, make_slideshow
+from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.storyboard import Material, make_storyboard
 
 ZOOM = 0.06
 """How much nearer the views of MoviePy and ffmpeg come, about as much as the project's."""
@@ -147,16 +148,7 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _slideshow(folder: Path, table: pd.DataFrame, settings: VideoSettings) -> Slideshow:
-    return make_slideshow(
-        table,
-        folder,
-        vectors=None,
-        track=None,
-        track_path=None,
-        title="benchmark",
-        cluster=0,
-        settings=settings,
-    )
+    return Slideshow(make_storyboard(Material(table, folder, settings, title="benchmark")))
 
 
 def _compare(

@@ -16,8 +16,9 @@ from clustering_assets.defs.records import VIDEOS
 from clustering_assets.defs.update import UpdateResult, update
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
-from clustering_assets.slideshows import Recipe, open_slideshow, recipes
+from clustering_assets.slideshows import open_slideshow
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
+from clustering_assets.video.recipe import Recipe, recipes
 
 SMALL = {
     "images": "images",

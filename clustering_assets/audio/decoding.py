@@ -148,7 +148,7 @@ def decode(
     first = round(begin * RATE)
     last = round(min(limits.seconds, end if end is not None else limits.seconds) * RATE)
     position = 0
-    for block in _blocks(_sound(path, limits, report)):
+    for block in _sound(path, limits, report):
         stop = position + block.shape[1]
         piece = block[:, max(first - position, 0) : max(last - position, 0)]
         position = stop
@@ -182,25 +182,8 @@ def _tamed(piece: NDArray[np.float32], report: DecodeReport) -> NDArray[np.float
     )
 
 
-def _blocks(pieces: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Join the small pieces of the decoder to blocks of `BLOCK` samples."""
-    held: list[NDArray[np.float32]] = []
-    count = 0
-    for piece in pieces:
-        held.append(piece)
-        count += piece.shape[1]
-        if count >= BLOCK:
-            joined = np.concatenate(held, axis=1)
-            whole = count - count % BLOCK
-            for start in range(0, whole, BLOCK):
-                yield joined[:, start : start + BLOCK]
-            held, count = [joined[:, whole:]], count - whole
-    if count:
-        yield np.concatenate(held, axis=1)
-
-
 def _sound(path: AnyFile, limits: DecodeLimits, report: DecodeReport) -> Iterator[NDArray[np.float32]]:
-    """Decoded pieces of shape (2, n) at `RATE`, as they come."""
+    """Decoded blocks of shape (2, n) at `RATE`."""
     from av.error import FFmpegError
 
     try:
@@ -234,7 +217,7 @@ def _opened(path: AnyFile) -> Iterator["InputContainer"]:
 def _resampled(
     path: AnyFile, container: "InputContainer", limits: DecodeLimits, report: DecodeReport
 ) -> Iterator[NDArray[np.float32]]:
-    """Frames of the first audio stream as (2, n) arrays at `RATE`."""
+    """The first audio stream as arrays (2, n) at `RATE`, n being `BLOCK` but where the stream ends or changes."""
     from av.audio.resampler import AudioResampler
 
     if not container.streams.audio:
@@ -245,7 +228,7 @@ def _resampled(
     if str(stream.codec_context.codec_tag).lower().rstrip("\0") in PROTECTED_TAGS:
         raise MusicError(path, "open", "protected (DRM)")
     report.tags = _tags(container, stream)
-    shape, resampler = None, None
+    shape, resampler, scale = None, None, np.float32(1)
     for frame in _frames(path, container, stream, limits, report):
         # chained streams may change their format in the middle; a resampler serves one format only
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -253,23 +236,21 @@ def _resampled(
             if not HONEST_RATES[0] <= frame.sample_rate <= HONEST_RATES[1]:
                 raise MusicError(path, "decode", f"damaged: it claims {frame.sample_rate} samples a second")
             if resampler is not None:
-                for rest in resampler.resample(None):
-                    yield _samples(rest)
-            shape, resampler = now, AudioResampler(format="fltp", layout="stereo", rate=RATE)
+                yield from _samples(resampler.resample(None), scale)
+            shape, resampler = now, AudioResampler("fltp", "stereo", RATE, frame_size=BLOCK)
+            # speakers mixed down to two would go beyond full scale where they play the same
+            scale = np.float32(min(1.0, 2 / len(frame.layout.channels)))
         assert resampler is not None
         frame.pts = None
-        # speakers mixed down to two would go beyond full scale where they play the same
-        scale = np.float32(min(1.0, 2 / len(frame.layout.channels)))
-        for piece in resampler.resample(frame):
-            yield _samples(piece) * scale if scale < 1 else _samples(piece)
+        yield from _samples(resampler.resample(frame), scale)
     if resampler is not None:
-        for rest in resampler.resample(None):
-            yield _samples(rest)
+        yield from _samples(resampler.resample(None), scale)
 
 
-def _samples(frame: "av.AudioFrame") -> NDArray[np.float32]:
-    """The samples of a planar float frame, shape (2, n)."""
-    return cast("NDArray[np.float32]", frame.to_ndarray())
+def _samples(frames: "list[av.AudioFrame]", scale: np.float32) -> Iterator[NDArray[np.float32]]:
+    """The samples of planar float frames, each (2, n), scaled."""
+    for frame in frames:
+        yield cast("NDArray[np.float32]", frame.to_ndarray()) * scale
 
 
 def _frames(

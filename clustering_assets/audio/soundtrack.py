@@ -8,14 +8,15 @@ other media without touching its dynamics.
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.audio.decoding import RATE, DecodeLimits, MusicError, decode
+from clustering_assets.audio.beats import BAR
+from clustering_assets.audio.decoding import BLOCK, RATE, DecodeLimits, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter, amplitude
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import AnyFile
@@ -30,7 +31,7 @@ CEILING = -1.8
 0.2 dB at most, and the finished file shall stay below -1.5; where it would not, it is lowered when it is written."""
 
 TOLERANCE = 0.7
-"""LU by which the loudness may miss the target unsaid."""
+"""LU by which the loudness may miss the target unsaid, and that of the finished file what was planned."""
 
 SHORTEST_MEASURED = 0.4
 """Seconds below which there is no integrated loudness: the length of a gating block of BS.1770."""
@@ -50,9 +51,6 @@ where the music is at full strength."""
 
 LEAD = 0.06
 """Seconds before a bar at which such a start is made, so that the fade-in leaves its first beat alone."""
-
-BAR = 4
-"""Beats in a bar."""
 
 PHRASE = 4
 """Bars in a phrase: loops are whole phrases long where that wastes little."""
@@ -76,6 +74,55 @@ MOST_OPPOSED = -0.75
 
 class SoundtrackError(ClusteringError):
     """The track cannot be laid under the video: it is gone, has changed, or cannot be decoded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What is known of a music file that a soundtrack can be made from.
+
+    Attributes:
+        path: The file.
+        content_hash: SHA-256 of it; empty where it is not known.
+        start: Second of the track where silence ends.
+        end: Second where the last silence begins.
+        full_from: Second at which the music has come to its full strength; None where it is not known.
+        full_until: Second at which it leaves that for good.
+        beat_times: Seconds of the beats, (n,); empty without a clear beat.
+        downbeat: Index of the first beat of a bar, 0 to 3.
+        beat_clarity: 0 to 1; None where it is not known.
+        arousal: How energetic it is, 0 to 1; None where it is not known.
+    """
+
+    path: AnyFile
+    content_hash: str = ""
+    start: float = 0.0
+    end: float = 0.0
+    full_from: float | None = None
+    full_until: float | None = None
+    beat_times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    downbeat: int = 0
+    beat_clarity: float | None = None
+    arousal: float | None = None
+
+    @classmethod
+    def of(cls, path: AnyFile, row: Mapping[Any, Any]) -> "Track":
+        """The track of a file, from what its row of `music_tracks` has of the columns named like the attributes.
+
+        Numbers that are missing or not finite count as not known; without an end, it is that of the file (`seconds`).
+        """
+        beats = np.asarray(row.get("beat_times", ()), dtype=np.float64)
+        return cls(
+            path,
+            str(row.get("content_hash", "")),
+            start=_number(row, "start") or 0.0,
+            end=_number(row, "end") or _number(row, "seconds") or 0.0,
+            full_from=_number(row, "full_from"),
+            full_until=_number(row, "full_until"),
+            beat_times=beats[np.isfinite(beats)],
+            downbeat=int(_number(row, "downbeat") or 0),
+            beat_clarity=_number(row, "beat_clarity"),
+            arousal=_number(row, "arousal"),
+        )
 
 
 @dataclass(frozen=True)
@@ -236,9 +283,8 @@ class Soundtrack:
         fade_out = round(min(FADE_OUT, self.seconds / 4) * RATE)
         waiting = [_Reader(self.track_path, run) for run in reversed(self.passes)]
         playing: list[_Reader] = []
-        size = RATE // 2
-        for position in range(0, self.samples, size):
-            stop = min(position + size, self.samples)
+        for position in range(0, self.samples, BLOCK):
+            stop = min(position + BLOCK, self.samples)
             while waiting and waiting[-1].first < stop:
                 coming = waiting.pop()
                 if playing:
@@ -384,37 +430,27 @@ def _rising(at: NDArray[np.integer], first: int, length: int) -> NDArray[np.floa
 
 
 def make_soundtrack(
-    track_path: AnyFile,
-    track_row: Mapping[str, Any],
-    seconds: float,
-    *,
-    target: float = TARGET,
-    ceiling: float = CEILING,
+    track: Track, seconds: float, *, target: float = TARGET, ceiling: float = CEILING
 ) -> Soundtrack:
     """Plan the soundtrack of a video. Cheap: the track is decoded when its sound or its gain is asked for.
 
     Args:
-        track_path: The music file.
-        track_row: Its row of `music_tracks`: `seconds`, `start`, `end`, `full_from`, `full_until`, `beat_times`,
-            `downbeat`.
+        track: The music.
         seconds: Length of the video.
         target: Integrated loudness aimed at, in LUFS.
         ceiling: Highest true peak, in dBTP.
 
     Raises:
-        SoundtrackError: The length is not positive, or the row describes no sound.
+        SoundtrackError: The length is not positive, or there is no sound in the track.
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise SoundtrackError(f"A soundtrack needs a length above 0 s, not {seconds}")
-    beats = np.asarray(track_row.get("beat_times", ()), dtype=np.float64)
-    beats = beats[np.isfinite(beats)]
-    bars = beats[int(track_row.get("downbeat", 0)) :: BAR]
-    start = _number(track_row, "start", 0.0)
-    end = _number(track_row, "end", 0.0) or _number(track_row, "seconds", 0.0)
+    start, end, beats = track.start, track.end, track.beat_times
     if end - start < 0.1:
-        raise SoundtrackError(f"{track_path}: there is no sound to make a soundtrack from")
-    full_from = min(max(_number(track_row, "full_from", start), start), end)
-    full_until = min(_number(track_row, "full_until", end), end)
+        raise SoundtrackError(f"{track.path}: there is no sound to make a soundtrack from")
+    bars = beats[track.downbeat :: BAR]
+    full_from = start if track.full_from is None else min(max(track.full_from, start), end)
+    full_until = end if track.full_until is None else min(track.full_until, end)
     begin = _beginning(start, end, full_from, bars, seconds)
     if seconds <= end - begin:
         passes: tuple[Pass, ...] = (Pass(begin, seconds, 0.0),)
@@ -424,7 +460,7 @@ def make_soundtrack(
         )
         passes = tuple(_looped(begin, loop, seconds))
     counted = _counted(beats, begin, end)
-    return Soundtrack(track_path, seconds, passes, counted, target=target, ceiling=ceiling)
+    return Soundtrack(track.path, seconds, passes, counted, target=target, ceiling=ceiling)
 
 
 def _counted(beats: NDArray[np.float64], begin: float, end: float) -> NDArray[np.float64]:
@@ -439,9 +475,10 @@ def _counted(beats: NDArray[np.float64], begin: float, end: float) -> NDArray[np
     )
 
 
-def _number(row: Mapping[str, Any], name: str, otherwise: float) -> float:
+def _number(row: Mapping[Any, Any], name: str) -> float | None:
+    """A finite number of a row, None where it is missing."""
     value = row.get(name)
-    return float(value) if value is not None and math.isfinite(value) else otherwise
+    return float(value) if isinstance(value, (int, float, np.number)) and math.isfinite(value) else None
 
 
 def _beginning(

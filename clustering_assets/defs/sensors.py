@@ -25,8 +25,8 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import recipes
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
+from clustering_assets.video.recipe import recipes
 from clustering_assets.words import counted
 
 ATTEMPTS = 3

@@ -19,7 +19,7 @@ from clustering_assets.defs.records import (
 from clustering_assets.files import file_source
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import Recipe, out_of_date
+from clustering_assets.video.recipe import Recipe, out_of_date
 
 REPAIRS = 3
 """How often in a row a video may be made with something missing before it is left as it is."""

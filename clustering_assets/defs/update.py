@@ -26,9 +26,9 @@ from clustering_assets.defs.staleness import (
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import Recipe, recipes
 from clustering_assets.storage import mark_output, remove_partials
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
 LOCK = ".update.lock"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicError, decode
-from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.audio.loudness import SILENCE, LoudnessMeter
 from clustering_assets.files.source import SourceFile
 from clustering_assets.music.emotion import music_emotion
 from clustering_assets.music.rhythm import rhythm_of
@@ -171,7 +171,7 @@ def _special(report: DecodeReport) -> str:
 def _extent(meter: LoudnessMeter, seconds: float) -> tuple[float, float, float, float]:
     """Start, end, full_from and full_until of a track, in seconds."""
     steps, momentary = meter.sliding(0.1), meter.sliding(0.4)
-    audible = np.flatnonzero(steps > max(float(np.percentile(momentary, 95)) - AUDIBLE, -70.0))
+    audible = np.flatnonzero(steps > max(float(np.percentile(momentary, 95)) - AUDIBLE, SILENCE))
     strong = np.flatnonzero(momentary > meter.integrated - STRONG)
     passage = max(min(PASSAGE, seconds / 4), 0.4)
     full = np.flatnonzero(meter.sliding(passage) > meter.integrated - FULL)

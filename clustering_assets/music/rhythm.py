@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.audio.beats import CLEAR_BEAT
 from clustering_assets.audio.decoding import RATE
 from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
 
@@ -29,9 +30,6 @@ DRUMLESS_FLUX, DRUMMED_FLUX = 0.3, 0.64
 
 USUAL_SPREAD = 0.6
 """Spread of that preference, in octaves."""
-
-CLEAR_BEAT = 0.25
-"""Least `Rhythm.clarity` of a beat that is worth cutting on."""
 
 HEARD_BEATS = 0.55
 """Onsets for each beat that there must be: with fewer, the beat is the tracker's and not the music's."""

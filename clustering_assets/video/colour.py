@@ -74,6 +74,11 @@ def split(i420: NDArray[np.uint8]) -> Planes:
     )
 
 
+def pairs(first: Planes, second: Planes) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The planes of two frames side by side."""
+    return [(first.y, second.y), (first.u, second.u), (first.v, second.v)]
+
+
 def from_rgb(rgb: NDArray[np.uint8]) -> Planes:
     """The planes of an RGB picture (h, w, 3) whose sides are even; chroma is averaged over 2x2 pixels."""
     height, width = rgb.shape[:2]

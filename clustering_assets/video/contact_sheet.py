@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from clustering_assets.video.slideshow import PictureLost, Slideshow
+from clustering_assets.video.errors import PictureLost
+from clustering_assets.video.selection import even_sample
+from clustering_assets.video.slideshow import Slideshow
 
 MOST_TILES = 12
 GAP = 4
@@ -26,7 +28,7 @@ def contact_sheet(slideshow: Slideshow, max_bytes: int = 50_000) -> bytes:
         VideoError: None of the slides can be drawn.
     """
     slides = slideshow.timeline.slides
-    picked = np.unique(np.linspace(0, len(slides) - 1, min(MOST_TILES, len(slides))).round().astype(int))
+    picked = even_sample(len(slides), MOST_TILES)
     frames, lost = [], None
     width, height = slideshow.settings.size
     across = min(width, round(_SIDES[0] * math.sqrt(9 / 16 * width / height)))

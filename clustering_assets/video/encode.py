@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -21,28 +21,18 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 from upath import UPath
 
-from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
-from clustering_assets.audio.loudness import LoudnessMeter, amplitude
+from clustering_assets.audio.aac import add_soundtrack
+from clustering_assets.clustering.keys import partition_key
 from clustering_assets.containers import ANY_ENCODING
 from clustering_assets.progress import task
 from clustering_assets.storage import atomic_path
 from clustering_assets.threads import available_cores, opencv_on_one_thread
-from clustering_assets.video.recipe import VideoError
-from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
+from clustering_assets.video.errors import PictureLost, VideoError
+from clustering_assets.video.slideshow import Slideshow
 from clustering_assets.work.engine import Engine, Lost, Task
 from clustering_assets.work.threads import Threads
 
 log = logging.getLogger("clustering_assets.video")
-
-AUDIO_FRAME = 1024
-"""Samples in one AAC frame."""
-
-PEAK = -1.5
-"""Highest true peak of the finished sound, in dBTP."""
-
-NEAR, MOST_CUT = 0.6, 0.5
-"""Decibels: how near to `PEAK` a soundtrack is tried in AAC beforehand, and by how much it is lowered at most, which is
-less than its loudness may miss."""
 
 KEY_SECONDS = 2
 """Longest time between two frames that a player can jump to."""
@@ -196,8 +186,8 @@ def write_video(
         kept_saliency=float(np.mean(list(slideshow.kept.values()))) if slideshow.kept else None,
         heads=slideshow.heads,
         kept_head=round(min(slideshow.kept_heads.values()), 4) if slideshow.kept_heads else None,
-        mean_step=slideshow.choice.mean_step,
-        file_order_step=slideshow.choice.file_order_step,
+        mean_step=slideshow.storyboard.choice.mean_step,
+        file_order_step=slideshow.storyboard.choice.file_order_step,
         render_seconds=time.monotonic() - begun,
         digest=slideshow.digest,
     )
@@ -301,7 +291,7 @@ def _encode_all(
         try:
             return _encode(slideshow, path, codec, options, bit_rate, engine, drawn)
         except PictureLost as lost:
-            slideshow.drop(lost)
+            slideshow.drop(lost.failure)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -315,13 +305,18 @@ class _Count:
     frames: int = 0
 
 
-def _room(slideshow: Slideshow, path: Path, bit_rate: int, frames: int) -> str:
-    """How much room a video needs, judged by what was written of it to `path`, and how much there is."""
-    written = path.stat().st_size if path.is_file() else 0
+def needed_bytes(slideshow: Slideshow, bit_rate: int, *, frames: int, written: int) -> float:
+    """About how large a video becomes, judged by what was `written` of its first `frames`."""
     width, height = slideshow.settings.size
     usual = USUAL_BYTES * width * height * slideshow.frame_count + bit_rate / 8 * slideshow.timeline.seconds
     share = frames / slideshow.frame_count
-    needed = max(written / share if share >= 0.2 else usual, written * 1.1)
+    return max(written / share if share >= 0.2 else usual, written * 1.1)
+
+
+def _room(slideshow: Slideshow, path: Path, bit_rate: int, frames: int) -> str:
+    """How much room a video needs, judged by what was written of it to `path`, and how much there is."""
+    written = path.stat().st_size if path.is_file() else 0
+    needed = needed_bytes(slideshow, bit_rate, frames=frames, written=written)
     free = shutil.disk_usage(path.parent).free + written
     return (
         f"no space left on the disk of {path.parent}, where the video needs about {max(needed / 1e6, 0.1):.1f} MB "
@@ -341,7 +336,7 @@ def _encode(
     """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
     drawn.frames = 0
     fps = slideshow.timeline.fps
-    name = f"cluster_{slideshow.cluster}" if slideshow.cluster >= 0 else "unclustered"
+    name = partition_key(slideshow.storyboard.material.cluster)
     with (
         task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
@@ -350,7 +345,7 @@ def _encode(
         file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
         video = _video_stream(file, slideshow, codec, options)
-        audio = _audio_writer(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
+        audio = add_soundtrack(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
             frame = _video_frame(planes)
@@ -388,7 +383,9 @@ def _drawn(slideshow: Slideshow, engine: Engine) -> Generator[NDArray[np.uint8],
     with contextlib.closing(engine.run(work, range(slideshow.frame_count))) as frames:
         for index, frame in enumerate(frames):
             if isinstance(frame, Lost):
-                raise VideoError(f"{slideshow.title}: frame {index} cannot be drawn: drawing {frame.reason}")
+                raise VideoError(
+                    f"{slideshow.storyboard.material.title}: frame {index} cannot be drawn: drawing {frame.reason}"
+                )
             yield frame
 
 
@@ -416,102 +413,3 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
         context.options = {**context.options, "x264-params": own}
         context.thread_count = available_cores()  # frames are drawn meanwhile, so no core waits
     return stream
-
-
-def _set_up(coder: Any, bit_rate: int) -> None:
-    """Settings of an AAC encoder.
-
-    FFmpeg's default search for coefficients can raise the true peak by 1.2 dB and intensity stereo by 3; without them
-    136 of 137 real tracks gain 0.2 dB at most.
-    """
-    coder.bit_rate = bit_rate
-    coder.options = {"aac_coder": "fast", "aac_is": "0"}
-
-
-def _needed_cut(sound: Sound, bit_rate: int) -> float:
-    """By how many decibels a soundtrack must be lowered for its true peak to stay below `PEAK` in AAC.
-
-    What AAC adds depends on the sound and its level, so a soundtrack that comes near is encoded and decoded to see,
-    again when it was lowered. It is `MOST_CUT` at most.
-    """
-    cut = 0.0
-    while sound.true_peak > PEAK - NEAR and cut < MOST_CUT:
-        excess = _encoded_peak(sound, bit_rate, cut) - PEAK
-        if excess <= 0:
-            break
-        cut = min(cut + excess + 0.05, MOST_CUT)
-    return cut
-
-
-def _encoded_peak(sound: Sound, bit_rate: int, cut: float) -> float:
-    """True peak of a soundtrack, lowered by `cut` decibels, when it has been AAC; in dBTP."""
-    coder, decoder, meter = (
-        av.CodecContext.create("aac", "w"),
-        av.CodecContext.create("aac", "r"),
-        LoudnessMeter(),
-    )
-    assert isinstance(coder, av.AudioCodecContext)
-    coder.sample_rate, coder.layout, coder.format = SAMPLE_RATE, "stereo", "fltp"  # type: ignore[assignment]
-    _set_up(coder, bit_rate)
-    coder.open()
-    decoder.extradata = coder.extradata
-
-    def listen(frame: av.AudioFrame | None) -> None:
-        for packet in coder.encode(frame):
-            for heard in decoder.decode(packet):
-                meter.add(np.asarray(heard.to_ndarray(), np.float32))  # type: ignore[union-attr]
-
-    _AudioWriter(listen, sound, cut).finish()
-    return meter.true_peak
-
-
-def _audio_writer(file: Any, sound: Sound, bit_rate: int) -> "_AudioWriter":
-    """What writes a soundtrack into a file."""
-    stream = file.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
-    _set_up(stream, bit_rate)
-    return _AudioWriter(lambda frame: file.mux(stream.encode(frame)), sound, _needed_cut(sound, bit_rate))
-
-
-class _AudioWriter:
-    """Feeds a soundtrack to an encoder, in step with the pictures, whole AAC frames at a time."""
-
-    def __init__(
-        self, encode: Callable[[av.AudioFrame | None], None], sound: Sound, cut: float = 0.0
-    ) -> None:
-        self._encode = encode
-        self._gain = np.float32(amplitude(-cut))
-        self._blocks: Iterator[NDArray[np.float32]] = iter(sound.blocks())
-        self._waiting = np.zeros((2, 0), np.float32)
-        self._written = 0
-
-    def write_until(self, seconds: float) -> None:
-        """Write what is heard before this time, to the next whole AAC frame."""
-        while self._written < seconds * SAMPLE_RATE and self._fill(AUDIO_FRAME):
-            self._write(AUDIO_FRAME)
-
-    def finish(self) -> None:
-        """Write what is left."""
-        while self._fill(AUDIO_FRAME):
-            self._write(AUDIO_FRAME)
-        if self._waiting.shape[1]:
-            self._write(self._waiting.shape[1])
-        self._encode(None)
-
-    def _fill(self, count: int) -> bool:
-        """Wait for `count` samples; whether there are as many."""
-        while self._waiting.shape[1] < count:
-            block = next(self._blocks, None)
-            if block is None:
-                return False
-            self._waiting = np.concatenate([self._waiting, block * self._gain], axis=1)
-        return True
-
-    def _write(self, count: int) -> None:
-        """Encode the first `count` samples that wait."""
-        piece = np.ascontiguousarray(self._waiting[:, :count])
-        self._waiting = self._waiting[:, count:]
-        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="stereo")
-        frame.sample_rate = SAMPLE_RATE
-        frame.pts, frame.time_base = self._written, Fraction(1, SAMPLE_RATE)
-        self._written += count
-        self._encode(frame)

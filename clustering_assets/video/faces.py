@@ -45,7 +45,7 @@ _searching = threading.Lock()
 
 def version() -> int:
     """The version of the search; 0 where faces are not looked for, which is said once in the log."""
-    return VERSION if _dlib() is not None else 0
+    return VERSION if find_dlib() is not None else 0
 
 
 def find_heads(rgb: NDArray[np.uint8]) -> tuple[Box, ...] | None:
@@ -62,7 +62,7 @@ def find_heads(rgb: NDArray[np.uint8]) -> tuple[Box, ...] | None:
         A box for each, hair and chin included, cut off at the edges of the picture; None where faces are not looked
         for because dlib is not installed.
     """
-    if _dlib() is None:
+    if find_dlib() is None:
         return None
     grey = _copy(rgb)
     height, width = grey.shape
@@ -97,7 +97,7 @@ def _head(face: Any, width: int, height: int) -> Box:
 
 
 @lru_cache(maxsize=1)
-def _dlib() -> Any | None:
+def find_dlib() -> Any | None:
     """The package dlib; None where it is not installed."""
     try:
         return importlib.import_module("dlib")
@@ -113,6 +113,6 @@ def _dlib() -> Any | None:
 @lru_cache(maxsize=1)
 def _detector() -> Any:
     """The detector, which takes a while to make. It holds the picture it looks at, so only one thread may use it."""
-    dlib = _dlib()
+    dlib = find_dlib()
     assert dlib is not None
     return dlib.get_frontal_face_detector()

@@ -2,16 +2,14 @@
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
-
-if TYPE_CHECKING:
-    from clustering_assets.video.slideshow import Sound
+from clustering_assets.audio.soundtrack import Soundtrack
 
 TAPS = 16
 """Samples on each side that the sound between two samples is made of: errors up to 15 kHz are below -60 dB."""
@@ -42,7 +40,7 @@ def writing_arguments(*given: Any, **named: Any) -> dict[str, Any]:
     return arguments
 
 
-def audio_clip(sound: "Sound") -> AudioClip:
+def audio_clip(sound: Soundtrack) -> AudioClip:
     """A soundtrack as a MoviePy clip, at any rate; its samples are made when the first one is asked for."""
     samples: list[NDArray[np.float32]] = []
 

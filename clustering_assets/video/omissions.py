@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, SourceFile
+from clustering_assets.files.source import FileSource
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
+from clustering_assets.video.errors import Failure
 
 SOUNDTRACK = "soundtrack"
 """Stage of a failure that cost a video its music."""
@@ -42,20 +43,26 @@ def readable_again(
     return tuple(
         path
         for path, stage, _ in failures
-        if (_is_music(path) if stage == SOUNDTRACK else _is_picture(source / path, limits))
+        if (_is_music(path) if stage == SOUNDTRACK else picture_failure(source, path, limits) is None)
     )
 
 
-def _is_picture(path: SourceFile, limits: Limits) -> bool:
-    """Whether a picture can be decoded."""
+def picture_failure(source: FileSource, path: str, limits: Limits = DEFAULT_LIMITS) -> Failure | None:
+    """Why a picture of a source cannot be decoded, None if it can.
+
+    Args:
+        source: Where it lies.
+        path: Its path there.
+        limits: What the picture loader refuses.
+    """
     from clustering_assets.images.errors import ImageError
     from clustering_assets.images.load import read_picture
 
     try:
-        read_picture(path, min_side=64, limits=limits)
-    except ImageError:
-        return False
-    return True
+        read_picture(source / path, min_side=64, limits=limits)
+    except ImageError as error:
+        return Failure(path, error.stage, error.reason)
+    return None
 
 
 def _is_music(path: str) -> bool:

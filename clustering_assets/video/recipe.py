@@ -1,21 +1,76 @@
-"""What a video is made from, and the digest of it. Light to import."""
+"""What the video of each cluster is made from, and which videos are out of date. Light to import."""
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from clustering_assets.errors import ClusteringError
-from clustering_assets.settings import VideoSettings
+from clustering_assets.clustering.keys import partition_key
+from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.video import faces
 
 RECIPE_VERSION = 8
-"""Goes up whenever the same pictures, music and settings would give a different video."""
+"""Goes up whenever the same pictures, music and settings would give a different video. What is drawn and planned is
+pinned beside this number in the tests, which fail where one changes without the other."""
 
 
-class VideoError(ClusteringError):
-    """A video that cannot be made or written; the message says which and what would mend it."""
+IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
+"""Columns of the manifest that a video depends on beside those of the cluster assignments."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that the video of one cluster is made of.
+
+    Attributes:
+        key: Partition key of the cluster.
+        cluster: Its number.
+        title: Its name, as a title card would show it.
+        images: Its pictures: columns of the cluster assignments and facts from the manifest.
+        track: Path of the chosen track relative to the music folder; empty when there is no music.
+        digest: Digest of all of this and of the video settings.
+    """
+
+    key: str
+    cluster: int
+    title: str
+    images: pd.DataFrame
+    track: str
+    digest: str
+
+
+def recipes(
+    assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: Settings
+) -> dict[str, Recipe]:
+    """The recipe of each cluster's video, by partition key, in the order of the clusters.
+
+    Args:
+        assignments: The table `cluster_assignments`.
+        manifest: The table `image_manifest`.
+        choice: The table `music_choice`.
+        settings: The settings in force.
+    """
+    facts = manifest[IMAGE_FACTS].drop_duplicates("path")
+    members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
+    tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
+    found: dict[str, Recipe] = {}
+    for number, images in members.groupby("cluster", sort=True):
+        cluster = int(str(number))
+        music = tracks.get(cluster, {"track": "", "track_hash": ""})
+        title = str(images["cluster_name"].iloc[0])
+        key = partition_key(cluster)
+        found[key] = Recipe(
+            key=key,
+            cluster=cluster,
+            title=title,
+            images=images.reset_index(drop=True),
+            track=str(music["track"]),
+            digest=recipe_digest(images, str(music["track_hash"]), title, settings.video),
+        )
+    return found
 
 
 def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: VideoSettings) -> str:
@@ -56,3 +111,25 @@ def _digested(settings: VideoSettings) -> dict[str, Any]:
     width, height = settings.size
     values = settings.model_dump(exclude={"resolution", "max_images_per_video"})
     return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
+
+
+def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:
+    """About how long the video of each cluster will be, in seconds, by cluster."""
+    shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
+    return {
+        int(str(cluster)): min(int(count), settings.max_images_per_video) * settings.seconds_per_image
+        for cluster, count in shown.items()
+    }
+
+
+def out_of_date(
+    wanted: Mapping[str, str], made: Mapping[str, str | None], present: Collection[str]
+) -> tuple[str, ...]:
+    """The keys of the videos to render.
+
+    Args:
+        wanted: Digest that each cluster's video should have, by partition key.
+        made: Digest of each cluster's latest video; None where it is not known.
+        present: Keys whose video file is in the output.
+    """
+    return tuple(key for key, digest in wanted.items() if made.get(key) != digest or key not in present)

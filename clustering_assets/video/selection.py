@@ -58,7 +58,7 @@ def choose(
         return Choice((), order)
     similar = None
     if vectors is not None:
-        rows = rows[_even_sample(len(rows), MOST_CANDIDATES)]
+        rows = rows[even_sample(len(rows), MOST_CANDIDATES)]
         unit = _unit(np.asarray(vectors, np.float32)[rows])
         similar = np.clip(unit @ unit.T, -1, 1)
         picked = _represent(similar, most)
@@ -161,7 +161,7 @@ def _represent(similar: NDArray[np.float32], most: int) -> NDArray[np.intp]:
 def _most_typical(images: pd.DataFrame, rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     """The most typical rows (by path where nothing is known), the most typical first."""
     if "typicality" not in images:
-        return rows[_even_sample(len(rows), most)]
+        return rows[even_sample(len(rows), most)]
     typicality = images["typicality"].to_numpy(float)[rows]
     return rows[np.argsort(-np.nan_to_num(typicality), kind="stable")[:most]]
 
@@ -189,8 +189,8 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors / np.maximum(lengths, 1e-12)
 
 
-def _even_sample(count: int, most: int) -> NDArray[np.intp]:
-    """At most `most` of the positions 0 to `count` - 1, evenly spread."""
+def even_sample(count: int, most: int) -> NDArray[np.intp]:
+    """At most `most` of the positions 0 to `count` - 1, evenly spread, the first and the last among them."""
     if count <= most:
         return np.arange(count)
     return np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))

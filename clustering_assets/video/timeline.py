@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-CLEAR_BEAT = 0.25
-"""Least beat clarity (height of the autocorrelation peak, 0 to 1) that cuts are bound to."""
-
-STEADY_BEAT = 0.08
-"""Largest relative spread of the beat's period that cuts are bound to."""
+from clustering_assets.audio.beats import BAR
 
 
 @dataclass(frozen=True)
@@ -120,18 +116,6 @@ def ease(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def beat_is_clear(beats: NDArray[np.floating], clarity: float | None) -> bool:
-    """Whether cuts may be bound to these beats: clear, and evenly spaced but for the joints of a loop."""
-    if len(beats) < 8 or (clarity is not None and not clarity >= CLEAR_BEAT):
-        return False
-    periods = np.diff(beats)
-    middle = float(np.median(periods))
-    if middle <= 0:
-        return False
-    spread = float(np.quantile(np.abs(periods - middle), 0.9)) / middle
-    return spread <= 2 * STEADY_BEAT and float(np.median(np.abs(periods - middle))) / middle <= STEADY_BEAT
-
-
 def beats_a_slide(period: float, seconds: float) -> int:
     """The power of two of beats (usually 2, 4 or 8) whose length is nearest to `seconds` in ratio."""
     choices = [2**exponent for exponent in range(7)]
@@ -156,7 +140,7 @@ def beat_cuts(
         seconds: Wanted seconds a slide.
         fps: Frames per second.
         beats: Times of the beats in the video, in seconds, rising; the last period goes on past the last beat.
-        downbeat: Index of a beat on which a bar of four begins.
+        downbeat: Index of a beat on which a bar begins.
 
     Returns:
         The `count + 1` cut frames and the beats a slide. The times are those of the beats themselves, so a
@@ -164,7 +148,7 @@ def beat_cuts(
     """
     period = float(np.median(np.diff(beats)))
     stride = beats_a_slide(period, seconds)
-    bar = min(stride, 4)
+    bar = min(stride, BAR)
     wanted = stride * period
     eligible = [j for j in range(len(beats)) if (j - downbeat) % bar == 0 and beats[j] >= 0.6 * wanted]
     first = min(eligible, key=lambda j: abs(beats[j] - wanted)) if eligible else len(beats) - 1

@@ -56,7 +56,7 @@ def _write(card: Image.Image, title: str, line: str) -> None:
     """Set the title and its line in the middle of a card, in place."""
     across, down = card.size
     draw = ImageDraw.Draw(card)
-    rows, letters, size = _set(cleaned(title), 0.085 * min(down, 1.2 * across), ROOM * across)
+    rows, letters, size = typeset(cleaned(title), 0.085 * min(down, 1.2 * across), ROOM * across)
     small = max(9.0, 0.42 * size, 0.034 * min(down, across))
     step = 1.25 * size
     top = down / 2 - step * len(rows) / 2 - (0.6 * small if line else 0)
@@ -68,7 +68,7 @@ def _write(card: Image.Image, title: str, line: str) -> None:
         draw.text(place, line, font=font(line, round(small)), fill=(205, 205, 200), anchor="mm")
 
 
-def _set(title: str, largest: float, room: float) -> tuple[list[str], Font, float]:
+def typeset(title: str, largest: float, room: float) -> tuple[list[str], Font, float]:
     """A title in rows of at most `room` pixels, their font and its size: as large and in as few rows as can be.
 
     One that is too long even for the smallest letters ends in an ellipsis.

@@ -1,4 +1,7 @@
-"""The ways from one slide to the next, and which of them a video uses."""
+"""The ways from one slide to the next, and which of them a video uses.
+
+A new one is a function below, with `transition` over it; then `RECIPE_VERSION` goes up.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.video.canvas import Canvas
-from clustering_assets.video.colour import Planes, empty
+from clustering_assets.video.colour import Planes, empty, pairs
 from clustering_assets.video.framing import View
 from clustering_assets.video.timeline import ease
 
@@ -19,6 +22,30 @@ NEARER = 1.12
 
 Shot = tuple[Canvas, View]
 """What is seen of a slide in one frame."""
+
+Draw = Callable[[float, Shot, Shot, tuple[int, int]], NDArray[np.uint8]]
+"""Draws the I420 frame of a size that is a share (0 to 1, eased) of the way from one shot to another."""
+
+
+KINDS: dict[str, Draw] = {}
+"""What draws each kind of transition, by its name. Which of them a video shows depends on their number and order."""
+
+LIVELY: set[str] = set()
+"""The kinds that are kept for energetic music."""
+
+USUAL = "crossfade"
+"""The kind of most transitions."""
+
+
+def transition(*, lively: bool = False) -> Callable[[Draw], Draw]:
+    """Enter a function that draws a kind of transition into `KINDS`, and into `LIVELY` where it is one of those."""
+
+    def enter(draw: Draw) -> Draw:
+        KINDS[draw.__name__] = draw
+        LIVELY.update([draw.__name__] if lively else [])
+        return draw
+
+    return enter
 
 
 def choose_kinds(count: int, energy: float | None, rng: np.random.Generator) -> list[str]:
@@ -34,12 +61,12 @@ def choose_kinds(count: int, energy: float | None, rng: np.random.Generator) -> 
     """
     lively = 0.0 if energy is None else float(np.clip((energy - 0.3) / 0.5, 0, 1))
     share = 0.1 + 0.3 * lively
-    others = ["wipe", "zoom", "push"] if lively > 0.5 else ["wipe", "zoom"]
+    others = [kind for kind in KINDS if kind != USUAL and (lively > 0.5 or kind not in LIVELY)]
     kinds: list[str] = []
     for _ in range(count):
-        special = rng.random() < 1.6 * share and bool(kinds) and kinds[-1] == "crossfade"
+        special = rng.random() < 1.6 * share and bool(kinds) and kinds[-1] == USUAL
         other = others[int(rng.integers(len(others)))]
-        kinds.append(other if special else "crossfade")
+        kinds.append(other if special else USUAL)
     return kinds
 
 
@@ -52,7 +79,7 @@ def draw_transition(
     kind: str, progress: float, first: Shot, second: Shot, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """The I420 frame that leads from one shot to another, `progress` (0 to 1) of the way."""
-    return _KINDS[kind](ease(progress), first, second, size)
+    return KINDS[kind](ease(progress), first, second, size)
 
 
 def draw_shot(shot: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -63,7 +90,8 @@ def draw_shot(shot: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
     return frame
 
 
-def _crossfade(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+@transition()
+def crossfade(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Both pictures, weighted."""
     frame = draw_shot(first, size)
     other = draw_shot(second, size)
@@ -71,15 +99,8 @@ def _crossfade(share: float, first: Shot, second: Shot, size: tuple[int, int]) -
     return frame
 
 
-def _zoom(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Through the first picture into the second, which arrives from a little too near."""
-    aspect = size[0] / size[1]
-    out = first[0], first[1].zoomed(1 + (NEARER - 1) * share * share, aspect)
-    into = second[0], second[1].zoomed(1 + (NEARER - 1) * (1 - share) ** 2, aspect)
-    return _crossfade(ease(share), out, into, size)
-
-
-def _wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+@transition()
+def wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
     """A soft edge that travels from left to right; each picture is drawn only where it is seen."""
     width = size[0]
     frame, planes = empty(*size)
@@ -93,7 +114,7 @@ def _wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDA
     if start < stop:
         _, over = empty(stop - start, size[1])
         second[0].draw(second[1], over, width, offset=start)
-        for below, above in _pairs(_columns(planes, start, stop), over):
+        for below, above in pairs(_columns(planes, start, stop), over):
             grain = (stop - start) / below.shape[1]
             columns = (start + (np.arange(below.shape[1], dtype=np.float32) + 0.5) * grain) / width
             ramp = np.clip((edge - columns) / SOFTNESS, 0, 1)
@@ -102,7 +123,17 @@ def _wipe(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDA
     return frame
 
 
-def _push(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+@transition()
+def zoom(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Through the first picture into the second, which arrives from a little too near."""
+    aspect = size[0] / size[1]
+    out = first[0], first[1].zoomed(1 + (NEARER - 1) * share * share, aspect)
+    into = second[0], second[1].zoomed(1 + (NEARER - 1) * (1 - share) ** 2, aspect)
+    return crossfade(ease(share), out, into, size)
+
+
+@transition(lively=True)
+def push(share: float, first: Shot, second: Shot, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The second picture pushes the first out to the left."""
     width = size[0]
     frame, planes = empty(*size)
@@ -119,16 +150,3 @@ def _columns(planes: Planes, start: int, stop: int) -> Planes:
     """Some columns of a frame, from even to even."""
     half = slice(start // 2, stop // 2)
     return Planes(planes.y[:, start:stop], planes.u[:, half], planes.v[:, half])
-
-
-def _pairs(first: Planes, second: Planes) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """The planes of two frames side by side."""
-    return [(first.y, second.y), (first.u, second.u), (first.v, second.v)]
-
-
-_KINDS: dict[str, Callable[[float, Shot, Shot, tuple[int, int]], NDArray[np.uint8]]] = {
-    "crossfade": _crossfade,
-    "zoom": _zoom,
-    "wipe": _wipe,
-    "push": _push,
-}

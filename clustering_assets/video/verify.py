@@ -12,12 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
+from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
+from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.audio.soundtrack import TOLERANCE
 from clustering_assets.containers import ANY_ENCODING
-from clustering_assets.demo.voices import SAMPLE_RATE
-from clustering_assets.video.colour import BLACK, split
-from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, PEAK, read_digest
-from clustering_assets.video.recipe import VideoError
-from clustering_assets.video.slideshow import PictureLost, Slideshow
+from clustering_assets.video.colour import BLACK, pairs, split
+from clustering_assets.video.encode import BT709, KEY_SECONDS, LIMITED, read_digest
+from clustering_assets.video.errors import PictureLost, VideoError
+from clustering_assets.video.selection import even_sample
+from clustering_assets.video.slideshow import Slideshow
 
 MIN_PSNR = {"preview": 28.0, "standard": 32.0, "high": 34.0}
 """Least PSNR of each plane of a slide against the renderer's own frame, in dB: photos have 10 dB more, noise 3."""
@@ -27,9 +31,6 @@ SAMPLED_SLIDES = 12
 
 SAMPLED_CUTS = 4
 """Most cuts whose frame, half-way from one slide to the next, is compared; each costs two pictures."""
-
-LOUDNESS_TOLERANCE = 0.7
-"""Largest difference in LU between the soundtrack as planned and as decoded from the file."""
 
 PEAK_CEILING = PEAK + 0.1
 """Highest true peak of the decoded sound, in dBTP: what is aimed at, and what decoders differ by."""
@@ -232,8 +233,6 @@ def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
 
 def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     """What the decoded sound says."""
-    from clustering_assets.audio.loudness import LoudnessMeter
-
     meter = LoudnessMeter()
     for frame in file.decode(file.streams.audio[0]):
         meter.add(np.asarray(frame.to_ndarray(), np.float32).reshape(2, -1))
@@ -252,10 +251,10 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
         return
     wanted, measured = sound.loudness, meter.integrated
     if np.isfinite(wanted) and np.isfinite(measured):
-        fits = abs(measured - wanted) <= LOUDNESS_TOLERANCE
+        fits = abs(measured - wanted) <= TOLERANCE
     else:
         fits = np.isfinite(wanted) == np.isfinite(measured)
-    expected = f"{wanted:.1f} LUFS within {LOUDNESS_TOLERANCE} LU"
+    expected = f"{wanted:.1f} LUFS within {TOLERANCE} LU"
     if sound.limit:
         expected += f". {sound.limit}"
     yield Check("loudness", bool(fits), f"{measured:.1f} LUFS", expected)
@@ -266,14 +265,9 @@ def _sound_checks(file: Any, seen: _Seen, slideshow: Slideshow) -> Iterator[Chec
 def _sampled(slideshow: Slideshow) -> set[int]:
     """The frames that are compared: the middles of some slides, evenly spread, and some cuts."""
     slides, cuts = slideshow.timeline.slides, slideshow.timeline.cuts
-    return {slides[index].middle for index in _spread(len(slides), SAMPLED_SLIDES)} | {
-        cuts[index] for index in _spread(len(cuts), SAMPLED_CUTS)
+    return {slides[index].middle for index in even_sample(len(slides), SAMPLED_SLIDES)} | {
+        cuts[index] for index in even_sample(len(cuts), SAMPLED_CUTS)
     }
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` of the numbers below `count`, evenly spread, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
 def _least_psnr(frame: Any, planes: NDArray[np.uint8]) -> float:
@@ -281,13 +275,7 @@ def _least_psnr(frame: Any, planes: NDArray[np.uint8]) -> float:
     if frame.format.name != "yuv420p" or (frame.width, frame.height) != split(planes).size:
         return 0.0
     decoded, drawn = split(np.ascontiguousarray(frame.to_ndarray())), split(planes)
-    return min(_psnr(decoded.y, drawn.y), _psnr(decoded.u, drawn.u), _psnr(decoded.v, drawn.v))
-
-
-def _psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two planes in dB; inf where they are equal."""
-    error = float(np.mean(np.square(first.astype(np.float32) - second)))
-    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+    return min(cv2.PSNR(*planes) for planes in pairs(decoded, drawn))
 
 
 def _planned_black(slideshow: Slideshow, stretch: tuple[int, int]) -> bool:

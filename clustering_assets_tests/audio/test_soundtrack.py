@@ -9,9 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clustering_assets.audio.decoding import RATE
+from clustering_assets.audio.decoding import BLOCK, RATE
 from clustering_assets.audio.loudness import LoudnessMeter
-from clustering_assets.audio.soundtrack import CEILING, TARGET, Soundtrack, SoundtrackError, make_soundtrack
+from clustering_assets.audio.soundtrack import (
+    CEILING,
+    TARGET,
+    TOLERANCE,
+    Soundtrack,
+    SoundtrackError,
+    Track,
+    make_soundtrack,
+)
 from clustering_assets.music.analysis import analyse_track
 from clustering_assets_tests.sounds import drums, sine, write_sound
 
@@ -30,7 +38,7 @@ def measured(sound: np.ndarray) -> LoudnessMeter:
 @pytest.mark.parametrize("seconds", [0.3, 5.0, 61.04])
 def test_it_is_exactly_as_long_as_the_video(tracks, name, seconds):
     path, row = tracks[name]
-    soundtrack = make_soundtrack(path, row, seconds)
+    soundtrack = make_soundtrack(Track.of(path, row), seconds)
     blocks = list(soundtrack.blocks())
     assert sum(block.shape[1] for block in blocks) == soundtrack.samples == round(seconds * RATE)
     assert all(block.shape[0] == 2 and block.dtype == np.float32 for block in blocks)
@@ -39,7 +47,7 @@ def test_it_is_exactly_as_long_as_the_video(tracks, name, seconds):
 
 @pytest.mark.parametrize("name", ["beat", "tune", "short", "tone"])
 def test_loudness_and_peak_are_what_it_says(tracks, name):
-    soundtrack = make_soundtrack(*tracks[name], 40.0)
+    soundtrack = make_soundtrack(Track.of(*tracks[name]), 40.0)
     meter = measured(heard(soundtrack))
     assert meter.integrated == pytest.approx(soundtrack.loudness, abs=0.05)
     assert meter.true_peak == pytest.approx(soundtrack.true_peak, abs=0.05)
@@ -52,29 +60,29 @@ def test_where_peaks_forbid_the_target_that_is_said(tmp_path, caplog):
     quiet = 0.02 * np.random.default_rng(0).standard_normal((2, 10 * 44_100))
     quiet[:, 44_100 * 3 : 44_100 * 3 + 40] = 0.9
     path = write_sound(tmp_path / "crack.flac", quiet)
-    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 8.0)
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 8.0)
     with caplog.at_level("INFO", "clustering_assets.video"):
         meter = measured(heard(soundtrack))
     assert meter.true_peak <= CEILING + 0.05
-    assert meter.integrated < TARGET - 0.7
+    assert meter.integrated < TARGET - TOLERANCE
     assert f"stays at {meter.integrated:.1f} LUFS instead of -16" in soundtrack.limit
     assert "peaks" in soundtrack.limit
     assert soundtrack.limit in caplog.text
 
 
 def test_of_a_moment_it_is_not_said_that_nothing_is_heard(tracks):
-    soundtrack = make_soundtrack(*tracks["tone"], 0.3)
+    soundtrack = make_soundtrack(Track.of(*tracks["tone"]), 0.3)
     assert "too short for its loudness" in soundtrack.limit
     assert np.abs(heard(soundtrack)).max() > 0.1
 
 
 def test_a_soundtrack_at_the_target_says_nothing(tracks):
-    assert make_soundtrack(*tracks["tune"], 20.0, target=-30.0).limit == ""
+    assert make_soundtrack(Track.of(*tracks["tune"]), 20.0, target=-30.0).limit == ""
 
 
 def test_one_gain_leaves_the_dynamics_alone(tracks):
     path, row = tracks["tune"]
-    quiet, loud = (make_soundtrack(path, row, 10.0, target=target) for target in (-30.0, -24.0))
+    quiet, loud = (make_soundtrack(Track.of(path, row), 10.0, target=target) for target in (-30.0, -24.0))
     ratio = amplitude_ratio(heard(loud), heard(quiet))
     assert ratio == pytest.approx(10 ** (6 / 20), rel=1e-3)
 
@@ -87,13 +95,13 @@ def amplitude_ratio(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_it_is_the_same_every_time(tracks):
-    first, second = (heard(make_soundtrack(*tracks["beat"], 45.0)) for _ in range(2))
+    first, second = (heard(make_soundtrack(Track.of(*tracks["beat"]), 45.0)) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["beat", "tune", "short"])
 def test_loops_make_no_click(tracks, name):
-    soundtrack = make_soundtrack(*tracks[name], 50.0)
+    soundtrack = make_soundtrack(Track.of(*tracks[name]), 50.0)
     sound = heard(soundtrack)
     assert soundtrack.loops >= 1
     steps = np.abs(np.diff(sound, axis=1)).max(axis=0)
@@ -107,7 +115,7 @@ def test_loops_make_no_click(tracks, name):
 
 def test_a_pure_tone_is_looped_without_a_step(tracks):
     # of all sounds a tone shows a broken joint best: its own steps are tiny
-    soundtrack = make_soundtrack(*tracks["tone"], 30.0)
+    soundtrack = make_soundtrack(Track.of(*tracks["tone"]), 30.0)
     sound = heard(soundtrack)
     level = np.abs(sound).max()
     largest = 2 * np.pi * 330 / RATE * level * math.sqrt(2)
@@ -119,7 +127,7 @@ def test_a_pure_tone_is_looped_without_a_step(tracks):
 def test_a_crossfade_keeps_the_power_of_noise_and_of_tones_in_any_phase(tmp_path, pitch):
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 10 * 44_100))
     path = write_sound(tmp_path / "steady.flac", noise if pitch is None else sine(10.0, pitch))
-    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 25.0)
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 25.0)
     sound = heard(soundtrack)
     joint = soundtrack.passes[1]
     begin, length = round(joint.at * RATE), round(joint.fade_in * RATE)
@@ -134,7 +142,7 @@ def test_music_that_comes_again_is_looped_to_the_sample(tmp_path):
     beats = np.arange(0.5, 12.0, 0.5)
     beats[12:] += 0.009  # what beats are off by where they are heard
     row = {"seconds": 12.0, "end": 12.0, "full_until": 12.0, "beat_times": beats, "downbeat": 0}
-    soundtrack = make_soundtrack(path, row, 15.0)
+    soundtrack = make_soundtrack(Track.of(path, row), 15.0)
     sound, joint = heard(soundtrack), soundtrack.passes[1]
     assert soundtrack.loops == 1
     begin, stop = round((joint.at - 0.1) * RATE), round((joint.at + 1.5) * RATE)
@@ -142,7 +150,7 @@ def test_music_that_comes_again_is_looped_to_the_sample(tmp_path):
 
 
 def test_it_fades_in_and_out(tracks):
-    sound = heard(make_soundtrack(*tracks["tone"], 20.0))
+    sound = heard(make_soundtrack(Track.of(*tracks["tone"]), 20.0))
     level = np.abs(sound).max(axis=0)
     assert level[:48].max() < 0.01
     assert level[-2400:].max() < 10 ** (-50 / 20)
@@ -152,7 +160,7 @@ def test_it_fades_in_and_out(tracks):
 
 def test_loops_are_whole_bars(tracks):
     path, row = tracks["beat"]
-    soundtrack = make_soundtrack(path, row, 70.0)
+    soundtrack = make_soundtrack(Track.of(path, row), 70.0)
     assert soundtrack.loops >= 2
     bar = 4 * 60 / row["tempo"]
     for run in soundtrack.passes[1:-1]:
@@ -161,14 +169,14 @@ def test_loops_are_whole_bars(tracks):
 
 
 def test_the_beat_goes_on_through_loops(tracks):
-    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    soundtrack = make_soundtrack(Track.of(*tracks["beat"]), 70.0)
     steps = np.diff(soundtrack.beat_times())
     assert steps.min() == pytest.approx(0.5, abs=0.05)
     assert steps.max() == pytest.approx(0.5, abs=0.05)
 
 
 def test_beats_are_where_the_drums_are_heard(tracks):
-    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    soundtrack = make_soundtrack(Track.of(*tracks["beat"]), 70.0)
     sound = np.abs(heard(soundtrack)).max(axis=0)
     rising = []
     for beat in soundtrack.beat_times():
@@ -181,7 +189,7 @@ def test_beats_are_where_the_drums_are_heard(tracks):
 
 
 def test_beats_end_where_asked(tracks):
-    soundtrack = make_soundtrack(*tracks["beat"], 70.0)
+    soundtrack = make_soundtrack(Track.of(*tracks["beat"]), 70.0)
     every = soundtrack.beat_times()
     assert np.array_equal(soundtrack.beat_times(31.0), every[every < 31.0])
     assert (np.diff(every) > 0).all()
@@ -190,7 +198,7 @@ def test_beats_end_where_asked(tracks):
 def test_beats_are_counted_where_nothing_is_struck():
     struck = np.arange(10.3, 40.0, 0.5)
     row = {"seconds": 50.0, "end": 50.0, "beat_times": struck, "downbeat": 1}
-    beats = make_soundtrack(Path("x.ogg"), row, 50.0).beat_times()
+    beats = make_soundtrack(Track.of(Path("x.ogg"), row), 50.0).beat_times()
     assert beats[0] < 2.0
     assert beats[-1] > 49.0
     assert np.diff(beats) == pytest.approx(0.5)
@@ -200,18 +208,18 @@ def test_beats_are_counted_where_nothing_is_struck():
 
 
 def test_without_a_clear_beat_there_are_no_beats(tracks):
-    assert make_soundtrack(*tracks["tone"], 30.0).beat_times().size == 0
+    assert make_soundtrack(Track.of(*tracks["tone"]), 30.0).beat_times().size == 0
 
 
 def test_planning_decodes_nothing(tracks):
     _, row = tracks["beat"]
-    soundtrack = make_soundtrack(Path("/nowhere/gone.flac"), row, 30.0)
+    soundtrack = make_soundtrack(Track.of(Path("/nowhere/gone.flac"), row), 30.0)
     assert soundtrack.beat_times().size > 50
     assert soundtrack.track_start >= 0
 
 
 def test_a_track_that_is_gone_is_said_before_the_first_block(tracks):
-    soundtrack = make_soundtrack(Path("/nowhere/gone.flac"), tracks["beat"][1], 30.0)
+    soundtrack = make_soundtrack(Track.of(Path("/nowhere/gone.flac"), tracks["beat"][1]), 30.0)
     with pytest.raises(SoundtrackError, match=r"gone\.flac"):
         next(soundtrack.blocks())
     with pytest.raises(SoundtrackError, match=r"gone\.flac"):
@@ -223,28 +231,28 @@ def test_a_track_that_has_become_shorter_is_said(tmp_path):
     row = vars(analyse_track(path))
     write_sound(path, drums(120, 6.0)[0])
     with pytest.raises(SoundtrackError, match="shorter than when it was analysed"):
-        heard(make_soundtrack(path, row, 18.0))
+        heard(make_soundtrack(Track.of(path, row), 18.0))
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
 def test_a_length_that_is_none_is_refused(tracks, seconds):
     with pytest.raises(SoundtrackError, match="length"):
-        make_soundtrack(*tracks["beat"], seconds)
+        make_soundtrack(Track.of(*tracks["beat"]), seconds)
 
 
 @pytest.mark.parametrize(("channels", "rate"), [(1, 8_000), (1, 44_100), (2, 96_000), (6, 48_000)])
 def test_any_rate_and_layout_will_do(tmp_path, channels, rate):
     path = write_sound(tmp_path / "tone.flac", np.tile(sine(3.0, rate=rate), (channels, 1)), rate)
-    sound = heard(make_soundtrack(path, vars(analyse_track(path)), 7.0))
+    sound = heard(make_soundtrack(Track.of(path, vars(analyse_track(path))), 7.0))
     assert sound.shape == (2, 7 * RATE)
-    assert measured(sound).integrated == pytest.approx(TARGET, abs=0.7)
+    assert measured(sound).integrated == pytest.approx(TARGET, abs=TOLERANCE)
 
 
 def test_a_long_quiet_intro_is_left_out(tmp_path):
     beat, known = drums(120, 60.0)
     beat *= np.where(np.arange(beat.size) < 10.2 * 44_100, 0.04, 1.0)
     path = write_sound(tmp_path / "intro.flac", np.clip(beat, -1, 1))
-    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 30.0)
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 30.0)
     assert 9.5 < soundtrack.track_start < 13
     assert np.abs(known - soundtrack.track_start).min() < 0.1
     assert np.abs(heard(soundtrack)[:, : RATE // 2]).max() > 0.1
@@ -252,21 +260,20 @@ def test_a_long_quiet_intro_is_left_out(tmp_path):
 
 def test_silence_at_the_beginning_is_left_out(tmp_path):
     path = write_sound(tmp_path / "late.flac", np.concatenate([np.zeros(3 * 44_100), sine(10.0)]))
-    soundtrack = make_soundtrack(path, vars(analyse_track(path)), 8.0)
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 8.0)
     assert soundtrack.track_start == pytest.approx(3.0, abs=0.11)
 
 
 def test_memory_does_not_grow_with_the_length(tracks):
-    soundtrack = make_soundtrack(*tracks["tune"], 3600.0)
-    largest = max(block.nbytes for block in itertools.islice(soundtrack._mixed(), 200))
-    assert largest <= RATE // 2 * 2 * 4
-    assert len(soundtrack.passes) > 150
+    soundtrack = make_soundtrack(Track.of(*tracks["tune"]), 240.0)
+    assert max(block.shape[1] for block in soundtrack.blocks()) <= BLOCK
+    assert len(soundtrack.passes) > 10
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(["beat", "tune", "short"]), seconds=st.floats(0.05, 25))
 def test_of_any_length_it_is_whole_clean_and_within_the_ceiling(tracks, name, seconds):
-    sound = heard(make_soundtrack(*tracks[name], seconds))
+    sound = heard(make_soundtrack(Track.of(*tracks[name]), seconds))
     assert sound.shape == (2, round(seconds * RATE))
     assert np.isfinite(sound).all()
     assert measured(sound).true_peak <= CEILING + 0.05
@@ -286,7 +293,7 @@ def test_passes_cover_the_whole_video_and_stay_inside_the_track(start, length, p
     end = start + length
     beats = [] if period is None else list(np.arange(start + 0.1, end, period))
     row = {"start": start, "end": end, "seconds": end, "beat_times": beats, "downbeat": downbeat}
-    soundtrack = make_soundtrack(Path("x.ogg"), row, seconds)
+    soundtrack = make_soundtrack(Track.of(Path("x.ogg"), row), seconds)
     passes = soundtrack.passes
     assert passes[0].at == 0
     assert passes[-1].end == pytest.approx(seconds)

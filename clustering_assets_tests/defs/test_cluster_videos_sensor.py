@@ -11,8 +11,8 @@ from clustering_assets.defs.jobs import DIGEST_TAG
 from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
-from clustering_assets.slideshows import out_of_date
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
 
 cluster_videos_sensor = defs.resolve_sensor_def("cluster_videos_sensor")

@@ -1,7 +1,7 @@
 """Small pictures and tables of pictures for the tests of the videos."""
 
-import functools
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.audio.soundtrack import Soundtrack, Track
 from clustering_assets.settings import VideoSettings
-from clustering_assets.video.slideshow import Slideshow, make_slideshow
+from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.storyboard import Material, make_storyboard
+from clustering_assets_tests.sounds import write_sound
 
 _SMALL = VideoSettings(resolution="192x108", fps=10, seconds_per_image=1.0, transition_seconds=0.4)
 
@@ -30,39 +32,13 @@ def scene(width: int, height: int, hue: int) -> Image.Image:
     return Image.fromarray(np.clip(255 * (base + 0.5 * disc[..., None]), 0, 255).astype(np.uint8))
 
 
-class Hum:
-    """A soundtrack: a quiet chord of exactly the wanted length."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.samples = round(seconds * 48000)
-        self.track_start = 0.0
-        self.limit = ""
-        times = np.arange(self.samples) / 48000
-        chord = sum(np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
-        self._sound = np.stack([0.08 * chord, 0.08 * chord]).astype(np.float32)
-        meter = LoudnessMeter()
-        meter.add(self._sound)
-        self.loudness, self.true_peak = meter.integrated, meter.true_peak
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        for start in range(0, self.samples, 7001):
-            yield self._sound[:, start : start + 7001]
-
-    def beat_times(self, seconds: float) -> np.ndarray:
-        return np.arange(0, seconds, 0.5)
-
-
-@functools.cache
-def _hum(seconds: float) -> Hum:
-    """Measuring its loudness takes longer than most tests."""
-    return Hum(seconds)
-
-
-@pytest.fixture
-def hum() -> Callable[[float], Hum]:
-    """Makes a soundtrack of a given length in seconds: a quiet chord."""
-    return _hum
+@pytest.fixture(scope="session")
+def chord(tmp_path_factory: pytest.TempPathFactory) -> Track:
+    """A track of 20 s: a chord."""
+    times = np.arange(20 * 48_000) / 48_000
+    sound = sum(0.08 * np.sin(2 * np.pi * pitch * times) for pitch in (220, 277.18, 329.63))
+    path = write_sound(tmp_path_factory.mktemp("music") / "chord.flac", np.stack([sound, sound]), 48_000)
+    return Track(path, end=20.0)
 
 
 @pytest.fixture
@@ -103,18 +79,35 @@ def pictures(tmp_path: Path) -> Callable[..., pd.DataFrame]:
 
 
 @pytest.fixture
-def show(tmp_path: Path) -> Callable[..., Slideshow]:
-    """Makes the slideshow of a table that `pictures` made."""
+def music(tmp_path: Path) -> Callable[..., dict[str, Track]]:
+    """Makes a track of some seconds with a click on every half second; as what a slideshow is given for it."""
 
-    def make(images: pd.DataFrame, settings: VideoSettings = _SMALL, **given: Any) -> Slideshow:
-        arguments: dict[str, Any] = {
-            "vectors": None,
-            "track": None,
-            "track_path": None,
-            "title": "Discs",
-            "cluster": 0,
-            **given,
-        }
-        return make_slideshow(images, tmp_path / "images", settings=settings, **arguments)
+    def make(seconds: float, **changed: Any) -> dict[str, Track]:
+        times = np.arange(round(seconds * 48_000)) / 48_000
+        clicks = 0.5 * np.exp(-40 * ((times - 0.2) % 0.5)) * np.sin(2 * np.pi * 660 * times)
+        sound = clicks + 0.02 * np.sin(2 * np.pi * 220 * times)
+        path = write_sound(tmp_path / "clicks.flac", np.stack([sound, sound]), 48_000)
+        row = {"content_hash": "clicks", "end": seconds, "beat_times": np.arange(0.2, seconds - 0.1, 0.5)}
+        return {"track": Track.of(path, row | {"beat_clarity": 0.9, "arousal": 0.5} | changed)}
+
+    return make
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Callable[..., Slideshow]:
+    """Makes the slideshow of a table that `pictures` made, under it the `sound` that is given for its length."""
+
+    def make(
+        images: pd.DataFrame,
+        settings: VideoSettings = _SMALL,
+        *,
+        sound: Callable[[float], Soundtrack] | None = None,
+        **given: Any,
+    ) -> Slideshow:
+        material = Material(images, tmp_path / "images", settings, **{"title": "Discs", **given})
+        storyboard = make_storyboard(material)
+        if sound is not None:
+            storyboard = dataclasses.replace(storyboard, soundtrack=sound(storyboard.timeline.seconds))
+        return Slideshow(storyboard)
 
     return make

@@ -5,11 +5,10 @@ import logging
 import numpy as np
 import pytest
 
-from clustering_assets.video import lettering
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import split
 from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, font, shortened
-from clustering_assets.video.titles import _set, title_canvas
+from clustering_assets.video.titles import title_canvas, typeset
 
 FRAMES = [(640, 360), (360, 640), (360, 360), (64, 64), (1920, 1080)]
 
@@ -105,10 +104,10 @@ def test_a_word_that_is_longer_than_a_row_is_broken():
 
 def test_all_rows_of_a_title_are_of_one_font_and_only_its_end_may_be_missing():
     title = "Überraschung am Meer – ein ganz außergewöhnlich langer Name für eine Gruppe von Bildern"
-    rows, letters, size = _set(title, 60, 580)
+    rows, letters, size = typeset(title, 60, 580)
     assert " ".join(rows) == title
     assert letters == font(title, round(size))
-    endless, letters, _ = _set(60 * "word ", 60, 580)
+    endless, letters, _ = typeset(60 * "word ", 60, 580)
     assert all(not row.endswith(ELLIPSIS) for row in endless[:-1])
     assert endless[-1].endswith(ELLIPSIS)
     assert letters.getlength(endless[-1]) <= 580
@@ -133,7 +132,6 @@ def test_letters_that_no_font_has_are_left_out_and_told_once(caplog):
     nowhere = "\U00012000"  # cuneiform
     if cleaned(nowhere):
         pytest.skip("a font of this machine has it")
-    lettering._missing.cache_clear()
     caplog.set_level(logging.WARNING, "clustering_assets.video")
     assert cleaned(f"sea {nowhere} sun {nowhere}") == "sea sun"
     assert cleaned(f"sea {nowhere} sun {nowhere}") == "sea sun"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clustering_assets.video.contact_sheet import contact_sheet
-from clustering_assets.video.recipe import VideoError
+from clustering_assets.video.errors import VideoError
 from clustering_assets.video.titles import describe
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from upath import UPath
 
-from clustering_assets.audio.loudness import LoudnessMeter
-from clustering_assets.audio.soundtrack import CEILING, make_soundtrack
+from clustering_assets.audio.soundtrack import make_soundtrack
 from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
-from clustering_assets.video.recipe import VideoError
+from clustering_assets.video.errors import VideoError
 from clustering_assets.video.slideshow import Slideshow
 from clustering_assets.video.verify import top_level_boxes, verify
-from clustering_assets_tests.sounds import write_sound
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -33,46 +32,9 @@ def test_a_written_video_keeps_the_whole_contract(pictures, show, tmp_path):
     assert facts.bytes == (tmp_path / "video.mp4").stat().st_size
 
 
-def test_sound_that_swings_against_itself_keeps_its_true_peak(pictures, show, tmp_path):
-    # what intensity stereo makes of highs in opposite phase is 3 dB higher
-    time = np.arange(4 * 48_000) / 48_000
-    tone, noise = np.sin(2 * np.pi * 300 * time), np.random.default_rng(0).standard_normal(time.size)
-    burst = 0.1 * np.diff(noise, prepend=0.0) * np.exp(-30 * (time % 0.25))
-    path = write_sound(tmp_path / "wide.flac", np.stack([0.4 * tone + burst, 0.4 * tone - burst]), 48_000)
-    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
-    sound = make_soundtrack(path, {"seconds": 4.0, "end": 4.0}, slideshow.timeline.seconds, target=-6.0)
-    slideshow.soundtrack = sound
-    write_video(slideshow, tmp_path / "video.mp4")
-    assert sound.true_peak == pytest.approx(CEILING, abs=0.01)
-    assert true_peak(tmp_path / "video.mp4") < -1.5
-
-
-def test_sound_whose_peaks_would_be_too_high_in_aac_is_lowered(pictures, show, tmp_path, monkeypatch):
-    tone = 0.4 * np.sin(2 * np.pi * 300 * np.arange(4 * 48_000) / 48_000)
-    path = write_sound(tmp_path / "tone.flac", np.stack([tone, tone]), 48_000)
-    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
-    seconds = slideshow.timeline.seconds
-    sound = make_soundtrack(path, {"seconds": 4.0, "end": 4.0}, seconds, target=0.0, ceiling=-1.0)
-    slideshow.soundtrack = sound
-    assert sound.true_peak == pytest.approx(-1.0, abs=0.01)
-    write_video(slideshow, tmp_path / "video.mp4")
-    assert true_peak(tmp_path / "video.mp4") <= encode.PEAK + 0.03
-    monkeypatch.setattr(encode, "MOST_CUT", 0.0)
-    write_video(slideshow, tmp_path / "as planned.mp4")
-    assert true_peak(tmp_path / "as planned.mp4") > encode.PEAK
-
-
-def true_peak(path):
-    meter = LoudnessMeter()
-    with av.open(str(path)) as file:
-        for frame in file.decode(audio=0):
-            meter.add(np.asarray(frame.to_ndarray(), np.float32))
-    return meter.true_peak
-
-
-def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, hum, tmp_path):
-    slideshow = show(pictures((400, 300), (300, 400), (300, 200)))
-    slideshow.soundtrack = hum(slideshow.timeline.seconds)
+def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, show, chord, tmp_path):
+    images = pictures((400, 300), (300, 400), (300, 200))
+    slideshow = show(images, sound=lambda seconds: make_soundtrack(chord, seconds))
     write_video(slideshow, tmp_path / "video.mp4")
     checks = {check.name: check for check in verify(tmp_path / "video.mp4", slideshow)}
     assert checks["same_length"].passed, checks["same_length"]
@@ -81,21 +43,12 @@ def test_the_sound_is_as_long_as_the_pictures_and_as_loud_as_planned(pictures, s
     assert failed(tmp_path / "video.mp4", slideshow) == []
 
 
-def test_solid_colours_come_back_as_they_were(tmp_path, small):
-    import pandas as pd
-    from PIL import Image
-
-    from clustering_assets.video.slideshow import make_slideshow
-
+def test_solid_colours_come_back_as_they_were(pictures, show, tmp_path):
     colours = [(220, 30, 30), (30, 200, 40), (40, 50, 210)]
+    images = pictures(*[(384, 216)] * 3, known=False)
     for number, colour in enumerate(colours):
-        Image.new("RGB", (384, 216), colour).save(tmp_path / f"{number}.png")
-    images = pd.DataFrame(
-        {"path": [f"{n}.png" for n in range(3)], "content_hash": list("abc"), "duplicate_of": ""}
-    )
-    slideshow = make_slideshow(
-        images, tmp_path, vectors=None, track=None, track_path=None, title="", cluster=0, settings=small
-    )
+        Image.new("RGB", (384, 216), colour).save(tmp_path / "images" / f"{number:02d}.png")
+    slideshow = show(images)
     write_video(slideshow, tmp_path / "video.mp4")
     with av.open(str(tmp_path / "video.mp4")) as file:
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
@@ -189,12 +142,11 @@ def test_of_a_full_disk_it_is_said_how_much_room_the_video_needs(pictures, show,
         write_video(show(pictures((400, 300), (300, 400))), tmp_path / "video.mp4")
 
 
-def test_the_room_a_video_needs_is_judged_by_what_was_written(pictures, show, tmp_path):
+def test_the_room_a_video_needs_is_judged_by_what_was_written(pictures, show):
     slideshow = show(pictures((400, 300), (300, 400)))
-    (tmp_path / "part").write_bytes(bytes(500_000))
-    assert "about 1.0 MB" in encode._room(slideshow, tmp_path / "part", 128_000, slideshow.frame_count // 2)
-    (tmp_path / "part").unlink()
-    assert "about 0.1 MB" in encode._room(slideshow, tmp_path / "part", 128_000, 0)
+    half = slideshow.frame_count // 2
+    assert encode.needed_bytes(slideshow, 128_000, frames=half, written=500_000) == pytest.approx(1e6)
+    assert 30_000 < encode.needed_bytes(slideshow, 128_000, frames=0, written=0) < 50_000
 
 
 @pytest.mark.parametrize("encoder", ["nvenc", "videotoolbox", "vaapi"])

@@ -216,9 +216,9 @@ def group(size: tuple[int, int], *places: tuple[int, int, int]) -> Image.Image:
 def without_dlib(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if the extra were not installed."""
     monkeypatch.setitem(sys.modules, "dlib", None)
-    faces._dlib.cache_clear()
+    faces.find_dlib.cache_clear()
     yield
-    faces._dlib.cache_clear()
+    faces.find_dlib.cache_clear()
 
 
 def test_drawn_faces_are_found_with_their_hair_the_largest_first():

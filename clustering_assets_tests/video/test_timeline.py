@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from clustering_assets.video.timeline import (
     beat_cuts,
-    beat_is_clear,
     beats_a_slide,
     cut_error,
     ease,
@@ -118,20 +117,6 @@ def test_cuts_lie_on_the_first_beat_of_a_bar():
     cuts, _ = beat_cuts(10, 3.0, 25, beats, downbeat=3)
     places = [int(np.abs(cut / 25 - beats).argmin()) for cut in cuts[1:]]
     assert {(place - 3) % 4 for place in places} == {0}
-
-
-def test_a_steady_beat_is_clear_and_a_weak_or_ragged_one_is_not():
-    steady = 0.5 * np.arange(100)
-    ragged = np.cumsum(np.random.default_rng(0).uniform(0.2, 0.9, 100))
-    assert beat_is_clear(steady, 0.8)
-    assert not beat_is_clear(steady, 0.1)
-    assert not beat_is_clear(ragged, 0.8)
-    assert not beat_is_clear(steady[:3], 0.8)
-
-
-def test_the_joint_of_a_loop_does_not_make_a_beat_unclear():
-    looped = np.concatenate([0.5 * np.arange(60), 30.3 + 0.5 * np.arange(60)])
-    assert beat_is_clear(looped, 0.8)
 
 
 def test_the_mean_distance_from_the_beat_is_reported_in_milliseconds():

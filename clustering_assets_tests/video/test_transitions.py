@@ -11,10 +11,9 @@ from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import split
 from clustering_assets.video.framing import frame_picture
 from clustering_assets.video.saliency import saliency
-from clustering_assets.video.transitions import choose_kinds, draw_shot, draw_transition, tempo
+from clustering_assets.video.transitions import KINDS, choose_kinds, draw_shot, draw_transition, tempo
 
 SIZE = (128, 72)
-KINDS = ["crossfade", "wipe", "zoom", "push"]
 
 
 def shot(seed: int):

@@ -10,7 +10,8 @@ from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 from clustering_assets.images.manifest import scan
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.encode import write_video
-from clustering_assets.video.slideshow import make_slideshow
+from clustering_assets.video.slideshow import Slideshow
+from clustering_assets.video.storyboard import Material, make_storyboard
 from clustering_assets.work.engine import Lost
 from clustering_assets.work.threads import Threads
 
@@ -68,9 +69,7 @@ def test_rendering(folder, tmp_path):
     engine = OneByOne()
     written = []
     for name, chosen in (("engine", engine), ("threads", None)):
-        slideshow = make_slideshow(
-            images, folder, vectors=None, track=None, track_path=None, title="", cluster=0, settings=settings
-        )
+        slideshow = Slideshow(make_storyboard(Material(images, folder, settings)))
         written.append(tmp_path / f"{name}.mp4")
         facts = write_video(slideshow, written[-1], engine=chosen)
     assert engine.done == [str(number) for number in range(facts.frames)]

@@ -13,8 +13,8 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import pins_file
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import expected_seconds
 from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.video.recipe import expected_seconds
 
 checks = Checks("music_tracks")
 

@@ -20,8 +20,8 @@ from clustering_assets.defs.staleness import videos_due
 from clustering_assets.files import file_source
 from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.report.summary import failures_of, summarise
-from clustering_assets.slideshows import recipes
 from clustering_assets.tables import LEDGER
+from clustering_assets.video.recipe import recipes
 
 checks = Checks("ledger")
 

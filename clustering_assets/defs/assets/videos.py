@@ -12,7 +12,8 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.outputs import VIDEOS
 from clustering_assets.settings import VideoSettings
-from clustering_assets.slideshows import Recipe, make_clip, recipes
+from clustering_assets.slideshows import make_clip
+from clustering_assets.video.recipe import Recipe, recipes
 
 
 @dg.asset(

@@ -1,0 +1,320 @@
+"""The storyboard of a video: everything that is decided before its first frame is drawn."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clustering_assets.audio.beats import BAR, beat_is_clear
+from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
+from clustering_assets.files import AnyFile, file_source, source_file
+from clustering_assets.files.source import FileSource
+from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
+from clustering_assets.video.errors import Failure, VideoError
+from clustering_assets.video.framing import MOVES
+from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left, picture_failure
+from clustering_assets.video.recipe import recipe_digest
+from clustering_assets.video.selection import Choice, choose
+from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, fixed_cuts, lay_out
+from clustering_assets.video.titles import describe
+from clustering_assets.video.transitions import choose_kinds, tempo
+
+log = logging.getLogger("clustering_assets.video")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a slideshow is made from.
+
+    Attributes:
+        images: The cluster's rows: `path`, `content_hash`, `duplicate_of`; `width`, `height`, `bytes`, `mtime_ns`,
+            `taken_at` and `typicality` where known.
+        folder: Where the paths are.
+        settings: How the video shall look.
+        vectors: Embeddings (n, d), row i for row i of `images`; None: choice and order go without.
+        track: The music; None: no sound.
+        title: Name of the cluster.
+        cluster: Number of the cluster, -1 for the unclustered.
+        limits: What the picture loader refuses.
+
+    Raises:
+        VideoError: There are not as many vectors as pictures.
+    """
+
+    images: pd.DataFrame
+    folder: str | Path | FileSource
+    settings: VideoSettings
+    _: KW_ONLY
+    vectors: NDArray[np.floating] | None = None
+    track: Track | None = None
+    title: str = ""
+    cluster: int = 0
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        if self.vectors is not None and len(self.vectors) != len(self.images):
+            raise VideoError(
+                f"{len(self.vectors)} vectors for {len(self.images)} pictures of cluster {self.cluster}"
+            )
+
+    @cached_property
+    def source(self) -> FileSource:
+        """The source of the pictures."""
+        return file_source(self.folder)
+
+    @cached_property
+    def digest(self) -> str:
+        """Recipe digest of the video that has everything in it."""
+        track_hash = self.track.content_hash if self.track else ""
+        return recipe_digest(self.images, track_hash, self.title, self.settings)
+
+    def random(self, purpose: int) -> np.random.Generator:
+        """Random numbers that depend on the seed, the cluster and what they are for."""
+        return np.random.default_rng([self.settings.seed, self.cluster + 1, purpose])
+
+
+@dataclass(frozen=True)
+class Still:
+    """One picture to show, which `images.load.Picture` is when it is decoded.
+
+    Attributes:
+        path: Where it is below the folder.
+        size: Its width and height as the scan saw them; None where they are not known.
+        scanned: Its bytes and time of change (nanoseconds) as the scan saw them.
+    """
+
+    path: str
+    size: tuple[int, int] | None
+    scanned: tuple[Any, Any]
+
+    @classmethod
+    def of(cls, row: Any) -> "Still":
+        """The still of a row, a named tuple, of a material's table."""
+        width, height = getattr(row, "width", 0), getattr(row, "height", 0)
+        size = (int(width), int(height)) if width > 0 and height > 0 else None
+        return cls(str(row.path), size, (getattr(row, "bytes", None), getattr(row, "mtime_ns", None)))
+
+    def failure(self, material: Material) -> Failure | None:
+        """Why it cannot be shown, None if it can.
+
+        A file whose size and time are still those of the scan has been decoded before; any other is decoded.
+        """
+        try:
+            facts = (material.source / self.path).stat()
+        except OSError as error:
+            return Failure(self.path, "video", error.strerror or type(error).__name__)
+        if self.scanned == (facts.bytes, facts.mtime_ns):
+            return None
+        return picture_failure(material.source, self.path, material.limits)
+
+
+@dataclass(frozen=True, eq=False)
+class Storyboard:
+    """What a video shows and lets hear, frame by frame, and what had to be left out of it.
+
+    Attributes:
+        material: What it was made from.
+        choice: Which pictures are shown and how well the order flows.
+        slides: The picture of each slide of the timeline; None is the title card, which lies on the next one.
+        moves: How the view of each slide moves, one of `framing.MOVES`.
+        timeline: Which slide is seen when, in frames.
+        soundtrack: The music, exactly as long as the video; None without.
+        subtitle: What stands below the title on the title card.
+        caption: What stands in a corner of every picture; empty for nothing.
+        failures: The pictures and tracks that could not be used.
+    """
+
+    material: Material
+    choice: Choice
+    slides: tuple[Still | None, ...]
+    moves: tuple[str, ...]
+    timeline: Timeline
+    soundtrack: Soundtrack | None
+    subtitle: str
+    caption: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of what is shown: that of its recipe, unless something had to be left out."""
+        return digest_of_what_is_left(self.material.digest, self.failures)
+
+    def without(self, lost: Failure) -> "Storyboard":
+        """The storyboard from the same material without a picture that was lost.
+
+        Raises:
+            VideoError: No usable picture is left.
+        """
+        _warn(self.material, [lost])
+        return make_storyboard(self.material, (*self.failures, lost))
+
+
+def make_storyboard(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
+    """The storyboard of what can be used of a material. Nothing is decoded but pictures that changed since the scan.
+
+    Args:
+        material: What the video is made from.
+        failures: What is known to be unusable.
+
+    Raises:
+        VideoError: There is no usable picture.
+    """
+    known = tuple(failures)
+    while found := _unusable(storyboard := plan(material, known)):
+        known += found
+    _warn(material, storyboard.failures[len(failures) :])
+    return storyboard
+
+
+def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
+    """The storyboard of a material without what failed. No file is looked at.
+
+    Raises:
+        VideoError: There is no picture that has not failed.
+    """
+    settings, images = material.settings, material.images
+    usable = _usable(images, {failure.path for failure in failures})
+    rows = images.iloc[usable].assign(duplicate_of="")
+    vectors = None if material.vectors is None else np.asarray(material.vectors)[usable]
+    choice = choose(rows, vectors, most=settings.max_images_per_video, order=settings.order)
+    if not choice.rows:
+        reasons = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:5])
+        raise VideoError(
+            f"cluster {material.cluster} has no usable picture in {material.source}"
+            + (f" ({reasons})" if reasons else "")
+            + "; if its pictures are elsewhere, name their folder with the setting images"
+        )
+    pictures = [Still.of(row) for row in rows.iloc[list(choice.rows)].itertuples()]
+    slides = (None, *pictures) if settings.titles and material.title else tuple(pictures)
+    known_failures = tuple(failures)
+    track = material.track
+    if any(failure.stage == SOUNDTRACK for failure in failures):
+        track = None
+    try:
+        cuts, soundtrack = _cut(len(slides), track, settings)
+    except SoundtrackError as error:
+        assert track is not None
+        known_failures += (Failure(str(track.path), SOUNDTRACK, str(error)),)
+        cuts, soundtrack = _cut(len(slides), None, settings)
+    energy = material.track.arousal if material.track else None
+    return Storyboard(
+        material=material,
+        choice=choice,
+        slides=slides,
+        moves=tuple(_moves(len(slides), material.random(1))),
+        timeline=lay_out(
+            [picture.path if picture else None for picture in slides],
+            cuts.frames,
+            choose_kinds(len(slides) - 1, energy, material.random(2)),
+            fps=settings.fps,
+            transition_seconds=settings.transition_seconds * tempo(energy),
+            beats_per_slide=cuts.beats_per_slide,
+            cut_error_ms=cuts.error_ms,
+        ),
+        soundtrack=soundtrack,
+        subtitle=describe(len(usable), images["taken_at"].iloc[usable] if "taken_at" in images else None),
+        caption=material.title if settings.captions else "",
+        failures=known_failures,
+    )
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    """The frames at which slides begin and the last one ends, beats a slide, and how well they fit the beats."""
+
+    frames: list[int]
+    beats_per_slide: int | None = None
+    error_ms: float | None = None
+
+
+def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cuts, Soundtrack | None]:
+    """The cuts of `count` slides, on the beat where there is a clear one, and a soundtrack as long as they need.
+
+    How long the video becomes depends on the beats, and which beats are heard on how long it is: a track that is looped
+    jumps. So a first plan is made on more music than needed and checked on the real one.
+
+    Raises:
+        SoundtrackError: There is no sound in the track.
+    """
+    seconds, fps = settings.seconds_per_image, settings.fps
+    clock = fixed_cuts(count, seconds, fps)
+    if track is None:
+        return _Cuts(clock), None
+    longer = make_soundtrack(track, 2 * clock[-1] / fps)
+    beats = longer.beat_times()
+    if not settings.beat_sync or not beat_is_clear(beats, track.beat_clarity):
+        return _Cuts(clock), make_soundtrack(track, clock[-1] / fps)
+    frames, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, longer))
+    for _ in range(4):
+        sound = make_soundtrack(track, frames[-1] / fps)
+        beats = sound.beat_times()
+        if len(beats) < 2:
+            return _Cuts(frames, stride), sound
+        again, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, sound))
+        if again[:-1] == frames[:-1]:
+            return _Cuts(frames, stride, cut_error(frames, beats, fps)), sound
+        frames = again
+    # never seen to settle: the last plan stands
+    return _Cuts(frames, stride, cut_error(frames, beats, fps)), make_soundtrack(track, frames[-1] / fps)
+
+
+def _downbeat(track: Track, sound: Soundtrack) -> int:
+    """Index, among the beats in video time, of one that begins a bar."""
+    skipped = int(np.searchsorted(track.beat_times, sound.track_start - 1e-6))
+    return (track.downbeat - skipped) % BAR
+
+
+def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:
+    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed."""
+    usable, stood_in_for = [], set()
+    for position, (path, sharper) in enumerate(zip(images["path"], images["duplicate_of"], strict=True)):
+        sharper = sharper if isinstance(sharper, str) else ""
+        if path in failed or (sharper and (sharper not in failed or sharper in stood_in_for)):
+            continue
+        stood_in_for.add(sharper)
+        usable.append(position)
+    return usable
+
+
+def _unusable(storyboard: Storyboard) -> tuple[Failure, ...]:
+    """The pictures of a storyboard that cannot be shown; where all can, its track if that is gone."""
+    material = storyboard.material
+    failures = [picture.failure(material) for picture in storyboard.slides if picture]
+    if not any(failures) and storyboard.soundtrack is not None:
+        failures.append(_track_failure(storyboard.soundtrack.track_path))
+    return tuple(failure for failure in failures if failure)
+
+
+def _track_failure(path: AnyFile) -> Failure | None:
+    """Why there is no such track, None if there is."""
+    try:
+        source_file(path).stat()
+    except OSError as error:
+        return Failure(str(path), SOUNDTRACK, error.strerror or str(error))
+    return None
+
+
+def _warn(material: Material, failures: Iterable[Failure]) -> None:
+    """Log what a video goes without."""
+    for path, stage, reason in failures:
+        if stage == SOUNDTRACK:
+            log.warning("The video of cluster %s is made without music: %s", material.cluster, reason)
+        else:
+            log.warning("%s is left out of the video of cluster %s: %s", path, material.cluster, reason)
+
+
+def _moves(count: int, rng: np.random.Generator) -> list[str]:
+    """A way to move for each slide, drawn from bags of all ways, no two alike in a row."""
+    moves: list[str] = []
+    while len(moves) < count:
+        bag = [MOVES[position] for position in rng.permutation(len(MOVES))]
+        if moves and bag[0] == moves[-1]:
+            bag.append(bag.pop(0))
+        moves.extend(bag)
+    return moves[:count]
