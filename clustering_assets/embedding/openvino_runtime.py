@@ -1,6 +1,5 @@
 """Networks run by OpenVINO on the processor: converted from torch once, and kept converted and compiled on disk."""
 
-import hashlib
 import json
 import logging
 import sys
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.runtime import Plan
-from clustering_assets.storage import write_text
+from clustering_assets.storage import file_digest, write_text
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -256,7 +255,7 @@ def _keep_model(model: Any, kept: Path) -> None:
             openvino().save_model(model, written, compress_to_fp16=False)
         except RuntimeError as error:  # what OpenVINO raises for a full disk
             raise OSError(f"{kept}: {str(error).splitlines()[0]}") from error
-        seal = {suffix: _digest(written.with_suffix(suffix)) for suffix in (".xml", ".bin")}
+        seal = {suffix: file_digest(written.with_suffix(suffix)) for suffix in (".xml", ".bin")}
         for suffix in seal:
             written.with_suffix(suffix).replace(kept.with_suffix(suffix))
     write_text(kept.with_suffix(".json"), json.dumps(seal))
@@ -266,7 +265,7 @@ def _is_sealed(kept: Path) -> bool:
     """Whether a kept model is complete and unchanged."""
     try:
         seal = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
-        return all(_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
+        return all(file_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
     except (OSError, ValueError, KeyError):
         return False
 
@@ -291,7 +290,7 @@ def _drop_unsealed(folder: Path) -> None:
         sealed = {}
     for blob in folder.glob("*.blob"):
         try:
-            if sealed.get(blob.name) != _digest(blob):
+            if sealed.get(blob.name) != file_digest(blob):
                 blob.unlink()
         except OSError as error:
             log.info("%s cannot be checked: %s", blob, error)
@@ -301,12 +300,7 @@ def _seal_compiled(folder: Path) -> None:
     """Note the hashes of the compiled networks in a folder."""
     try:
         write_text(
-            folder / "seal.json", json.dumps({blob.name: _digest(blob) for blob in folder.glob("*.blob")})
+            folder / "seal.json", json.dumps({blob.name: file_digest(blob) for blob in folder.glob("*.blob")})
         )
     except OSError as error:
         log.info("the compiled network is not kept: %s", error)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
