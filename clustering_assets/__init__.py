@@ -9,18 +9,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clustering_assets.definitions import make_definitions
     from clustering_assets.embedding.files import load_embeddings
     from clustering_assets.settings import Settings, load_settings
     from clustering_assets.slideshows import open_slideshow
     from clustering_assets.video.moviepy_clips import PLAYABLE
 
-__all__ = ["PLAYABLE", "Settings", "load_embeddings", "load_settings", "open_slideshow"]
+__all__ = ["PLAYABLE", "Settings", "load_embeddings", "load_settings", "make_definitions", "open_slideshow"]
 
 _HOMES = {
     "PLAYABLE": "video.moviepy_clips",
     "Settings": "settings",
     "load_embeddings": "embedding.files",
     "load_settings": "settings",
+    "make_definitions": "definitions",
     "open_slideshow": "slideshows",
 }
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.memory import recall
 from clustering_assets.embedding.runtime import Plan
 from clustering_assets.storage import file_digest, write_text
 
@@ -263,10 +264,10 @@ def _keep_model(model: Any, kept: Path) -> None:
 
 def _is_sealed(kept: Path) -> bool:
     """Whether a kept model is complete and unchanged."""
+    seal = recall(kept.with_suffix(".json"))
     try:
-        seal = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
         return all(file_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, KeyError):
         return False
 
 
@@ -283,11 +284,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _drop_unsealed(folder: Path) -> None:
     """Remove compiled networks that are not as they were written: OpenVINO would run a damaged one."""
-    seal = folder / "seal.json"
-    try:
-        sealed = json.loads(seal.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        sealed = {}
+    sealed = recall(folder / "seal.json")
     for blob in folder.glob("*.blob"):
         try:
             if sealed.get(blob.name) != file_digest(blob):
