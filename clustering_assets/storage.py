@@ -4,6 +4,7 @@ A file is written under a partial name beside its place and moved into place whe
 run that is killed leaves the old file or the new one, never half of one.
 """
 
+import hashlib
 import os
 import tempfile
 import uuid
@@ -82,6 +83,12 @@ def write_bytes(path: "Path | UPath", data: bytes) -> None:
 def write_text(path: "Path | UPath", text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mark_output(folder: "Path | UPath") -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 from hypothesis import settings
 
+from clustering_assets.download import Patience
 from clustering_assets.files.source import FileSource, FoundFile, is_listed
+from clustering_assets_tests.web import Web, serving
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
@@ -124,3 +126,22 @@ def fresh(tmp_path) -> "Iterator[Callable[..., Project]]":
 
     with without_dagster_home(), contextlib.chdir(tmp_path):
         yield lambda: Project(tmp_path)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A running web server; `web.url` is its address."""
+    with serving() as web:
+        yield web
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """The seconds that downloads waited, which pass at once."""
+    return []
+
+
+@pytest.fixture
+def patience(waits: list[float]) -> Patience:
+    """Downloads that try four times and do not wait."""
+    return Patience(attempts=4, timeout=0.5, first_wait=0.1, wait=waits.append)

@@ -22,6 +22,7 @@ from clustering_assets.tables import (
     read_table,
     write_table,
 )
+from clustering_assets.work.threads import Threads
 
 VALUES = {
     "string": st.text(st.characters(exclude_categories=["Cs"]))
@@ -88,9 +89,9 @@ def test_a_file_of_the_year_2400_costs_neither_the_scan_nor_the_music(tmp_path):
         os.utime(tmp_path / name, (13_600_000_000, 13_600_000_000))
     if (tmp_path / "a.png").stat().st_mtime < 13e9:
         pytest.skip("this file system knows no such time")
-    manifest = scan(tmp_path, isolated=False)
+    manifest = scan(tmp_path, engine=Threads())
     assert manifest["outcome"].tolist() == [REJECTED] * 2
-    assert scan(tmp_path, previous=manifest, isolated=False).equals(manifest)
+    assert scan(tmp_path, previous=manifest, engine=Threads()).equals(manifest)
     assert analyse_library(tmp_path)["outcome"].tolist() == ["rejected"]
 
 

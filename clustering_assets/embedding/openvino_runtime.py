@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.memory import recall
 from clustering_assets.embedding.runtime import Plan
-from clustering_assets.embedding.weights import file_digest
-from clustering_assets.storage import write_text
+from clustering_assets.storage import file_digest, write_text
 
 log = logging.getLogger("clustering_assets.embedding")
 

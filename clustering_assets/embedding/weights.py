@@ -1,34 +1,21 @@
 """Files of network weights: found on this machine, or fetched safely and only once."""
 
-import hashlib
 import logging
-import os
-import queue
-import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from clustering_assets.download import DownloadError, Patience, download
 from clustering_assets.errors import ClusteringError
-from clustering_assets.progress import task
-from clustering_assets.storage import PARTIAL
+from clustering_assets.storage import file_digest
 
 log = logging.getLogger("clustering_assets.embedding")
 
 TIMEOUT_SECONDS = 10.0
 """Longest silence of a server before a fetch is given up."""
 
-_BLOCK = 1 << 20
-
 
 class WeightsError(ClusteringError):
     """Weights that cannot be had or do not fit; the message says how to mend it."""
-
-
-class _DamagedDownload(Exception):
-    """What came does not have the hash it should have."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +60,6 @@ def local_file(path: Path) -> WeightsFile:
     return WeightsFile(name=path.name, digest=digest[:16], path=path)
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def obtain(weights: WeightsFile, folder: Path, timeout: float = TIMEOUT_SECONDS) -> Path:
     """The path of a weights file whose hash is right, fetched into `folder` if it is not on this machine.
 
@@ -106,11 +87,18 @@ def obtain(weights: WeightsFile, folder: Path, timeout: float = TIMEOUT_SECONDS)
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / f".{weights.name}.lock"):
             if not _is_intact(weights, kept):
-                _fetch(weights, kept, timeout)
-    except (OSError, _DamagedDownload) as error:
+                download(
+                    weights.url,
+                    kept,
+                    digest=weights.digest,
+                    patience=Patience(attempts=1, timeout=timeout),
+                    title=f"Fetching {weights.url}",
+                )
+    except (OSError, DownloadError) as error:
+        reason = error.reason if isinstance(error, DownloadError) else error
         raise WeightsError(
             f"the weights {weights.name} are not on this machine and could not be fetched from {weights.url} "
-            f"({_reason(error)}). Fetch that address by other means and put the file at {kept}"
+            f"({reason}). Fetch that address by other means and put the file at {kept}"
         ) from error
     return kept
 
@@ -138,78 +126,3 @@ def _is_intact(weights: WeightsFile, path: Path) -> bool:
         return True
     log.warning("%s is damaged (SHA-256 %s..., expected %s...)", path, digest[:16], weights.digest)
     return False
-
-
-def _fetch(weights: WeightsFile, kept: Path, timeout: float) -> None:
-    """Fetch the file, going on from a part that is there; a part that turns out wrong is fetched anew."""
-    part = kept.with_name(f".{kept.name}{PARTIAL}")
-    resumed = part.exists() and part.stat().st_size > 0
-    _download(weights.url, part, timeout)
-    digest = file_digest(part)
-    if not digest.startswith(weights.digest) and resumed:
-        part.unlink()
-        _download(weights.url, part, timeout)
-        digest = file_digest(part)
-    if not digest.startswith(weights.digest):
-        part.unlink()
-        raise _DamagedDownload(f"its SHA-256 is {digest[:16]}..., not {weights.digest}...")
-    with part.open("rb") as complete:
-        os.fsync(complete.fileno())
-    part.replace(kept)
-
-
-def _download(url: str, part: Path, timeout: float) -> None:
-    """Append to `part` what it lacks of the file at `url`."""
-    done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "clustering-assets"})
-    if done:
-        request.add_header("Range", f"bytes={done}-")
-    try:
-        response = _open(request, timeout)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing after what is there: complete, or wrong, which the hash tells
-            return
-        raise
-    with response:
-        if response.status != 206:
-            done = 0
-        length = response.headers.get("Content-Length")
-        total = done + int(length) if length else None
-        with part.open("ab" if done else "wb") as file, task(f"Fetching {url}", total, "bytes") as running:
-            running.advance(done)
-            while block := response.read(_BLOCK):
-                file.write(block)
-                running.advance(len(block))
-        if total is not None and part.stat().st_size < total:
-            raise OSError(f"the connection ended after {part.stat().st_size:,} of {total:,} bytes")
-
-
-def _open(request: urllib.request.Request, timeout: float) -> Any:
-    """The server's answer, or an error once `timeout` has passed.
-
-    `urlopen` alone can take longer: its limit does not cover the look-up of the name, and begins anew
-    for each address of the server.
-    """
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(urllib.request.urlopen(request, timeout=timeout))
-        except (OSError, ValueError) as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True, name="weights-fetch").start()
-    try:
-        answer = answers.get(timeout=timeout)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {timeout:g} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _reason(error: Exception) -> str:
-    """Why a fetch failed, in a few words."""
-    if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
-        return str(error.reason)
-    return str(error) or type(error).__name__

@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 from clustering_assets.download import DownloadError, Patience, download
-from clustering_assets.progress import task
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.sources.unpack import Caps, unpack
 
@@ -57,8 +56,8 @@ def import_kaggle(
     archive = target / f".version_{version}.archive"
     if not archive.is_file():
         try:
-            with task(f"Downloading {dataset}", unit="bytes") as running:
-                download(url, archive, max_bytes=caps.bytes, patience=patience, on_bytes=running.advance)
+            title = f"Downloading {dataset}"
+            download(url, archive, max_bytes=caps.bytes, patience=patience, title=title)
         except DownloadError as error:  # the address is signed, so it does not belong into a message
             raise SourceError(f"Kaggle dataset {dataset}: the download failed: {error.reason}") from None
     try:

@@ -129,8 +129,7 @@ def _list(base: str, name: str, folder: Path, patience: Patience | None) -> Path
     if path.is_file():
         return path
     try:
-        with task(f"Fetching the list {path.name}", unit="bytes") as running:
-            download(f"{base}/{name}", path, patience=patience, on_bytes=running.advance)
+        download(f"{base}/{name}", path, patience=patience, title=f"Fetching the list {path.name}")
     except DownloadError as error:
         raise SourceError(
             f"The Open Images list {error.url} cannot be fetched: {error.reason}. Check the network and import again."

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
+
+from clustering_assets.download import DownloadError
 
 
 def paint(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
@@ -79,9 +80,9 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A network on which no server answers; collects the files that were asked for."""
     asked: list[str] = []
 
-    def nobody(request: urllib.request.Request, timeout: float) -> None:
-        asked.append(request.full_url.rsplit("/", 1)[-1])
-        raise TimeoutError(f"no answer within {timeout:g} s")
+    def nobody(url: str, path: Path, **how: object) -> int:
+        asked.append(path.name)
+        raise DownloadError(url, "nothing came")
 
-    monkeypatch.setattr("clustering_assets.embedding.weights._open", nobody)
+    monkeypatch.setattr("clustering_assets.embedding.weights.download", nobody)
     return asked

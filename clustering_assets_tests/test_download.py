@@ -1,24 +1,47 @@
 """Downloads: complete or not there, resumed, patient, bounded."""
 
 import email.utils
+import hashlib
+import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from clustering_assets.download import DownloadError, Patience, download
+from clustering_assets.progress import reporting
 
 BODY = bytes(range(256)) * 4_000
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+class Seen:
+    """A reporter that keeps title, total and how far each piece of work came."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int | None, int]] = []
+
+    def start(self, title, total, unit):
+        self.title, self.total, self.done = title, total, 0
+        return self
+
+    def advance(self, count=1):
+        self.done += count
+
+    def finish(self):
+        self.told.append((self.title, self.total, self.done))
 
 
 def test_a_file_arrives_whole_with_its_size_and_progress(web, tmp_path, patience):
     web.files["/a.bin"] = BODY
-    got = []
-    assert download(
-        f"{web.url}/a.bin", tmp_path / "in" / "a.bin", patience=patience, on_bytes=got.append
-    ) == len(BODY)
+    web.faults["/a.bin"] = ["drop:300000"]
+    seen = Seen()
+    with reporting(seen):
+        size = download(f"{web.url}/a.bin", tmp_path / "in" / "a.bin", patience=patience, title="Fetching")
+    assert size == len(BODY)
     assert (tmp_path / "in" / "a.bin").read_bytes() == BODY
-    assert sum(got) == len(BODY)
+    assert seen.told == [("Fetching", len(BODY), 300_000), ("Fetching", len(BODY), len(BODY))]
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["a.bin"]
 
 
@@ -67,6 +90,30 @@ def test_a_partial_file_that_is_too_long_is_thrown_away(web, tmp_path, patience)
     assert (tmp_path / "a.bin").read_bytes() == BODY
 
 
+def test_a_file_with_a_known_digest_is_built_upon_whatever_the_server_says_of_it(web, tmp_path, patience):
+    web.files["/a.bin"], web.tags["/a.bin"] = BODY, ""
+    web.faults["/a.bin"] = ["drop:300000"]
+    download(f"{web.url}/a.bin", tmp_path / "a.bin", digest=DIGEST[:8], patience=patience)
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+    assert web.ranges == [("/a.bin", "bytes=300000-")]
+
+
+@pytest.mark.parametrize("beginning", [b"x" * 1000, BODY + b"more"])
+def test_a_beginning_of_another_file_is_thrown_away_when_the_digest_tells(web, tmp_path, beginning):
+    web.files["/a.bin"] = BODY
+    (tmp_path / ".a.bin.partial").write_bytes(beginning)
+    download(f"{web.url}/a.bin", tmp_path / "a.bin", digest=DIGEST, patience=Patience(attempts=1))
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+    assert web.seen["/a.bin"] == 2
+
+
+def test_another_file_than_the_one_of_the_digest_is_refused(web, tmp_path, patience):
+    web.files["/a.bin"] = b"a page that asks to log in"
+    with pytest.raises(DownloadError, match=r"its SHA-256 is \w{16}\.\.\., not "):
+        download(f"{web.url}/a.bin", tmp_path / "a.bin", digest=DIGEST, patience=patience)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_retry_after_in_seconds_is_obeyed(web, tmp_path, patience, waits):
     web.files["/a.bin"] = BODY
     web.faults["/a.bin"] = ["429:7"]
@@ -110,6 +157,14 @@ def test_a_server_that_says_nothing_is_given_up(web, tmp_path):
         download(f"{web.url}/a.bin", tmp_path / "a.bin", patience=Patience(2, 0.2, 0, lambda seconds: None))
 
 
+def test_a_name_that_nobody_looks_up_is_given_up(tmp_path, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(20) and [])
+    with pytest.raises(DownloadError, match=r"nothing came for 0.2 s"):
+        download("http://nowhere.invalid/a.bin", tmp_path / "a.bin", patience=Patience(1, 0.2))
+    over.set()
+
+
 def test_a_server_that_is_not_there_is_given_up(tmp_path, patience):
     with pytest.raises(DownloadError, match="refused"):
         download("http://127.0.0.1:9/a.bin", tmp_path / "a.bin", patience=patience)
@@ -117,12 +172,8 @@ def test_a_server_that_is_not_there_is_given_up(tmp_path, patience):
 
 def test_a_file_larger_than_the_limit_is_refused_before_it_is_fetched(web, tmp_path, patience):
     web.files["/a.bin"] = BODY
-    got = []
     with pytest.raises(DownloadError, match="limit of 1,000"):
-        download(
-            f"{web.url}/a.bin", tmp_path / "a.bin", max_bytes=1_000, patience=patience, on_bytes=got.append
-        )
-    assert got == []
+        download(f"{web.url}/a.bin", tmp_path / "a.bin", max_bytes=1_000, patience=patience)
     assert list(tmp_path.iterdir()) == []
 
 
