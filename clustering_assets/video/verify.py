@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.containers import ANY_ENCODING
-from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
+from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.video.colour import BLACK, split
 from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, PEAK, read_digest
 from clustering_assets.video.recipe import VideoError
