@@ -8,7 +8,7 @@ import click
 import pytest
 
 from clustering_assets import outputs
-from clustering_assets.cli.group import cli
+from clustering_assets.cli.main import cli
 from clustering_assets.embedding.files import PATHS
 from clustering_assets.settings import settings_table
 from clustering_assets.tables import TABLES

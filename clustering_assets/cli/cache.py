@@ -4,12 +4,11 @@ from pathlib import Path
 
 import click
 
-from clustering_assets.cli.group import cli
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError, load_settings
 
 
-@cli.group()
+@click.group()
 def cache() -> None:
     """Look at the cache of embeddings, or make it smaller."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clustering_assets.cli.group import FAILED
+from clustering_assets.cli.exit_codes import FAILED
 from clustering_assets.settings import Settings
 from clustering_assets.words import counted, duration
 

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from clustering_assets.cli.closing import close
-from clustering_assets.cli.group import cli
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.run import bring_up_to_date
 from clustering_assets.cli.terminal import show_progress
@@ -28,7 +27,7 @@ DEMO_SETTINGS: dict[str, Any] = {
 """Settings of the demo: a cluster for each theme, a dozen pictures per video, 720p: minutes on two cores."""
 
 
-@cli.command()
+@click.command()
 @click.option(
     "--count",
     default=252,

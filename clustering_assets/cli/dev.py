@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 from dotenv import load_dotenv
 
-from clustering_assets.cli.group import cli
 from clustering_assets.settings import HOSTS_VARIABLE, load_settings
 
 
-@cli.command()
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
 @click.option(
     "--port", "-p", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Its port."

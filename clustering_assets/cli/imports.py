@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clustering_assets.cli.group import FAILED, cli
+from clustering_assets.cli.exit_codes import FAILED
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.settings import load_settings
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clustering_assets.sources.imported import Imported
 
 
-@cli.group("import")
+@click.group("import")
 def import_pictures() -> None:
     """Bring pictures in from Kaggle or Open Images."""
 

@@ -12,13 +12,26 @@ from typing import NoReturn
 
 import click
 
-from clustering_assets.cli import cache, demo, dev, imports, run  # noqa: F401 - their commands join the group
-from clustering_assets.cli.group import FAILED, WRONG_USAGE, cli
+from clustering_assets.cli.cache import cache
+from clustering_assets.cli.demo import demo
+from clustering_assets.cli.dev import dev
+from clustering_assets.cli.exit_codes import FAILED, WRONG_USAGE
+from clustering_assets.cli.imports import import_pictures
+from clustering_assets.cli.run import run
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError
 
 LAST_ERROR = Path(".dagster/last_error.txt")
 """Where the traceback of an unexpected error goes."""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    commands=[cache, demo, dev, import_pictures, run],
+)
+@click.version_option(package_name="clustering-assets")
+def cli() -> None:
+    """Turn a folder of photos into clusters and one music video per cluster."""
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clustering_assets.cli.closing import close
-from clustering_assets.cli.group import cli
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.files import file_source
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
 
 
-@cli.command()
+@click.command()
 @settings_options()
 def run(**flags: Any) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.

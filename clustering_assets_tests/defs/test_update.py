@@ -14,6 +14,7 @@ from PIL import Image
 from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
+from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
@@ -24,6 +25,7 @@ from clustering_assets.tables import (
 )
 from clustering_assets.video import encode
 from clustering_assets_tests.projects import defs
+from clustering_assets_tests.servers import ROOT
 
 
 def counts(project):
@@ -502,6 +504,25 @@ def test_one_video_that_fails_leaves_the_others(project):
     result = project.update(fps=12)
     assert sorted(result.rendered) == ["cluster_0", "cluster_2"]
     assert result.failed.get("cluster_1")
+
+
+def test_a_fault_of_a_stage_is_raised_as_it_is_and_the_next_update_goes_on(project, monkeypatch):
+    """With pools, whose places a run that ended must not keep."""
+    from clustering_assets.report import cluster_plot
+
+    shutil.copy(ROOT / "dagster.yaml", project.root)
+
+    def fault(*arguments):
+        raise ZeroDivisionError("of the test")
+
+    (project.root / "output" / CLUSTER_PLOT).unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster_plot, "plot_clusters", fault)
+        with pytest.raises(ZeroDivisionError, match="of the test"):
+            project.update()
+    with project.instance() as instance:
+        assert instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.FAILURE
+    assert project.update().made == ["cluster_plot"]
 
 
 def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(project, monkeypatch):
