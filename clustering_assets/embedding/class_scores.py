@@ -1,5 +1,6 @@
 """Class scores from features: the linear ImageNet layer that was taken off, for naming clusters."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from clustering_assets.embedding.cache import models_folder
 from clustering_assets.embedding.catalogue import resolve_backbone
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.storage import atomic_path
+
+log = logging.getLogger("clustering_assets.embedding")
 
 
 def class_scores(
@@ -62,13 +65,14 @@ _Layer = tuple[NDArray[np.float32], NDArray[np.float32], list[str]]
 
 
 def _kept_layer(kept: Path | None) -> _Layer | None:
-    """The layer from an earlier call."""
-    if kept is None:
+    """The layer from an earlier call; None if it was not kept or cannot be read any more."""
+    if kept is None or not kept.exists():
         return None
     try:
         with np.load(kept, allow_pickle=False) as file:
             return file["matrix"], file["offsets"], file["words"].tolist()
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception as error:  # noqa: BLE001 - a damaged archive raises errors of half a dozen kinds
+        log.warning("%s cannot be read (%s): it is made anew", kept, error)
         return None
 
 

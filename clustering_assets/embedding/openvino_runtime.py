@@ -267,7 +267,7 @@ def _is_sealed(kept: Path) -> bool:
     try:
         seal = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
         return all(_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -286,8 +286,8 @@ def _drop_unsealed(folder: Path) -> None:
     """Remove compiled networks that are not as they were written: OpenVINO would run a damaged one."""
     seal = folder / "seal.json"
     try:
-        sealed = json.loads(seal.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        sealed = dict(json.loads(seal.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         sealed = {}
     for blob in folder.glob("*.blob"):
         try:
