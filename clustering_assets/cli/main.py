@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from clustering_assets.cli.terminal import show_progress
+from clustering_assets.cli.verify import verify
 from clustering_assets.errors import ClusteringError
 from clustering_assets.progress import duration
 from clustering_assets.settings import (
@@ -104,6 +105,9 @@ def _metavar(name: str, annotation: Any) -> str:
 @click.version_option(package_name="clustering-assets")
 def cli() -> None:
     """Turn a folder of photos into clusters and one music video per cluster."""
+
+
+cli.add_command(verify)
 
 
 @cli.command()
