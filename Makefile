@@ -52,7 +52,7 @@ run: $(STAMP)
 	$(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	CLUSTERING_SENSORS=true DAGSTER_HOME="$${DAGSTER_HOME:-$(CURDIR)}" $(BIN)/dagster dev -p $(PORT)
+	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets dev --port $(PORT)
 
 test: $(STAMP)
 	$(PYTEST)

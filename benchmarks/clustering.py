@@ -30,6 +30,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.imagenet_kinds import kind_shares
 from clustering_assets.embedding.class_scores import class_scores
@@ -63,7 +64,7 @@ def way(algorithm: str, told: bool) -> Labeller:
 
     def label(vectors: NDArray[np.float32], kinds: Kinds, clusters: int, seed: int) -> NDArray[np.integer]:
         number = clusters if told else 0
-        return cluster(vectors, algorithm=algorithm, clusters=number, seed=seed, kinds=kinds).labels
+        return cluster(vectors, Request(algorithm, number, seed=seed), kinds).labels
 
     return label
 

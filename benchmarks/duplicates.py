@@ -28,9 +28,10 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from clustering_assets.embedding.engine import embed
+from clustering_assets.files.local import LocalFolder
 from clustering_assets.images import duplicates
-from clustering_assets.images.find import find_files
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
 from clustering_assets.images.manifest import scan, usable
 from clustering_assets.images.perceptual_hash import perceptual_hash
 
@@ -70,7 +71,7 @@ KINDS: dict[str, tuple[Callable[[Image.Image], Image.Image], int]] = {
 def make_copies(source: Path, target: Path, most: int) -> int:
     """Write each usable picture of `source` and its copies to `target`; returns the number of originals."""
     seen: list[int] = []
-    for found in find_files(source):
+    for found in LocalFolder(source).files():
         if found.problem or len(seen) == 8 * most:
             continue
         try:

@@ -30,12 +30,15 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio import soundtrack
 from clustering_assets.audio.decoding import RATE, decode
-from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
+from clustering_assets.demo.music import MOODS, make_music, synthesise
+from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.music.analysis import analyse_track
-from clustering_assets.music.emotion import MUSIC_CUES
+from clustering_assets.music.emotion import MUSIC_CUES, image_emotion
 from clustering_assets.music.library import analyse_library
-from clustering_assets.music.match import choose_music, image_mood, sensitivity
-from clustering_assets.video.recipe import VideoSettings
+from clustering_assets.music.match import choose_music
+from clustering_assets.music.sensitivity import sensitivity
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.slideshow import make_slideshow
 
 if TYPE_CHECKING:
@@ -296,9 +299,9 @@ def choices(table: pd.DataFrame) -> dict[str, Any]:
     rows = []
     for cluster, (name, values) in enumerate(LOOKS.items()):
         looks: dict[str, float] = dict(zip(names, values, strict=True))
-        valence, arousal, mood = image_mood(looks)
+        place = image_emotion(looks)
         rows.append({"cluster": cluster, "key": f"cluster_{cluster}", "name": name, "size": 30, "saturation": 0.3}
-                    | looks | {"valence": valence, "arousal": arousal, "mood": mood})  # fmt: skip
+                    | looks | {"valence": place.valence, "arousal": place.arousal, "mood": place.mood})  # fmt: skip
     clusters = pd.DataFrame(rows)
     chosen = choose_music(clusters, table)
     moved = sensitivity(clusters, table)
@@ -320,7 +323,7 @@ def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[st
     pictures = pd.DataFrame(
         {"path": [f"{n:02}.png" for n in range(12)], "content_hash": [f"{n}" for n in range(12)], "duplicate_of": ""}
     )  # fmt: skip
-    settings = VideoSettings(width=192, height=108, fps=25)
+    settings = VideoSettings(resolution="192x108", fps=25)
     rows = []
     for _, track in table[table["outcome"] == "used"].iterrows():
         show = make_slideshow(

@@ -28,9 +28,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clustering_assets.images.find import find_files
+from clustering_assets.files.local import LocalFolder
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.inspectors import workers_for
-from clustering_assets.images.load import ImageError, read_picture
+from clustering_assets.images.load import read_picture
 from clustering_assets.images.manifest import scan
 from clustering_assets.threads import available_cores
 
@@ -54,7 +55,7 @@ def write_pictures(target: Path, count: int, source: Path | None) -> None:
         for number in range(count):
             photo(number).save(target / f"{number:05}.jpg", quality=92)
         return
-    for number, found in enumerate(file for file in find_files(source) if not file.problem):
+    for number, found in enumerate(file for file in LocalFolder(source).files() if not file.problem):
         if number >= count:
             return
         try:
@@ -126,7 +127,7 @@ def take_turn(way: str, folder: Path) -> float:
 
 def compare_ways(folder: Path, rounds: int) -> dict[str, float]:
     """Threads and processes on the same pictures in turn, with one and with all cores: medians of wall and CPU time."""
-    files = [file for file in find_files(folder) if not file.problem]
+    files = [file for file in LocalFolder(folder).files() if not file.problem]
     one = folder.parent / "one"
     one.mkdir()
     shutil.copy(folder / files[0].path, one)

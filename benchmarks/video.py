@@ -41,13 +41,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.images.load import ImageError, load_image, read_picture
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image, read_picture
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
 from clustering_assets.video.encode import QUALITIES, write_video
 from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import FINER, MOVES, Framing, frame_picture
-from clustering_assets.video.recipe import VideoSettings
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
 
@@ -70,9 +71,7 @@ def main() -> None:
     settings = _settings(options)
     table = _table(folder, _pictures(folder, options.slides, settings))
     show = _slideshow(folder, table, settings)
-    print(
-        f"{len(table)} pictures, {show.frame_count} frames, {settings.width}x{settings.height} at {settings.fps} fps"
-    )
+    print(f"{len(table)} pictures, {show.frame_count} frames, {settings.resolution} at {settings.fps} fps")
     if options.encoder_options:
         _compare_options(show, options)
         return
@@ -108,13 +107,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> VideoSettings:
-    width, height = map(int, options.resolution.split("x"))
-    return VideoSettings(width=width, height=height, fps=options.fps, max_images=1000)
+    return VideoSettings(resolution=options.resolution, fps=options.fps, max_images_per_video=1000)
 
 
 def _pictures(folder: Path, count: int, settings: VideoSettings) -> list[str]:
     """The first pictures, by name, that are large enough to fill the frame without being enlarged."""
     found: list[str] = []
+    across, down = settings.size
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
             continue
@@ -122,13 +121,11 @@ def _pictures(folder: Path, count: int, settings: VideoSettings) -> list[str]:
             width, height = _size(path.resolve())
         except ImageError:
             continue
-        if width >= 1.1 * settings.width and height >= 1.1 * settings.height and width < 1.9 * height:
+        if width >= 1.1 * across and height >= 1.1 * down and width < 1.9 * height:
             found.append(path.relative_to(folder).as_posix())
         if len(found) == count:
             return found
-    sys.exit(
-        f"{folder} has only {len(found)} of {count} landscape pictures of {settings.width}x{settings.height} or more"
-    )
+    sys.exit(f"{folder} has only {len(found)} of {count} landscape pictures of {settings.resolution} or more")
 
 
 def _table(folder: Path, paths: list[str]) -> pd.DataFrame:
@@ -344,7 +341,7 @@ def _memory(options: argparse.Namespace) -> dict[str, float]:
 
 def _render_for_memory(options: argparse.Namespace) -> None:
     """Render so many slides, repeating the pictures, at 2 frames per second, and print the peak in MB."""
-    settings = VideoSettings(**{**_settings(options).__dict__, "fps": 2, "quality": "preview"})
+    settings = _settings(options).model_copy(update={"fps": 2, "quality": "preview"})
     folder = Path(options.images)
     paths = _pictures(folder, options.slides, settings)
     repeated = [paths[number % len(paths)] for number in range(options.memory_of)]

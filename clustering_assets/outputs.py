@@ -1,6 +1,7 @@
-"""Where every result lies below the output folder: one place for all the names.
+"""Where every result lies below the output folder: one place for all the names (of tables: `clustering_assets.tables`).
 
 >>> from clustering_assets.outputs import Outputs
+>>> from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 >>> clusters = Outputs("output").read_table(CLUSTER_ASSIGNMENTS)
 """
 
@@ -15,23 +16,25 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
-from clustering_assets.errors import ClusteringError
 from clustering_assets.integrity import Records, State, content_hash
 from clustering_assets.storage import atomic_path
+from clustering_assets.tables import (
+    CLUSTER_ASSIGNMENTS,
+    MUSIC_CHOICE,
+    TABLES,
+    DamagedTable,
+    Table,
+    read_table,
+)
 
 log = logging.getLogger("clustering_assets.outputs")
 
-IMAGE_MANIFEST = "manifest/image_manifest.parquet"
-LEDGER = "manifest/ledger.csv"
 DATASET_ANALYSIS = "dataset_analysis.txt"
 EMBEDDINGS = "embeddings/embeddings.npy"
 IMAGE_PATHS = "embeddings/image_paths.txt"
 EMBEDDING_CACHE = "embeddings/cache"
-CLUSTER_ASSIGNMENTS = "clusters/cluster_assignments.csv"
 CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
-MUSIC_TRACKS = "music/music_tracks.parquet"
-MUSIC_CHOICE = "music/music_choice.csv"
 VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
@@ -43,46 +46,18 @@ COMPANIONS = {
 }
 """Files that are written together with another."""
 
-OWN_HEIRS = frozenset({CLUSTER_ASSIGNMENTS, MUSIC_CHOICE})
+OWN_HEIRS = frozenset({CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file})
 """Tables that are made with the help of what they were before, and would come out otherwise without it."""
 
 RESULTS = (
-    IMAGE_MANIFEST,
-    LEDGER,
+    *(table.file for table in TABLES),
     DATASET_ANALYSIS,
     EMBEDDINGS,
-    CLUSTER_ASSIGNMENTS,
     CLUSTER_PLOT,
-    MUSIC_TRACKS,
-    MUSIC_CHOICE,
     GALLERY,
     SUMMARY_REPORT,
 )
 """Everything but the videos, each with its `COMPANIONS`."""
-
-NEEDED = {
-    IMAGE_MANIFEST: ("path", "outcome", "content_hash"),
-    LEDGER: ("path", "outcome", "stage", "reason"),
-    CLUSTER_ASSIGNMENTS: ("path", "cluster", "cluster_name", "duplicate_of"),
-    MUSIC_CHOICE: ("cluster", "key", "track", "track_hash"),
-}
-"""Columns without which a table is not the one that was written."""
-
-TEXT_COLUMNS = (
-    "path",
-    "outcome",
-    "stage",
-    "reason",
-    "content_hash",
-    "cluster_name",
-    "duplicate_of",
-    "earlier_clusters",
-    "cluster_hint",
-    "name",
-    "track",
-    "track_hash",
-)
-"""Columns of CSV files that stay text even where they look like numbers."""
 
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
@@ -95,10 +70,6 @@ def files_of(name: str) -> tuple[str, ...]:
     return name, *COMPANIONS.get(name, ())
 
 
-class DamagedTable(ClusteringError):
-    """A stored table that cannot be read any more."""
-
-
 @dataclass(frozen=True)
 class Outputs:
     """The output folder or URL of a run."""
@@ -109,7 +80,7 @@ class Outputs:
         """The place of one result.
 
         Args:
-            name: One of the constants of this module.
+            name: One of the constants of this module, or the file of a table.
         """
         return UPath(self.root) / name
 
@@ -172,17 +143,17 @@ class Outputs:
         path = self.path(EMBEDDING_CACHE)
         return Path(path) if isinstance(path, Path) else None
 
-    def read_table(self, name: str) -> pd.DataFrame:
+    def read_table(self, table: Table) -> pd.DataFrame:
         """Read one stored table.
 
         Raises:
             FileNotFoundError: It has not been made yet.
             DamagedTable: It cannot be read, lacks columns or is not as it was written.
         """
-        path = self.path(name)
-        if self.records.state(name) is State.DAMAGED:
+        path = self.path(table.file)
+        if self.records.state(table.file) is State.DAMAGED:
             raise DamagedTable(f"{path} {State.DAMAGED.value}; run again to make it anew")
-        return _read_stored(path, name)
+        return read_table(path, table.needed)
 
     def is_whole(self, name: str, rows: int | None = None, hashes: Mapping[str, str] | None = None) -> bool:
         """Whether a result is there with all its files, as they were written; says in the log why not.
@@ -191,7 +162,7 @@ class Outputs:
         the embeddings.
 
         Args:
-            name: One of the constants of this module.
+            name: The name below the output.
             rows: Rows that it had when it was written; None if that is not known.
             hashes: Hash that each file had when it was written; None or empty if that is not known.
         """
@@ -218,8 +189,8 @@ class Outputs:
         try:
             if name == EMBEDDINGS:
                 found = len(load_embeddings(self.root, mmap=True)[0])
-            elif name in NEEDED:
-                found = len(self.read_table(name))
+            elif table := next((table for table in TABLES if table.file == name), None):
+                found = len(self.read_table(table))
             else:
                 return False
         except (StoredError, DamagedTable) as error:
@@ -232,59 +203,19 @@ class Outputs:
         names = (name for name in self.records.names() if not name.startswith(f"{VIDEOS}/"))
         return [name for name in names if self.records.state(name) in (State.DAMAGED, State.MISSING)]
 
-    def read_previous(self, name: str) -> pd.DataFrame | None:
+    def read_previous(self, table: Table) -> pd.DataFrame | None:
         """The table that an earlier run left; None when there is none that can be believed."""
-        path = self.records.intact(name)
+        path = self.records.intact(table.file)
         if path is None:
-            log.warning("%s is damaged or gone: it is made anew without what it was", self.path(name))
+            log.warning("%s is damaged or gone: it is made anew without what it was", self.path(table.file))
             return None
         try:
-            return _read_stored(path, name)
+            return read_table(path, table.needed)
         except FileNotFoundError:
             return None
         except DamagedTable as error:
             log.warning("%s", error)
             return None
-
-
-def _read_stored(path: UPath, name: str) -> pd.DataFrame:
-    """The table at `path`, with the columns that the result of this name needs."""
-    try:
-        table = read_table(path)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError) as error:
-        raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
-    missing = [column for column in NEEDED.get(name, ()) if column not in table.columns]
-    if missing:
-        raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
-    return table
-
-
-def read_table(path: Path | UPath) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; the ending of the name says the format."""
-    if path.suffix == ".parquet":
-        with path.open("rb") as file:
-            return pd.read_parquet(file)
-    with path.open("r", encoding="utf-8", newline="") as file:
-        table = pd.read_csv(
-            file, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""]
-        )
-    for column in table.columns:
-        if column in TEXT_COLUMNS or table[column].dtype.kind not in "biufc":
-            table[column] = table[column].fillna("")
-    return table
-
-
-def write_table(path: Path | UPath, table: pd.DataFrame) -> None:
-    """Write a table atomically, as Parquet or CSV after the ending of the name."""
-    with atomic_path(path) as partial:
-        if path.suffix == ".parquet":
-            with partial.open("wb") as file:
-                table.to_parquet(file, index=False)
-        else:
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                table.to_csv(file, index=False, float_format="%.6g")
 
 
 def write_json(path: Path | UPath, data: Any) -> None:

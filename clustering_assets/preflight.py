@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from clustering_assets.embedding.catalogue import BackboneError, check_backbone_name
+from clustering_assets.embedding.backbone import BackboneError
+from clustering_assets.embedding.catalogue import check_backbone_name
 from clustering_assets.settings import Settings, SettingsError
 from clustering_assets.wishes import check_wishes
 

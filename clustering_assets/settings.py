@@ -2,21 +2,28 @@
 
 The order of precedence is: the defaults here, then a `.env` file, then `CLUSTERING_*` environment variables,
 then the run config of the Dagster Launchpad or the flags of the command line. All use the same names.
+
+The settings lie in groups, which what needs only them takes on its own:
+
+>>> VideoSettings(resolution="1280x720", fps=30).size
+(1280, 720)
 """
 
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pydantic
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
+"""Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
@@ -24,6 +31,9 @@ NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 
 PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
 """Settings that are files and folders."""
+
+HOSTS_VARIABLE = "CLUSTERING_HOSTS"
+"""Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
 class SettingsError(ClusteringError):
@@ -35,14 +45,27 @@ def _number_of_clusters(value: Any) -> Any:
     return 0 if isinstance(value, str) and value.strip().lower() == "auto" else value
 
 
-class Settings(BaseSettings):
-    """The settings of one run. Immutable; a bad value raises `SettingsError` in `load_settings`."""
+class Group(BaseModel):
+    """Settings that belong together. Immutable; a bad value raises `SettingsError` with its name and its range."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CLUSTERING_", env_file=".env", extra="ignore", frozen=True, validate_default=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    # where things are
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _explained(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except pydantic.ValidationError as error:
+            lines = (_explain(problem, cls) for problem in error.errors())
+            raise SettingsError("\n".join(lines)) from None
+
+
+AnyGroup = TypeVar("AnyGroup", bound=Group)
+
+
+class Folders(Group):
+    """Where things are."""
+
     images: str = Field(
         default="data/images", min_length=1, description="Folder of the pictures, searched recursively."
     )
@@ -55,7 +78,10 @@ class Settings(BaseSettings):
         description="Where results go: a folder, or an fsspec URL such as s3://bucket/prefix.",
     )
 
-    # pictures in
+
+class Dataset(Group):
+    """When a folder of pictures is good enough."""
+
     min_images: int = Field(default=200, ge=1, description="Fewest usable pictures that a run goes on with.")
     max_failure_rate: float = Field(
         default=0.2,
@@ -63,6 +89,11 @@ class Settings(BaseSettings):
         le=1,
         description="Largest share of files that may be rejected before the run fails (0 to 1).",
     )
+
+
+class Limits(Group):
+    """What is refused before it is decoded."""
+
     max_megapixels: float = Field(
         default=120, gt=0, le=1000, description="Largest picture that is decoded, in megapixels."
     )
@@ -70,7 +101,13 @@ class Settings(BaseSettings):
         default=200, gt=0, description="Largest picture file that is opened, in MB."
     )
 
-    # embedding
+
+DEFAULT_LIMITS = Limits()
+
+
+class Embedding(Group):
+    """How pictures become vectors."""
+
     backbone: str = Field(
         default="auto",
         min_length=1,
@@ -89,7 +126,10 @@ class Settings(BaseSettings):
     )
     cache: bool = Field(default=True, description="Keep embeddings so that each picture is embedded once.")
 
-    # clustering
+
+class Clustering(Group):
+    """How vectors become clusters."""
+
     algorithm: Algorithm = Field(
         default="kmeans", description="kmeans, hierarchical, dbscan, hdbscan or auto."
     )
@@ -109,13 +149,17 @@ class Settings(BaseSettings):
         description="Your own names for clusters: a file of cluster,name lines; empty: names.csv in output.",
     )
 
-    # music
+
+class Music(Group):
+    """Which music goes with which cluster."""
+
     pins_file: str = Field(
         default="",
         description="File that pins tracks (cluster_0 or a mood, then the track); empty: pins.csv in music.",
     )
 
-    # videos
+
+class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
         pattern=r"^\d+x\d+$",
@@ -148,15 +192,6 @@ class Settings(BaseSettings):
         "with a warning.",
     )
 
-    sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
-
-    @pydantic.field_validator(*PLACES)
-    @classmethod
-    def _plain_place(cls, value: str) -> str:
-        """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
-        return value if "://" in value or not value else os.path.normpath(Path(value).expanduser())
-
     @pydantic.field_validator("resolution")
     @classmethod
     def _even_sizes(cls, value: str) -> str:
@@ -166,20 +201,12 @@ class Settings(BaseSettings):
         return value
 
     @pydantic.model_validator(mode="after")
-    def _transition_fits(self) -> "Settings":
+    def _transition_fits(self) -> Self:
         if self.transition_seconds > self.seconds_per_image / 2:
-            raise ValueError(
+            raise SettingsError(
                 f"transition_seconds = {self.transition_seconds:g} must be at most half of "
                 f"seconds_per_image = {self.seconds_per_image:g}"
             )
-        return self
-
-    @pydantic.model_validator(mode="after")
-    def _output_is_no_input(self) -> "Settings":
-        for name in ("images", "music"):
-            folder = getattr(self, name)
-            if "://" not in self.output and Path(self.output).resolve() == Path(folder).resolve():
-                raise ValueError(f"output = {self.output!r}: must be another folder than {name} = {folder!r}")
         return self
 
     @property
@@ -189,16 +216,73 @@ class Settings(BaseSettings):
         return int(width), int(height)
 
 
+class _Sensors(Group):
+    sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
+
+
+class _Seed(Group):
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
+
+
+class VideoSettings(_Seed, _Video):
+    """How a video shall look and sound."""
+
+
+class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydantic merges what the bases say
+    BaseSettings,
+    # a base's fields come after those of the bases behind it: this order, from below, is that of the README
+    _Seed,
+    _Sensors,
+    _Video,
+    Music,
+    Clustering,
+    Embedding,
+    Limits,
+    Dataset,
+    Folders,
+):
+    """The settings of one run, and what each part of the work needs of them."""
+
+    model_config = SettingsConfigDict(env_prefix="CLUSTERING_", env_file=".env", extra="ignore")
+
+    @pydantic.field_validator(*PLACES)
+    @classmethod
+    def _plain_place(cls, value: str) -> str:
+        """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
+        check_place(value)
+        return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
+
+    @pydantic.model_validator(mode="after")
+    def _output_is_no_input(self) -> Self:
+        for name in ("images", "music"):
+            folder = getattr(self, name)
+            if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
+                raise SettingsError(
+                    f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
+                )
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """Which pictures are too large."""
+        return self._group(Limits)
+
+    @property
+    def video(self) -> VideoSettings:
+        """What videos depend on."""
+        return self._group(VideoSettings)
+
+    def _group(self, group: type[AnyGroup]) -> AnyGroup:
+        return group(**{name: getattr(self, name) for name in group.model_fields})
+
+
 def load_settings(**given: Any) -> Settings:
     """The settings from defaults, `.env`, environment and `given`, which wins; None counts as not given.
 
     Raises:
         SettingsError: A value is refused; the message has a line for each with name, value and range.
     """
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except pydantic.ValidationError as error:
-        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def unknown_variables() -> list[str]:
@@ -207,7 +291,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields}
+    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+        ROOTS_VARIABLE,
+        HOSTS_VARIABLE,
+    }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
     for name in sorted(name for name in found - known if name.startswith("CLUSTERING_")):
@@ -225,17 +312,15 @@ def as_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, group: type[Group]) -> str:
     """One line about one refused value, with its name, the value, what is allowed and where it was set."""
-    name = ".".join(map(str, problem["loc"])) or "settings"
+    name = ".".join(map(str, problem["loc"]))
     message = problem["msg"].removeprefix("Value error, ")
-    if not problem["loc"]:
-        return message
     variable = f"CLUSTERING_{name.upper()}"
     source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
-    field = Settings.model_fields.get(name)
+    field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
-    return f"{name} = {problem['input']!r}{source}: {message[0].lower()}{message[1:]}{hint}"
+    return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
 
 
 def settings_table() -> str:

@@ -3,25 +3,18 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from clustering_assets.clustering.identity import partition_key
+from clustering_assets.clustering.keys import partition_key
 from clustering_assets.embedding.pair import EmbeddingPair
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import Limits
-from clustering_assets.outputs import (
-    CLUSTER_ASSIGNMENTS,
-    IMAGE_MANIFEST,
-    MUSIC_CHOICE,
-    MUSIC_TRACKS,
-    SUMMARY_REPORT,
-    Outputs,
-)
+from clustering_assets.files import file_source
+from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.settings import Settings, load_settings
-from clustering_assets.video.recipe import VideoSettings, recipe_digest
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.video.recipe import recipe_digest
 
 if TYPE_CHECKING:
     from clustering_assets.video.slideshow import Slideshow
@@ -51,32 +44,6 @@ class Recipe:
     digest: str
 
 
-def video_settings(settings: Settings) -> VideoSettings:
-    """The part of the settings that videos depend on."""
-    width, height = settings.size
-    return VideoSettings(
-        width=width,
-        height=height,
-        fps=settings.fps,
-        seconds_per_image=settings.seconds_per_image,
-        transition_seconds=settings.transition_seconds,
-        max_images=settings.max_images_per_video,
-        motion=settings.motion,
-        beat_sync=settings.beat_sync,
-        order=settings.order,
-        titles=settings.titles,
-        captions=settings.captions,
-        quality=settings.quality,
-        encoder=settings.encoder,
-        seed=settings.seed,
-    )
-
-
-def image_limits(settings: Settings) -> Limits:
-    """The part of the settings that says which pictures are too large."""
-    return Limits(max_megapixels=settings.max_megapixels, max_file_megabytes=settings.max_file_megabytes)
-
-
 def recipes(
     assignments: pd.DataFrame, manifest: pd.DataFrame, choice: pd.DataFrame, settings: Settings
 ) -> dict[str, Recipe]:
@@ -91,7 +58,7 @@ def recipes(
     facts = manifest[IMAGE_FACTS].drop_duplicates("path")
     members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
     tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
-    wanted = video_settings(settings)
+    wanted = settings.video
     found: dict[str, Recipe] = {}
     for number, images in members.groupby("cluster", sort=True):
         cluster = int(str(number))
@@ -127,14 +94,14 @@ def make_clip(
     rows = pd.Index(embeddings.paths).get_indexer(pd.Index(recipe.images["path"]))
     return make_slideshow(
         recipe.images,
-        Path(settings.images),
+        file_source(settings.images),
         vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
         track=track_facts(tracks, recipe.track),
-        track_path=Path(settings.music) / recipe.track if recipe.track else None,
+        track_path=file_source(settings.music) / recipe.track if recipe.track else None,
         title=recipe.title,
         cluster=recipe.cluster,
-        settings=video_settings(settings),
-        limits=image_limits(settings),
+        settings=settings.video,
+        limits=settings.limits,
     )
 
 

@@ -1,117 +1,297 @@
-"""What the columns of the stored tables mean, with units: Dagster's UI shows it beside each column."""
+"""Every stored table once: where it lies, what its columns hold and mean, and how it is written and read.
+
+A new column is entered here and filled where its rows are made; readers, writers and Dagster's UI take it from here.
+"""
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+from upath import UPath
+
+from clustering_assets.errors import ClusteringError
+from clustering_assets.storage import atomic_path
+
+TEXT, WHOLE, SMALL, NUMBER, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.bool_()
+TIME, NUMBERS = pa.timestamp("ns"), pa.list_(pa.float64())
+
+_LARGEST = 2**63 - 1
+
+
+class DamagedTable(ClusteringError):
+    """A stored table that cannot be read any more."""
+
+
+class Column(NamedTuple):
+    """What a column holds and what that means; a table without a needed one is not the one that was written."""
+
+    type: pa.DataType
+    meaning: str
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One stored table.
+
+    Attributes:
+        asset: Name of the asset that it is.
+        file: Its place below the output; the ending says the format.
+        columns: Its columns by name, in order. A name means text in every table or in none.
+    """
+
+    asset: str
+    file: str
+    columns: Mapping[str, Column]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns as Arrow knows them."""
+        return pa.schema([(name, column.type) for name, column in self.columns.items()])
+
+    @property
+    def needed(self) -> list[str]:
+        """Columns that it cannot be without."""
+        return [name for name, column in self.columns.items() if column.needed]
+
+    def arrow(self, values: Mapping[str, Sequence[Any]]) -> pa.Table:
+        """Its rows in Arrow, given by columns; others than its own are left out.
+
+        An integer that no file format holds, such as the time of a file in the year 2400, becomes the largest that
+        one does.
+
+        Raises:
+            KeyError: A column is missing.
+        """
+        return pa.table([_array(values[name], kind.type) for name, kind in self.columns.items()], self.schema)
+
 
 _LOOKS = {
-    "brightness": "Mean lightness, CIE L*, 0 to 100.",
-    "colourfulness": "After Hasler and Suesstrunk: 15 is slight, 45 average, 82 high.",
-    "contrast": "Standard deviation of the brightness, from 0 to 1.",
-    "saturation": "Mean HSV saturation, 0 to 1.",
-    "chroma": "Mean CIE C*ab; unlike saturation it does not rise in noisy shadows.",
-    "warmth": "Share of the chroma at hues from red to yellow, 0 to 1.",
+    "brightness": Column(NUMBER, "Mean lightness, CIE L*, 0 to 100."),
+    "colourfulness": Column(NUMBER, "After Hasler and Suesstrunk: 15 is slight, 45 average, 82 high."),
+    "contrast": Column(NUMBER, "Standard deviation of the brightness, from 0 to 1."),
+    "chroma": Column(NUMBER, "Mean CIE C*ab; unlike saturation it does not rise in noisy shadows."),
+    "saturation": Column(NUMBER, "Mean HSV saturation, 0 to 1."),
+    "warmth": Column(NUMBER, "Share of the chroma at hues from red to yellow, 0 to 1."),
 }
 
 _MOOD = {
-    "valence": "From sad (0) to happy (1).",
-    "arousal": "From calm (0) to excited (1).",
-    "mood": "upbeat, calm, energetic or neutral: the region of valence and arousal.",
+    "valence": Column(NUMBER, "From sad (0) to happy (1)."),
+    "arousal": Column(NUMBER, "From calm (0) to excited (1)."),
+    "mood": Column(TEXT, "upbeat, calm, energetic or neutral: the region of valence and arousal."),
 }
 
 _FILE = {
-    "bytes": "Size of the file.",
-    "mtime_ns": "When the file was last changed, in nanoseconds since 1970.",
+    "bytes": Column(WHOLE, "Size of the file."),
+    "mtime_ns": Column(WHOLE, "When the file was last changed, in nanoseconds since 1970."),
 }
 
-_OUTCOME = {
-    "outcome": "used, duplicate or rejected.",
-    "stage": "Stage that rejected the file; empty if none did.",
-    "reason": "Why it was rejected or is a near-duplicate; empty otherwise.",
-    "duplicate_of": "Path of the picture that this one is a copy of.",
-}
+IMAGE_MANIFEST = Table(
+    "image_manifest",
+    "manifest/image_manifest.parquet",
+    {
+        "path": Column(TEXT, "Below the folder of pictures, with forward slashes.", needed=True),
+        "content_hash": Column(
+            TEXT,
+            "xxh3-128 of size and pixels, in hex; empty if rejected.",
+            needed=True,
+        ),
+        **_FILE,
+        "format": Column(TEXT, "What the file is by its content, in Pillow's names."),
+        "mode": Column(TEXT, "Kind of pixels, in Pillow's names."),
+        "width": Column(SMALL, "Pixels across, as seen after EXIF orientation; 0 if rejected."),
+        "height": Column(SMALL, "Pixels down, likewise."),
+        "taken_at": Column(TIME, "Local time of the camera; empty if unknown."),
+        "camera": Column(TEXT, "Make and model; empty if unknown."),
+        "outcome": Column(TEXT, "used, duplicate (the same pixels as another) or rejected.", needed=True),
+        "stage": Column(TEXT, "Stage that rejected the file; empty if none did.", needed=True),
+        "reason": Column(TEXT, "Why it was rejected or is a near-duplicate; empty otherwise.", needed=True),
+        "duplicate_of": Column(TEXT, "Path of the picture that this one is a copy of."),
+        "sharpness": Column(NUMBER, "Variance of the Laplacian; higher is sharper."),
+        **_LOOKS,
+        "phash": Column(TEXT, "Perceptual hash, in hex: pictures that look alike have nearly the same."),
+        "dominant_colours": Column(TEXT, "Main colours, the commonest first."),
+        "scan_version": Column(
+            SMALL, "Version of the scan that wrote the row; rows of others are made anew."
+        ),
+    },
+)
 
-COLUMNS = {
-    "image_manifest": {
-        "path": "Below the folder of pictures.",
-        "content_hash": "xxh3-128 of the decoded pixels; empty if rejected.",
+LEDGER = Table(
+    "ledger",
+    "manifest/ledger.csv",
+    {name: IMAGE_MANIFEST.columns[name] for name in ("path", "outcome", "stage", "reason", "duplicate_of")},
+)
+
+CLUSTER_ASSIGNMENTS = Table(
+    "cluster_assignments",
+    "clusters/cluster_assignments.csv",
+    {
+        "path": Column(TEXT, "Below the folder of pictures.", needed=True),
+        "content_hash": Column(TEXT, "As in image_manifest."),
+        "cluster": Column(WHOLE, "Number of the cluster; -1 for pictures that belong to none.", needed=True),
+        "cluster_name": Column(
+            TEXT, "Your own name for it, or a hint at what its pictures show.", needed=True
+        ),
+        "distance_to_center": Column(
+            NUMBER, "Distance to the centre of the cluster in the feature space, 0 to 2."
+        ),
+        "silhouette": Column(NUMBER, "How much nearer its own cluster is than the next, -1 to 1."),
+        "is_representative": Column(FLAG, "Whether the picture stands for its cluster."),
+        "typicality": Column(
+            NUMBER, "From 1 for the picture nearest to the centre down to 0 for the farthest."
+        ),
+        "duplicate_of": Column(
+            TEXT,
+            "Path of the sharper picture that looks the same; it takes this one's place in the video.",
+            needed=True,
+        ),
+        "x": Column(NUMBER, "First coordinate in the plot."),
+        "y": Column(NUMBER, "Second coordinate in the plot."),
+        "earlier_clusters": Column(
+            TEXT, "Numbers of clusters that are gone and that the picture was in, the newest first."
+        ),
+        "cluster_hint": Column(TEXT, "What the cluster is called where you have not named it."),
+    },
+)
+
+MUSIC_TRACKS = Table(
+    "music_tracks",
+    "music/music_tracks.parquet",
+    {
+        "path": Column(TEXT, "Below the music folder.", needed=True),
+        "content_hash": Column(TEXT, "SHA-256 of the file.", needed=True),
         **_FILE,
-        "format": "What the file is by its content.",
-        "mode": "Kind of pixels, in Pillow's names.",
-        "width": "Pixels across, as seen.",
-        "height": "Pixels down, as seen.",
-        "taken_at": "Local time of the camera.",
-        "camera": "Make and model.",
-        **_OUTCOME,
-        "sharpness": "Variance of the Laplacian; higher is sharper.",
-        **_LOOKS,
-        "phash": "Perceptual hash, in hex: pictures that look alike have nearly the same.",
-        "dominant_colours": "Main colours, the commonest first.",
-        "scan_version": "Version of the scan that wrote the row; rows of others are made anew.",
-    },
-    "ledger": {"path": "Below the folder of pictures.", **_OUTCOME},
-    "cluster_assignments": {
-        "path": "Below the folder of pictures.",
-        "content_hash": "As in image_manifest.",
-        "cluster": "Number of the cluster; -1 for pictures that belong to none.",
-        "cluster_name": "Your own name for it, or a hint at what its pictures show.",
-        "distance_to_center": "Distance to the centre of the cluster in the feature space, 0 to 2.",
-        "silhouette": "How much nearer its own cluster is than the next, -1 to 1.",
-        "is_representative": "Whether the picture stands for its cluster.",
-        "typicality": "From 1 for the picture nearest to the centre down to 0 for the farthest.",
-        "duplicate_of": "Path of the sharper picture that looks the same; it takes this one's place in the video.",
-        "x": "First coordinate in the plot.",
-        "y": "Second coordinate in the plot.",
-        "earlier_clusters": "Numbers of clusters that are gone and that the picture was in, the newest first.",
-        "cluster_hint": "What the cluster is called where you have not named it.",
-    },
-    "music_tracks": {
-        "path": "Below the music folder.",
-        "content_hash": "SHA-256 of the file.",
-        **_FILE,
-        "analysis_version": "Version of the analysis; rows of others are made anew.",
-        "outcome": "used or rejected.",
-        "reason": "Why it was rejected, or what is special about it.",
-        "title": "From the file's tags, or its name.",
-        "artist": "From the file's tags.",
-        "genre": "From the file's tags.",
-        "seconds": "Length as decoded.",
-        "tempo": "Beats per minute; empty without a clear beat.",
-        "other_tempo": "Half or double of it, where the beat may be felt at that speed as well.",
-        "beat_clarity": "How clear the beat is, 0 to 1.",
-        "beat_times": "When the beats are, in seconds.",
-        "downbeat": "Which of the first four beats begins a bar, from 0.",
-        "onset_rate": "Notes that begin each second.",
-        "centroid": "Mean spectral centroid below 3.5 kHz, in hertz: how bright it sounds.",
-        "fullness": "Share of the spectrum that sounds at once, 0 to 1.",
-        "flux": "Mean rise of the spectrum, in dB.",
-        "mode": "major or minor; a guess.",
-        "mode_score": "From minor (-1) to major (1).",
-        "loudness": "Integrated, in LUFS.",
-        "true_peak": "In dBTP.",
-        "start": "Second where the silence ends.",
-        "end": "Second where the last silence begins.",
-        "full_from": "Second from which it has its full strength.",
-        "full_until": "Second until which it has its full strength.",
+        "analysis_version": Column(SMALL, "Version of the analysis; rows of others are made anew."),
+        "outcome": Column(TEXT, "used or rejected.", needed=True),
+        "reason": Column(TEXT, "Why it was rejected, or what is special about it."),
+        "title": Column(TEXT, "From the file's tags, or its name."),
+        "artist": Column(TEXT, "From the file's tags."),
+        "genre": Column(TEXT, "From the file's tags."),
+        "seconds": Column(NUMBER, "Length as decoded."),
+        "tempo": Column(NUMBER, "Beats per minute; empty without a clear beat."),
+        "other_tempo": Column(
+            NUMBER, "Half or double of it, where the beat may be felt at that speed as well."
+        ),
+        "beat_clarity": Column(NUMBER, "How clear the beat is, 0 to 1."),
+        "beat_times": Column(NUMBERS, "When the beats are, in seconds."),
+        "downbeat": Column(SMALL, "Which of the first four beats begins a bar, from 0."),
+        "onset_rate": Column(NUMBER, "Notes that begin each second."),
+        "centroid": Column(NUMBER, "Mean spectral centroid below 3.5 kHz, in hertz: how bright it sounds."),
+        "fullness": Column(NUMBER, "Share of the spectrum that sounds at once, 0 to 1."),
+        "flux": Column(NUMBER, "Mean rise of the spectrum, in dB."),
+        "mode": Column(TEXT, "major or minor; a guess."),
+        "mode_score": Column(NUMBER, "From minor (-1) to major (1)."),
+        "loudness": Column(NUMBER, "Integrated, in LUFS."),
+        "true_peak": Column(NUMBER, "In dBTP."),
+        "start": Column(NUMBER, "Second where the silence ends."),
+        "end": Column(NUMBER, "Second where the last silence begins."),
+        "full_from": Column(NUMBER, "Second from which it has its full strength."),
+        "full_until": Column(NUMBER, "Second until which it has its full strength."),
         **_MOOD,
-        "tags": "Moods that words in its name, title or genre speak of.",
+        "tags": Column(TEXT, "Moods that words in its name, title or genre speak of."),
     },
-    "music_choice": {
-        "cluster": "Number of the cluster.",
-        "key": "Its partition of cluster_videos.",
-        "name": "Its name.",
-        "size": "Number of its pictures.",
-        **_LOOKS,
+)
+
+MUSIC_CHOICE = Table(
+    "music_choice",
+    "music/music_choice.csv",
+    {
+        "cluster": Column(WHOLE, "Number of the cluster.", needed=True),
+        "key": Column(TEXT, "Its partition of cluster_videos.", needed=True),
+        "name": Column(TEXT, "Its name."),
+        "size": Column(WHOLE, "Number of its pictures."),
+        **{
+            name: _LOOKS[name]
+            for name in ("brightness", "colourfulness", "contrast", "saturation", "chroma", "warmth")
+        },
         **_MOOD,
-        "track": "Path of the track below the music folder; empty: silent.",
-        "track_hash": "SHA-256 of its file.",
-        "track_title": "Its title.",
-        "track_mood": "Its own mood.",
-        "track_valence": "From sad (0) to happy (1).",
-        "track_arousal": "From calm (0) to excited (1).",
-        "distance": "Between cluster and track in the plane of valence and arousal.",
-        "second": "The next best track.",
-        "second_distance": "Its distance.",
-        "third": "The one after that.",
-        "third_distance": "Its distance.",
-        "pinned": "cluster or mood, where you pinned the track to it.",
-        "why": "The reason in one sentence.",
+        "track": Column(TEXT, "Path of the track below the music folder; empty: silent.", needed=True),
+        "track_hash": Column(TEXT, "SHA-256 of its file.", needed=True),
+        "track_title": Column(TEXT, "Its title."),
+        "track_mood": Column(TEXT, "Its own mood."),
+        "track_valence": Column(NUMBER, "From sad (0) to happy (1)."),
+        "track_arousal": Column(NUMBER, "From calm (0) to excited (1)."),
+        "distance": Column(NUMBER, "Between cluster and track in the plane of valence and arousal."),
+        "second": Column(TEXT, "The next best track."),
+        "second_distance": Column(NUMBER, "Its distance."),
+        "third": Column(TEXT, "The one after that."),
+        "third_distance": Column(NUMBER, "Its distance."),
+        "pinned": Column(FLAG, "Whether you pinned the track, to the cluster or to its mood."),
+        "why": Column(TEXT, "The reason in one sentence."),
     },
-}
-"""Description of each column, by asset and column."""
+)
+
+TABLES = (IMAGE_MANIFEST, LEDGER, CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)
+
+_TEXTS = {name for table in TABLES for name, column in table.columns.items() if column.type == TEXT}
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except OverflowError:
+        return pa.array([max(-_LARGEST, min(value, _LARGEST)) for value in values], kind)
+
+
+def read_table(path: Path | UPath, needed: Collection[str] = ()) -> pd.DataFrame:
+    """Read a table that `write_table` wrote; the ending of the name says the format.
+
+    Args:
+        path: Where it is.
+        needed: Columns that it must have.
+
+    Raises:
+        FileNotFoundError: It has not been made yet.
+        DamagedTable: It cannot be read, or lacks columns.
+    """
+    try:
+        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
+    if missing := [name for name in needed if name not in table.columns]:
+        raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
+    return table
+
+
+def _read_parquet(path: Path | UPath) -> pd.DataFrame:
+    with path.open("rb") as file:
+        return pd.read_parquet(file)
+
+
+def _read_csv(path: Path | UPath) -> pd.DataFrame:
+    """A table from CSV; text stays text even where it looks like a number."""
+    with path.open("r", encoding="utf-8", newline="") as file:
+        table = pd.read_csv(file, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values=[""])
+    for column in table.columns:
+        if column in _TEXTS or table[column].dtype.kind not in "biufc":
+            table[column] = table[column].fillna("")
+    return table
+
+
+def write_table(path: Path | UPath, table: pd.DataFrame) -> None:
+    """Write a table atomically, as Parquet or CSV after the ending of the name."""
+    with atomic_path(path) as partial:
+        if path.suffix == ".parquet":
+            with partial.open("wb") as file:
+                table.to_parquet(file, index=False)
+        else:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                table.to_csv(file, index=False, float_format="%.6g", quoting=_quoting(table))
+
+
+def _quoting(table: pd.DataFrame) -> Literal[0, 2]:
+    """What of a table is put in quotes in CSV.
+
+    Python before 3.11.9 and 3.12.3 leaves a lone carriage return without them, and whoever reads it ends the row there.
+    """
+    texts = (table[name].astype(str) for name in table if table[name].dtype.kind not in "biufcM")
+    broken = any(text.str.contains("\r", regex=False).any() for text in texts)
+    return csv.QUOTE_NONNUMERIC if broken else csv.QUOTE_MINIMAL

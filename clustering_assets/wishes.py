@@ -25,7 +25,7 @@ def check_wishes(settings: Settings) -> None:
         NamesError: A line of the names is none; the message gives file and line.
         PinsError: The same for the pins.
     """
-    from clustering_assets.clustering.names import read_names
+    from clustering_assets.clustering.given_names import read_names
     from clustering_assets.music.pins import read_pins
 
     read_names(names_file(settings))

@@ -1,13 +1,17 @@
 """What holds for all tests, and a small project that has been updated once."""
 
 import contextlib
+import io
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 from hypothesis import settings
+
+from clustering_assets.files.source import FileSource, FoundFile, is_listed
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
@@ -18,6 +22,64 @@ if TYPE_CHECKING:
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("steady")
+
+
+@dataclass
+class MemorySource(FileSource):
+    """Files that are nowhere but in memory.
+
+    Attributes:
+        contents: What each holds, by its path.
+        mtimes: When each was changed.
+    """
+
+    contents: dict[str, bytes]
+    mtimes: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "memory:"
+
+    def files(self) -> list[FoundFile]:
+        return [self.stat(path) for path in sorted(self.contents) if all(map(is_listed, path.split("/")))]
+
+    def stat(self, path: str) -> FoundFile:
+        if path not in self.contents:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return FoundFile(path, len(self.contents[path]), self.mtimes.get(path, 0))
+
+    def open(self, path: str) -> BinaryIO:
+        self.stat(path)
+        return io.BytesIO(self.contents[path])
+
+
+@pytest.fixture
+def memory_source() -> Callable[[Path], MemorySource]:
+    """A source that holds what a folder holds, which is then removed."""
+
+    def make(folder: Path) -> MemorySource:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        names = [path.relative_to(folder).as_posix() for path in files]
+        source = MemorySource(
+            {name: path.read_bytes() for name, path in zip(names, files, strict=True)},
+            {name: path.stat().st_mtime_ns for name, path in zip(names, files, strict=True)},
+        )
+        shutil.rmtree(folder)
+        return source
+
+    return make
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """Write bytes to a file of a fresh folder."""
+
+    def write(name: str, data: bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

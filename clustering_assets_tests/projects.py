@@ -13,9 +13,10 @@ from dagster._core.loader import LoadingContextForTest
 from clustering_assets.definitions import defs
 from clustering_assets.defs.data_versions import VIDEOS
 from clustering_assets.defs.update import UpdateResult, open_instance, update
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.slideshows import Recipe, open_slideshow, recipes
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 
 SMALL = {
     "images": "images",

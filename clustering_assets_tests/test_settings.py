@@ -5,8 +5,10 @@ import pytest
 
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.settings import (
+    Limits,
     Settings,
     SettingsError,
+    VideoSettings,
     as_environment,
     load_settings,
     unknown_variables,
@@ -59,6 +61,26 @@ def test_a_bad_value_is_refused_with_name_value_and_range(given, words):
         load_settings(**given)
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"resolution": "641x360"}, "resolution = '641x360'.*even"),
+        ({"fps": 0}, "fps = 0.*greater"),
+        ({"transition_seconds": 2}, "half of seconds_per_image"),
+        ({"fsp": 24}, "fsp = 24.*not permitted"),
+    ],
+)
+def test_a_group_alone_refuses_the_same(bad, words):
+    with pytest.raises(SettingsError, match=words):
+        VideoSettings(**bad)
+
+
+def test_the_groups_hold_what_was_given():
+    settings = load_settings(max_megapixels=3, seed=4, resolution="640x360")
+    assert settings.limits == Limits(max_megapixels=3)
+    assert (settings.video.size, settings.video.seed) == ((640, 360), 4)
 
 
 def test_a_bad_environment_variable_is_named(monkeypatch):

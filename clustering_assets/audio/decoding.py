@@ -6,18 +6,17 @@ and video streams stay untouched. Lengths are counted from decoded samples, beca
 """
 
 import logging
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import AnyFile, source_file
 
 if TYPE_CHECKING:
     import av
@@ -57,7 +56,7 @@ class MusicError(ClusteringError):
         reason: What is wrong, in one short sentence.
     """
 
-    def __init__(self, path: Path | str, stage: str, reason: str) -> None:
+    def __init__(self, path: AnyFile, stage: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.stage, self.reason = str(path), stage, reason
 
@@ -118,7 +117,7 @@ class _ContentOnly:
 
 
 def decode(
-    path: Path,
+    path: AnyFile,
     *,
     begin: float = 0.0,
     end: float | None = None,
@@ -161,7 +160,7 @@ def decode(
             return
 
 
-def holds_audio(path: Path) -> bool:
+def holds_audio(path: AnyFile) -> bool:
     """Whether there is an audio stream in a file; False for whatever cannot be opened."""
     from av.error import FFmpegError
 
@@ -200,7 +199,7 @@ def _blocks(pieces: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float3
         yield np.concatenate(held, axis=1)
 
 
-def _sound(path: Path, limits: DecodeLimits, report: DecodeReport) -> Iterator[NDArray[np.float32]]:
+def _sound(path: AnyFile, limits: DecodeLimits, report: DecodeReport) -> Iterator[NDArray[np.float32]]:
     """Decoded pieces of shape (2, n) at `RATE`, as they come."""
     from av.error import FFmpegError
 
@@ -214,25 +213,26 @@ def _sound(path: Path, limits: DecodeLimits, report: DecodeReport) -> Iterator[N
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["InputContainer"]:
+def _opened(path: AnyFile) -> Iterator["InputContainer"]:
     """The container of a regular file, opened by content alone."""
     import av
 
     from clustering_assets.containers import ANY_ENCODING
 
-    if not stat.S_ISREG(path.stat().st_mode):
+    file = source_file(path)
+    if file.stat().problem:
         raise MusicError(path, "open", "not a regular file")
     # no protocol may be opened from inside a file: a playlist is not a track
     options = {"protocol_whitelist": "none"}
     with (
-        path.open("rb") as file,
-        av.open(_ContentOnly(file), options=options, **ANY_ENCODING) as container,
+        file.open() as opened,
+        av.open(_ContentOnly(opened), options=options, **ANY_ENCODING) as container,
     ):
         yield cast("InputContainer", container)
 
 
 def _resampled(
-    path: Path, container: "InputContainer", limits: DecodeLimits, report: DecodeReport
+    path: AnyFile, container: "InputContainer", limits: DecodeLimits, report: DecodeReport
 ) -> Iterator[NDArray[np.float32]]:
     """Frames of the first audio stream as (2, n) arrays at `RATE`."""
     from av.audio.resampler import AudioResampler
@@ -273,7 +273,7 @@ def _samples(frame: "av.AudioFrame") -> NDArray[np.float32]:
 
 
 def _frames(
-    path: Path,
+    path: AnyFile,
     container: "InputContainer",
     stream: "AudioStream",
     limits: DecodeLimits,

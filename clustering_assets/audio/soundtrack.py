@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from clustering_assets.audio.decoding import RATE, DecodeLimits, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter, amplitude
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import AnyFile
 
 log = logging.getLogger("clustering_assets.video")
 
@@ -124,7 +124,7 @@ class Soundtrack:
 
     def __init__(
         self,
-        track_path: Path,
+        track_path: AnyFile,
         seconds: float,
         passes: tuple[Pass, ...],
         beats: NDArray[np.float64],
@@ -257,7 +257,7 @@ class Soundtrack:
 class _Reader:
     """Reads one pass from the file, piece by piece, with its crossfades."""
 
-    def __init__(self, path: Path, run: Pass) -> None:
+    def __init__(self, path: AnyFile, run: Pass) -> None:
         self._path, self._run = path, run
         self.first = round(run.at * RATE)
         self.last = self.first + round(run.length * RATE)
@@ -384,7 +384,7 @@ def _rising(at: NDArray[np.integer], first: int, length: int) -> NDArray[np.floa
 
 
 def make_soundtrack(
-    track_path: Path,
+    track_path: AnyFile,
     track_row: Mapping[str, Any],
     seconds: float,
     *,

@@ -20,8 +20,10 @@ import click
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.cli.verify import verify
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.progress import duration
 from clustering_assets.settings import (
+    HOSTS_VARIABLE,
     NUMBERED,
     Settings,
     SettingsError,
@@ -150,6 +152,25 @@ def demo(count: int, **flags: Any) -> None:
     _close(result, settings, begun)
 
 
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
+@click.option(
+    "--port", "-p", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Its port."
+)
+def dev(host: str, port: int) -> None:
+    """Run the Dagster UI with its daemon, for the browser of this machine.
+
+    Settings come from CLUSTERING_* environment variables and `.env`. Who reaches the UI under another name than
+    localhost names it in CLUSTERING_HOSTS. Runs may use folders below this one, those of the settings, and those in
+    CLUSTERING_ROOTS.
+    """
+    from clustering_assets.defs.webserver import serve
+
+    load_settings()
+    names = os.environ.get(HOSTS_VARIABLE, "").lower().split(",")
+    serve(Path.cwd(), host.lower(), port, {name.strip() for name in names} - {""}, click.echo)
+
+
 @cli.group("import")
 def import_pictures() -> None:
     """Bring pictures in from Kaggle or Open Images."""
@@ -257,7 +278,8 @@ def info(output: str | None) -> None:
 def prune(output: str | None, keep: tuple[str, ...]) -> None:
     """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
     from clustering_assets.embedding.cache import prune_cache
-    from clustering_assets.outputs import IMAGE_MANIFEST, Outputs
+    from clustering_assets.outputs import Outputs
+    from clustering_assets.tables import IMAGE_MANIFEST
 
     folder = _cache_folder(output)
     try:
@@ -325,7 +347,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    files = check_folder(Path(settings.images), settings.min_images)
+    files = check_folder(file_source(settings.images), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"

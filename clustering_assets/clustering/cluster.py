@@ -1,13 +1,13 @@
 """The one way into clustering: vectors in, a labelled and measured clustering out."""
 
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.algorithms import AlgorithmError, Request
 from clustering_assets.clustering.feature_space import (
     DIMENSIONS,
     FeatureSpace,
@@ -15,14 +15,9 @@ from clustering_assets.clustering.feature_space import (
     count_distinct,
     even_sample,
 )
-from clustering_assets.clustering.quality import Fit, Quality, measure_fit, measure_quality
-from clustering_assets.errors import ClusteringError
+from clustering_assets.clustering.quality import Fit, Quality, measure
 from clustering_assets.threads import arithmetic_on_one_thread
 from clustering_assets.words import counted
-
-log = logging.getLogger("clustering_assets.clustering")
-
-ALGORITHMS = ("kmeans", "hierarchical", "dbscan", "hdbscan", "auto")
 
 FEWEST = 4
 """With fewer pictures there is nothing to choose: `auto` and the density methods make one cluster."""
@@ -35,18 +30,13 @@ SWIFT_ROWS = 10_000
 """From this many pictures k-means goes without the neighbour embeddings."""
 
 
-class AlgorithmError(ClusteringError):
-    """An algorithm that does not exist, or a number of clusters that cannot be."""
-
-
 @dataclass(frozen=True)
 class Clustering:
     """A clustering of n pictures with everything measured about it.
 
     Attributes:
         labels: (n,) labels 0..k-1 in order of size, -1 for pictures that belong to no cluster.
-        space: The feature space that was fitted.
-        points: (n, m) unit vectors of that space, with the kinds of thing beside them where they are known.
+        points: (n, m) unit vectors of the feature space, with the kinds of thing beside them where they are known.
         coordinates: (n, 2) the first two principal components, for drawing.
         fit: How each picture fits its cluster.
         quality: Figures of the whole.
@@ -55,7 +45,6 @@ class Clustering:
     """
 
     labels: NDArray[np.int64]
-    space: FeatureSpace
     points: NDArray[np.float32]
     coordinates: NDArray[np.float64]
     fit: Fit
@@ -66,65 +55,50 @@ class Clustering:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Labels as an algorithm numbered them, the algorithm, and its stability."""
+    """Labels as an algorithm numbered them, the algorithm, its stability, and what a person should know."""
 
     labels: NDArray[np.int64]
     algorithm: str
     stability: float = float("nan")
+    notes: list[str] = field(default_factory=list)
 
 
 def cluster(
-    vectors: NDArray[np.floating],
-    *,
-    algorithm: str = "kmeans",
-    clusters: int = 5,
-    eps: float = 0,
-    seed: int = 0,
-    kinds: NDArray[np.floating] | None = None,
+    vectors: NDArray[np.floating], request: Request, kinds: NDArray[np.floating] | None = None
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
     Args:
         vectors: (n, d) embeddings, finite floating-point numbers; may be a memmap.
-        algorithm: kmeans, hierarchical, dbscan, hdbscan or auto.
-        clusters: Number of clusters for kmeans and hierarchical; 0 chooses it. The other algorithms find
-            their own number.
-        eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
-            knee of the k-distance curve.
-        seed: Seed of everything random.
+        request: What is asked for.
         kinds: (n, j) what kind of thing each picture shows (`kind_shares`), which joins the feature space.
 
     Raises:
         VectorsError: The embeddings cannot be used.
-        AlgorithmError: Unknown algorithm, or more clusters than distinct pictures.
+        AlgorithmError: More clusters than distinct pictures, or than memory.
     """
-    check_request(algorithm, clusters, eps)
     check_vectors(vectors)
-    distinct = count_distinct(vectors, max(clusters, FEWEST) + 1)
-    if algorithm in ("kmeans", "hierarchical") and clusters > distinct:
+    distinct = count_distinct(vectors, max(request.clusters, FEWEST) + 1)
+    if request.fixed and request.clusters > distinct:
         verb, choice = ("is", "1") if distinct == 1 else ("are", f"from 1 to {distinct}")
         raise AlgorithmError(
-            f"clusters = {clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
+            f"clusters = {request.clusters}: there {verb} only {counted(distinct, 'distinct image')}; "
             f"choose {choice}, or auto"
         )
-    check_memory(len(vectors), min(len(vectors), max(FULL_ROWS, 20 * clusters)))
-    space = FeatureSpace.fit(vectors, seed)
+    check_memory(len(vectors), min(len(vectors), _sample_size(request)))
+    space = FeatureSpace.fit(vectors, request.seed)
     points = space.transform(vectors)
     if kinds is not None:
         points = beside(points, kinds)
-    notes: list[str] = []
-    labelled = _label(points, algorithm, clusters, eps, seed, distinct, notes)
-    labels = by_size(labelled.labels)
-    fit = measure_fit(points, labels, seed)
-    quality = measure_quality(
-        points,
-        labels,
-        fit.silhouette,
-        stability=labelled.stability,
-        explained=space.explained,
-        seed=seed,
-    )
-    return Clustering(labels, space, points, _plane(points), fit, quality, labelled.algorithm, notes)
+    found = _label(points, request, distinct)
+    labels = by_size(found.labels)
+    fit, quality = measure(points, labels, found.stability, space.explained, request.seed)
+    return Clustering(labels, points, _plane(points), fit, quality, found.algorithm, found.notes)
+
+
+def _sample_size(request: Request) -> int:
+    """How many pictures take part in the clustering, if there are so many."""
+    return max(FULL_ROWS, 20 * request.clusters)
 
 
 def beside(points: NDArray[np.float32], kinds: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -151,7 +125,7 @@ def check_memory(n: int, sample: int) -> None:
         AlgorithmError: The message gives both numbers and the way out.
     """
     needed, free = needed_bytes(n, sample), free_bytes()
-    if free is not None and needed > free:
+    if needed > free:
         raise AlgorithmError(
             f"clustering {n:,} images by way of {sample:,} needs up to {needed / 1e9:.1f} GB of memory and "
             f"{free / 1e9:.1f} GB are free; choose fewer clusters (at most {FULL_ROWS // 20} need the least), "
@@ -159,84 +133,41 @@ def check_memory(n: int, sample: int) -> None:
         )
 
 
-def free_bytes() -> int | None:
-    """Memory that is free to use, in bytes, within the limit of the container if there is one; None if unknown."""
+def free_bytes() -> int:
+    """Memory that is free to use, in bytes, within the limit of the container if there is one."""
+    free = psutil.virtual_memory().available
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text().strip()
-        return min(free, max(int(limit) - int(used), 0)) if limit != "max" else free
-    except (OSError, ValueError):
+        limit, used = (Path("/sys/fs/cgroup", name).read_text() for name in ("memory.max", "memory.current"))
+        return min(free, max(int(limit) - int(used), 0))
+    except (OSError, ValueError):  # there is no container, or its limit is "max"
         return free
 
 
-def check_request(algorithm: str, clusters: int, eps: float) -> None:
-    """Refuse settings that no data could satisfy.
-
-    Raises:
-        AlgorithmError: The message gives name, value and range.
-    """
-    if algorithm not in ALGORITHMS:
-        raise AlgorithmError(f"algorithm = {algorithm!r}: choose one of {', '.join(ALGORITHMS)}")
-    if clusters < 0:
-        raise AlgorithmError(f"clusters = {clusters}: must be 1 or more, or 0 (auto)")
-    if not 0 <= eps < np.inf:
-        raise AlgorithmError(f"eps = {eps}: must be 0 (choose it) or a positive distance")
-
-
-def _label(
-    points: NDArray[np.float32],
-    algorithm: str,
-    clusters: int,
-    eps: float,
-    seed: int,
-    distinct: int,
-    notes: list[str],
-) -> _Labelled:
+def _label(points: NDArray[np.float32], request: Request, distinct: int) -> _Labelled:
     """Labels of all points, by way of a sample where there are many."""
     n = len(points)
-    fixed = clusters and algorithm in ("kmeans", "hierarchical")
-    if fixed and clusters in (1, n):
-        return _Labelled(np.arange(n) % clusters if clusters == n else np.zeros(n, dtype=np.int64), algorithm)
-    if distinct < FEWEST and not fixed:
-        notes.append(
-            f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
-        )
-        return _Labelled(np.zeros(n, dtype=np.int64), algorithm)
+    if request.fixed and request.clusters in (1, n):
+        every = np.arange(n) if request.clusters == n else np.zeros(n, dtype=np.int64)
+        return _Labelled(every, request.algorithm)
+    if distinct < FEWEST and not request.fixed:
+        note = f"only {counted(distinct, 'distinct image')}: nothing to tell apart, so they are one cluster"
+        return _Labelled(np.zeros(n, dtype=np.int64), request.algorithm, notes=[note])
 
+    from clustering_assets.clustering.estimators import estimator_for
     from clustering_assets.clustering.graph import follow
 
-    rows = even_sample(n, max(FULL_ROWS, 20 * clusters), seed)
-    model = _model(algorithm, clusters, eps, seed, swift=n > SWIFT_ROWS)
+    rows = even_sample(n, _sample_size(request), request.seed)
+    model = estimator_for(request, swift=n > SWIFT_ROWS)
     with arithmetic_on_one_thread():
         labels = model.fit(points[rows]).labels_
-    notes += model.notes_
+    notes = model.notes_
     if len(rows) < n:
         notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")
         everyone = follow(points, points[rows], labels, neighbours=1)
         everyone[rows] = labels
         labels = everyone
-    used = getattr(model, "method_", algorithm)
-    return _Labelled(labels.astype(np.int64), used, model.stability_)
-
-
-def _model(algorithm: str, clusters: int, eps: float, seed: int, swift: bool) -> Any:
-    """The estimator of an algorithm."""
-    from clustering_assets.clustering import estimators
-
-    if algorithm == "kmeans":
-        return estimators.SpectralKMeans(clusters, swift=swift, random_state=seed)
-    if algorithm == "hierarchical":
-        return estimators.ConsensusLinkage(clusters, random_state=seed)
-    if algorithm == "dbscan":
-        return estimators.KneeDBSCAN(eps, random_state=seed)
-    if algorithm == "hdbscan":
-        return estimators.LayoutHDBSCAN(random_state=seed)
-    return estimators.AutoClustering(random_state=seed)
+    used = getattr(model, "method_", request.algorithm)
+    return _Labelled(labels.astype(np.int64), used, model.stability_, notes)
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import shares_of_best
 from clustering_assets.clustering.cluster import FULL_ROWS, Clustering, by_size
 from clustering_assets.clustering.consensus import settle
 from clustering_assets.clustering.feature_space import even_sample
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
-from clustering_assets.clustering.identity import UNCLUSTERED
-from clustering_assets.clustering.quality import measure_fit, measure_quality
+from clustering_assets.clustering.keys import UNCLUSTERED
+from clustering_assets.clustering.quality import measure
 
 REASON = 0.08
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""
@@ -23,13 +24,8 @@ COMMON = 0.7
 """Least share of pictures that both runs must know, of each, for the previous clusters to stand."""
 
 
-def describe_request(algorithm: str, clusters: int, eps: float, seed: int) -> str:
-    """What was asked for, as text: only an answer to the same request can be kept."""
-    return f"{algorithm} clusters={clusters} eps={eps:g} seed={seed}"
-
-
 def hold(
-    found: Clustering, hashes: list[str], previous: dict[str, int], *, fixed: bool, seed: int = 0
+    found: Clustering, hashes: list[str], previous: dict[str, int], request: Request
 ) -> Clustering | None:
     """The previous clusters with the new pictures added, or None where the fresh ones are clearly better.
 
@@ -41,8 +37,7 @@ def hold(
         found: The fresh clustering.
         hashes: Content hash of each picture.
         previous: Content hash -> id in the previous run.
-        fixed: The number of clusters was asked for, so that another number is no answer.
-        seed: Seed of the samples.
+        request: What was asked for, the same in both runs.
     """
     before = np.array([previous.get(h, UNCLUSTERED - 1) for h in hashes])
     known = before > UNCLUSTERED - 1
@@ -53,14 +48,17 @@ def hold(
         labels[~known] = follow(found.points[~known], found.points[known], before[known])
     labels = by_size(labels)
     number = int(labels.max()) + 1
-    if number < 2 or found.quality.clusters < 2 or (fixed and number != found.quality.clusters):
+    if number < 2 or found.quality.clusters < 2 or (request.fixed and number != found.quality.clusters):
         return None
-    held = _measured(found, labels, seed)
-    rows = even_sample(len(labels), FULL_ROWS, seed)
+    fit, quality = measure(
+        found.points, labels, found.quality.stability, found.quality.explained, request.seed
+    )
+    held = replace(found, labels=labels, fit=fit, quality=quality)
+    rows = even_sample(len(labels), FULL_ROWS, request.seed)
     graph = similarity_graph(found.points[rows])
     evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
     score = shares_of_best(evidence).sum(axis=1)
-    if score[0] - score[1] >= (FIXED_REASON if fixed else REASON):
+    if score[0] - score[1] >= (FIXED_REASON if request.fixed else REASON):
         return None
     added = "" if known.all() else ", new images added"
     note = f"the clusters of the previous run were kept{added}: clustering afresh would be no clear gain"
@@ -77,17 +75,3 @@ def _evidence(clustering: Clustering, rows: NDArray[np.intp], graph: Sparse) -> 
 def _dense(labels: NDArray[np.integer]) -> NDArray[np.intp]:
     """The labels renumbered without gaps."""
     return np.unique(labels, return_inverse=True)[1]
-
-
-def _measured(found: Clustering, labels: NDArray[np.int64], seed: int) -> Clustering:
-    """The clustering with other labels, everything measured anew but its stability."""
-    fit = measure_fit(found.points, labels, seed)
-    quality = measure_quality(
-        found.points,
-        labels,
-        fit.silhouette,
-        stability=found.quality.stability,
-        explained=found.quality.explained,
-        seed=seed,
-    )
-    return replace(found, labels=labels, fit=fit, quality=quality)

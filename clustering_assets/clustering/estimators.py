@@ -4,7 +4,8 @@ Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stabil
 the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
 """
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import (
     CLEAR_CUT,
     Candidate,
@@ -29,6 +31,7 @@ from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
+from clustering_assets.settings import Algorithm
 
 SMALLEST_SHARE = 0.02
 """Least share of the points that HDBSCAN calls a cluster."""
@@ -37,28 +40,44 @@ SMALLEST = 8
 """Least number of points that HDBSCAN calls a cluster."""
 
 
-class _Method(ClusterMixin, BaseEstimator):
-    """What the algorithms share."""
+class Estimator(ClusterMixin, BaseEstimator):
+    """What the algorithms share.
+
+    A parameter named `n_clusters`, `eps`, `swift` or `random_state` is set to what is asked for.
+    """
 
     labels_: NDArray[np.integer]
     stability_: float
     notes_: list[str]
 
-    def _keep(self, labels: NDArray[np.integer], stability: float = float("nan")) -> None:
-        self.labels_, self.stability_ = labels, stability
-        self.notes_ = getattr(self, "notes_", [])
-
-    def _adopt(self, chosen: Candidate, partitions: Partitions) -> Self:
-        """Take a candidate, measure how stable it is, and say what speaks against it."""
-        if partitions.consensus is not None:
-            stability = partitions.consensus.stability(chosen.labels)
-        else:
-            stability = resampled_stability(partitions, chosen)
-        self._keep(chosen.labels, stability)
-        self.notes_ += doubts(chosen, partitions, stability)
+    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
+        """Label the (n, m) unit vectors `X`; `y` is not used."""
+        self.stability_, self.notes_ = float("nan"), []
+        self._label(X)
         return self
 
-    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> Self:
+    def _label(self, points: NDArray[np.floating]) -> None:
+        """Set `labels_` and what else is found."""
+        raise NotImplementedError
+
+    def _adopt(self, chosen: Candidate, partitions: Partitions) -> None:
+        """Take a candidate, measure how stable it is, and say what speaks against it."""
+        self.labels_ = chosen.labels
+        if partitions.consensus is not None:
+            self.stability_ = partitions.consensus.stability(chosen.labels)
+        else:
+            self.stability_ = resampled_stability(partitions, chosen)
+        self.notes_ += doubts(chosen, partitions, self.stability_)
+
+    def _choose(
+        self, found: list[Candidate], best_of: Callable[[list[Candidate]], Candidate], partitions: Partitions
+    ) -> None:
+        """Take the best candidate, or pieces joined in its stead, and say why."""
+        chosen = chosen_or_joined(best_of(found), found, partitions)
+        self.notes_.append(explain(chosen, found, partitions.points))
+        self._adopt(chosen, partitions)
+
+    def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> None:
         """Take labels made in a layout, and say so when they do not stand apart there.
 
         Args:
@@ -66,20 +85,19 @@ class _Method(ClusterMixin, BaseEstimator):
             place: (n, 2) places in the layout.
             if_none: Why there may be no cluster at all, and what to do then.
         """
-        self._keep(labels)
+        self.labels_ = labels
         if labels.max() < 0:
             self.notes_.append(f"no cluster was found and every image is left over: {if_none}")
-            return self
+            return
         settled = settle(place, labels)
         inside = mean_silhouette(squareform(pdist(place)), settled)
         if settled.max() < 1:
             self.notes_.append("no cluster structure: the images form a single group")
         elif inside < CLEAR_CUT:
             self.notes_.append(weakness(inside))
-        return self
 
 
-class SpectralKMeans(_Method):
+class SpectralKMeans(Estimator):
     """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
     It makes more clusters than are wanted, and those that are most alike are joined.
@@ -95,20 +113,17 @@ class SpectralKMeans(_Method):
         self.swift = swift
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state, self.swift)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state, self.swift)
         if self.n_clusters:
-            return self._adopt(told(partitions, self.n_clusters), partitions)
+            self._adopt(told(partitions, self.n_clusters), partitions)
+            return
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        chosen = chosen_or_joined(best(found), found, partitions)
-        self.notes_.append(explain(chosen, found, X))
-        return self._adopt(chosen, partitions)
+        self._choose(found, best, partitions)
 
 
-class ConsensusLinkage(_Method):
+class ConsensusLinkage(Estimator):
     """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
 
     The leaves are small clusters rather than points, joined by how often the embeddings agree on their members and
@@ -123,24 +138,21 @@ class ConsensusLinkage(_Method):
         self.n_clusters = n_clusters
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state)
         if self.n_clusters:
             labels = partitions.joined(self.n_clusters)
             if labels is None:
                 labels = partitions.linkage(self.n_clusters)
             if labels is None:
                 labels = partitions.plain_linkage(self.n_clusters)
-            return self._adopt(partitions.judge("linkage", labels), partitions)
+            self._adopt(partitions.judge("linkage", labels), partitions)
+            return
         found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
-        chosen = chosen_or_joined(best(found), found, partitions)
-        self.notes_.append(explain(chosen, found, X))
-        return self._adopt(chosen, partitions)
+        self._choose(found, best, partitions)
 
 
-class KneeDBSCAN(_Method):
+class KneeDBSCAN(Estimator):
     """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
 
     In the feature space itself distances differ too little for one radius to part anything.
@@ -159,22 +171,21 @@ class KneeDBSCAN(_Method):
         self.min_samples = min_samples
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        place = lay_out(X, seed=self.random_state)
-        samples = max(1, min(self.min_samples, len(X) // 4))
+    def _label(self, points: NDArray[np.floating]) -> None:
+        place = lay_out(points, seed=self.random_state)
+        samples = max(1, min(self.min_samples, len(points) // 4))
         bend = knee(nearest(place, samples)[1][:, -1])
         self.eps_ = float(self.eps) if self.eps else bend
-        self.notes_ = [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
+        self.notes_ += [f"eps = {self.eps_:.3g}" + ("" if self.eps else ", the knee of the k-distance curve")]
         labels = DBSCAN(eps=max(self.eps_, 1e-6), min_samples=samples).fit_predict(place)
         way_out = (
             f"the knee of the k-distance curve is at eps = {bend:.3g}" if self.eps else "try a larger one"
         )
         why = f"none has enough others within eps = {self.eps_:.3g}; {way_out}"
-        return self._adopt_layout(labels, place, why)
+        self._adopt_layout(labels, place, why)
 
 
-class LayoutHDBSCAN(_Method):
+class LayoutHDBSCAN(Estimator):
     """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
 
     Args:
@@ -186,16 +197,17 @@ class LayoutHDBSCAN(_Method):
         self.min_cluster_size = min_cluster_size
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        place = lay_out(X, seed=self.random_state)
-        size = self.min_cluster_size or max(2, min(SMALLEST, len(X) // 4), round(SMALLEST_SHARE * len(X)))
+    def _label(self, points: NDArray[np.floating]) -> None:
+        place = lay_out(points, seed=self.random_state)
+        size = self.min_cluster_size or max(
+            2, min(SMALLEST, len(points) // 4), round(SMALLEST_SHARE * len(points))
+        )
         model = HDBSCAN(min_cluster_size=size, min_samples=min(10, size), copy=True)  # pyright: ignore[reportArgumentType]
         why = "nowhere do they lie clearly denser; kmeans puts every image into a cluster"
-        return self._adopt_layout(model.fit_predict(place), place, why)
+        self._adopt_layout(model.fit_predict(place), place, why)
 
 
-class AutoClustering(_Method):
+class AutoClustering(Estimator):
     """Chooses both the method and the number of clusters by the evidence.
 
     Args:
@@ -208,16 +220,36 @@ class AutoClustering(_Method):
     def __init__(self, random_state: int = 0) -> None:
         self.random_state = random_state
 
-    def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
-        """Label the (n, m) unit vectors `X`; `y` is not used."""
-        self.notes_ = []
-        partitions = _partitions(X, self.random_state)
+    def _label(self, points: NDArray[np.floating]) -> None:
+        partitions = _partitions(points, self.random_state)
         found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
         chosen = chosen_or_joined(best_of_all(found), found, partitions)
         self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
-        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, X)}")
-        return self._adopt(chosen, partitions)
+        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, points)}")
+        self._adopt(chosen, partitions)
+
+
+ESTIMATORS: dict[Algorithm, type[Estimator]] = {
+    "kmeans": SpectralKMeans,
+    "hierarchical": ConsensusLinkage,
+    "dbscan": KneeDBSCAN,
+    "hdbscan": LayoutHDBSCAN,
+    "auto": AutoClustering,
+}
+"""The estimator of each algorithm."""
+
+
+def estimator_for(request: Request, swift: bool = False) -> Estimator:
+    """The estimator of the algorithm that is asked for, with those parameters of the request that it has.
+
+    Args:
+        request: What is asked for.
+        swift: There are so many pictures that what takes long is to be skipped where it can be.
+    """
+    model = ESTIMATORS[cast("Algorithm", request.algorithm)]()
+    asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
+    return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
 
 
 def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:

@@ -123,6 +123,12 @@ def even_sample(n: int, most: int, seed: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
+def sample_members(labels: NDArray[np.integer], cluster: int, most: int) -> NDArray[np.intp]:
+    """At most `most` of the rows that have a label, evenly drawn, in ascending order."""
+    rows = np.flatnonzero(labels == cluster)
+    return rows[even_sample(len(rows), most, cluster)]
+
+
 def check_vectors(vectors: NDArray[np.floating], count: int | None = None) -> None:
     """Refuse embeddings that no method could use.
 

@@ -1,22 +1,15 @@
-"""Cluster ids that last: partition keys, and matching new clusters to those of the previous run."""
+"""Cluster ids that last: matching new clusters to those of the previous run."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.errors import ClusteringError
+from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.words import counted
-
-UNCLUSTERED = -1
-"""The id of pictures that belong to no cluster."""
-
-UNCLUSTERED_KEY = "unclustered"
-"""Their partition key."""
-
-_PREFIX = "cluster_"
 
 KEPT = 0.2
 """Least overlap (intersection over union of the pictures common to both runs) at which a cluster keeps an
@@ -30,35 +23,6 @@ EARLIER = 4
 
 TOUCHED = 0.25
 """Least share of a cluster's known pictures that makes another cluster one of its sources or heirs."""
-
-
-class IdentityError(ClusteringError):
-    """A partition key that names no cluster."""
-
-
-def partition_key(cluster: int) -> str:
-    """The partition key of a cluster id: `cluster_<id>`, or `unclustered` for -1.
-
-    Raises:
-        IdentityError: The id is below -1.
-    """
-    if cluster < UNCLUSTERED:
-        raise IdentityError(f"cluster = {cluster}: ids are -1 (unclustered), 0, 1, 2, ...")
-    return UNCLUSTERED_KEY if cluster == UNCLUSTERED else f"{_PREFIX}{cluster}"
-
-
-def cluster_of(key: str) -> int:
-    """The cluster id of a partition key, the inverse of `partition_key`.
-
-    Raises:
-        IdentityError: The key is neither `cluster_<id>` nor `unclustered`.
-    """
-    if key == UNCLUSTERED_KEY:
-        return UNCLUSTERED
-    number = key.removeprefix(_PREFIX)
-    if key != number and number.isascii() and number.isdigit() and str(int(number)) == number:
-        return int(number)
-    raise IdentityError(f"partition key {key!r}: expected cluster_<id> such as cluster_0, or unclustered")
 
 
 @dataclass(frozen=True)
@@ -89,18 +53,7 @@ class Changes:
 
     def as_dict(self) -> dict[str, object]:
         """The changes as plain values that JSON can hold; ids that key a mapping become text."""
-        return {
-            "first": self.first,
-            "births": list(self.births),
-            "returns": list(self.returns),
-            "deaths": list(self.deaths),
-            "merges": {str(new): list(old) for new, old in self.merges.items()},
-            "splits": {str(old): list(new) for old, new in self.splits.items()},
-            "added": self.added,
-            "removed": self.removed,
-            "moved": self.moved,
-            "summary": self.sentence(),
-        }
+        return json.loads(json.dumps(asdict(self))) | {"summary": self.sentence()}
 
     def sentence(self) -> str:
         """The changes in one plain sentence, for logs and reports."""
@@ -178,13 +131,14 @@ def keep_ids(
     births = sorted(set(groups) - set(given), key=lambda g: (-int((labels == g).sum()), g))
     given |= {group: fresh + position for position, group in enumerate(births)}
     ids = _apply(labels, given)
+    merges, splits = _kin(shared, given, groups, old_groups)
     return ids, Changes(
         first=False,
         births=tuple(sorted(given[group] for group in births)),
         returns=tuple(i for i in lost_groups if i in given.values()),
         deaths=tuple(i for i in old_groups if i not in given.values()),
-        merges=_merges(shared, given, groups, old_groups),
-        splits=_splits(shared, given, groups, old_groups),
+        merges=merges,
+        splits=splits,
         added=int((~known).sum()),
         removed=len(set(previous) - set(content_hashes)),
         moved=float((ids[known] != old[known]).mean()) if known.any() else 0.0,
@@ -253,27 +207,21 @@ def _match(
     return {groups[r]: names[c] for r, c in zip(rows, columns, strict=True) if overlap[r, c] >= KEPT}
 
 
-def _merges(
+def _kin(
     shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
-) -> dict[int, tuple[int, ...]]:
-    """New id -> the old ids that gave it most of their pictures, where there are at least two."""
+) -> tuple[dict[int, tuple[int, ...]], dict[int, tuple[int, ...]]]:
+    """New id -> the old ids that gave it most of their pictures; old id -> the new ids that took a good part of its.
+
+    Only where there are at least two.
+    """
     left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
-    found = {}
-    for row, group in enumerate(groups):
-        sources = tuple(old_groups[c] for c in np.flatnonzero(left[row] >= 1 - TOUCHED))
+    merges, splits = {}, {}
+    for group, shares in zip(groups, left, strict=True):
+        sources = tuple(old_groups[c] for c in np.flatnonzero(shares >= 1 - TOUCHED))
         if len(sources) > 1:
-            found[given[group]] = sources
-    return found
-
-
-def _splits(
-    shared: NDArray[np.int64], given: dict[int, int], groups: list[int], old_groups: list[int]
-) -> dict[int, tuple[int, ...]]:
-    """Old id -> the new ids that took a good part of its pictures, where there are at least two."""
-    left = shared / np.maximum(shared.sum(axis=0, keepdims=True), 1)
-    found = {}
-    for column, before in enumerate(old_groups):
-        heirs = tuple(sorted(given[groups[r]] for r in np.flatnonzero(left[:, column] >= TOUCHED)))
+            merges[given[group]] = sources
+    for before, shares in zip(old_groups, left.T, strict=True):
+        heirs = tuple(sorted(given[groups[r]] for r in np.flatnonzero(shares >= TOUCHED)))
         if len(heirs) > 1:
-            found[before] = heirs
-    return found
+            splits[before] = heirs
+    return merges, splits

@@ -129,6 +129,14 @@ def families() -> tuple[tuple[str, ...], NDArray[np.float64]]:
     return tuple(_FAMILIES), table
 
 
+def kind_and_family(word: str) -> set[str]:
+    """A word, and with it all kinds of the family if it is the name of one."""
+    names, of_family = families()
+    kinds, _ = membership(further=True)
+    members = np.flatnonzero(of_family[:, names.index(word)]) if word in names else ()
+    return {word, *(kinds[row] for row in members)}
+
+
 TEMPERATURE = 2.0
 """Divides the class scores before they become shares: a network is surer of itself than it is right."""
 

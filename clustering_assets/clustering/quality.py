@@ -153,14 +153,7 @@ def silhouettes(
         itself = sampled[rows]
         apart[np.flatnonzero(itself), np.searchsorted(measured, rows[itself])] = 0
         total = (apart @ member).astype(np.float64)
-        here = np.arange(len(rows))
-        others = count[mine] - itself
-        inside = total[here, mine] / np.maximum(others, 1)
-        total /= count
-        total[here, mine] = np.inf
-        outside = total.min(axis=1)
-        value = (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-12)
-        result[rows] = np.where(others > 0, value, 0.0)
+        result[rows] = _from_sums(total, mine, count, count[mine] - itself)
 
     in_threads(measure, range(0, len(clustered), block))
     return result
@@ -171,17 +164,33 @@ def mean_silhouette(distances: NDArray[np.floating], labels: NDArray[np.integer]
     groups, own = np.unique(labels, return_inverse=True)
     if len(groups) < 2:
         return 0.0
-    here = np.arange(len(own))
     member = np.zeros((len(own), len(groups)), dtype=distances.dtype)
-    member[here, own] = 1
+    member[np.arange(len(own)), own] = 1
     count = member.sum(axis=0)
-    total = distances @ member
-    inside = total[here, own] / np.maximum(count[own] - 1, 1)
+    return float(_from_sums(distances @ member, own, count, count[own] - 1).mean())
+
+
+def _from_sums(
+    total: NDArray[np.floating],
+    own: NDArray[np.intp],
+    count: NDArray[np.floating],
+    others: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """Silhouettes from the sums of the distances to each cluster.
+
+    Args:
+        total: (n, k) sums of distances; overwritten.
+        own: (n,) column of each one's own cluster.
+        count: (k,) members of the clusters.
+        others: (n,) members of the own cluster beside itself.
+    """
+    here = np.arange(len(own))
+    inside = total[here, own] / np.maximum(others, 1)
     total /= count
     total[here, own] = np.inf
     outside = total.min(axis=1)
     value = (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-12)
-    return float(np.where(count[own] > 1, value, 0).mean())
+    return np.where(others > 0, value, 0)
 
 
 def _sample_per_cluster(rows: NDArray[np.intp], own: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
@@ -197,27 +206,25 @@ def _sample_per_cluster(rows: NDArray[np.intp], own: NDArray[np.intp], seed: int
     return np.sort(np.concatenate(chosen))
 
 
-def measure_quality(
+def measure(
     points: NDArray[np.floating],
     labels: NDArray[np.integer],
-    silhouette: NDArray[np.float64],
-    *,
-    stability: float = float("nan"),
-    explained: float = float("nan"),
+    stability: float,
+    explained: float,
     seed: int = 0,
-) -> Quality:
-    """The figures of a whole clustering, in the feature space.
+) -> tuple[Fit, Quality]:
+    """How each picture fits in the feature space, and the figures of the whole clustering.
 
     Args:
         points: (n, m) unit vectors.
-        labels: (n,) labels, -1 for none.
-        silhouette: (n,) silhouettes of the pictures.
+        labels: (n,) labels 0..k-1, or -1.
         stability: Agreement with the clusterings of subsamples, measured elsewhere.
         explained: Share of variance that the feature space holds.
-        seed: Seed of the sample that stands for large sets.
+        seed: Seed of the samples that stand for large sets.
     """
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
+    fit = measure_fit(points, labels, seed)
     rows = np.flatnonzero(labels >= 0)
     groups = len(np.unique(labels[rows]))
     between = tightness = float("nan")
@@ -225,8 +232,8 @@ def measure_quality(
     if 1 < len(np.unique(labels[rows])) < len(rows):
         between = float(calinski_harabasz_score(points[rows], labels[rows]))
         tightness = float(davies_bouldin_score(points[rows], labels[rows]))
-    finite = silhouette[np.isfinite(silhouette)]
-    return Quality(
+    finite = fit.silhouette[np.isfinite(fit.silhouette)]
+    return fit, Quality(
         clusters=groups,
         unclustered=float((labels < 0).mean()),
         silhouette=float(finite.mean()) if len(finite) else float("nan"),

@@ -9,8 +9,9 @@ import pydantic
 
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, this_process
 from clustering_assets.outputs import Outputs
+from clustering_assets.places import ROOTS_VARIABLE, is_below, roots
 from clustering_assets.preflight import check_named
-from clustering_assets.settings import Settings, load_settings, unknown_variables
+from clustering_assets.settings import PLACES, Settings, SettingsError, load_settings, unknown_variables
 
 log = logging.getLogger("clustering_assets")
 
@@ -36,9 +37,17 @@ class SettingsResource(dg.ConfigurableResource):
         """The settings, checked.
 
         Raises:
-            SettingsError: A value is out of range.
+            SettingsError: A value is out of range, or a place that the run config names is none of `roots`.
         """
-        return load_settings(**{name: getattr(self, name) for name in Settings.model_fields})
+        values = load_settings(**{name: getattr(self, name) for name in Settings.model_fields})
+        allowed = roots([type(self).model_fields[name].default for name in PLACES])
+        for name in PLACES:
+            if (place := getattr(values, name)) and not is_below(place, allowed):
+                raise SettingsError(
+                    f"{name} = {place!r}: must be below {' or '.join(dict.fromkeys(allowed))}; to allow more, name "
+                    f"folders in {ROOTS_VARIABLE} where Dagster is started"
+                )
+        return values
 
     @property
     def outputs(self) -> Outputs:

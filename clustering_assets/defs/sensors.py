@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import dagster as dg
 
@@ -26,18 +25,16 @@ from clustering_assets.defs.resources import SettingsResource, environment_setti
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.defs.update import DIGEST_TAG, STAGES
 from clustering_assets.integrity import State
-from clustering_assets.outputs import (
+from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of
+from clustering_assets.settings import Settings
+from clustering_assets.slideshows import recipes
+from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
-    EMBEDDINGS,
     IMAGE_MANIFEST,
     MUSIC_CHOICE,
     MUSIC_TRACKS,
     DamagedTable,
-    Outputs,
-    files_of,
 )
-from clustering_assets.settings import Settings
-from clustering_assets.slideshows import recipes
 from clustering_assets.wishes import names_file, pins_file
 from clustering_assets.words import counted
 
@@ -53,7 +50,10 @@ REPORT_TAG = "clustering_assets/report"
 REPAIR_TAG = "clustering_assets/repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
-INGREDIENTS = (IMAGE_MANIFEST, *files_of(EMBEDDINGS), CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)
+INGREDIENTS = (
+    *(table.file for table in (IMAGE_MANIFEST, CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)),
+    *files_of(EMBEDDINGS),
+)
 """Results that videos are made of."""
 
 ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCELED: "was cancelled"}
@@ -117,11 +117,12 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
-    from clustering_assets.images.find import find_files, listing_fingerprint
+    from clustering_assets.files import file_source
+    from clustering_assets.files.source import listing_fingerprint
 
-    folder = Path(settings.value.images)
+    folder = file_source(settings.value.images)
     try:
-        files = find_files(folder)
+        files = folder.files()
     except OSError as error:
         return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
     if not files:
@@ -178,11 +179,12 @@ def stage_settings() -> set[str]:
 
 def _other_inputs(settings: Settings) -> list[str]:
     """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
-    from clustering_assets.images.find import find_files, listing_fingerprint
+    from clustering_assets.files import file_source
+    from clustering_assets.files.source import listing_fingerprint
 
     prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
-        lambda: listing_fingerprint(find_files(Path(settings.music))),
+        lambda: listing_fingerprint(file_source(settings.music).files()),
         lambda: str(pins_file(settings).stat().st_mtime_ns),
         lambda: str(names_file(settings).stat().st_mtime_ns),
     ):
@@ -195,7 +197,7 @@ def _other_inputs(settings: Settings) -> list[str]:
 
 def _known_listing(instance: dg.DagsterInstance, settings: SettingsResource, others: list[str]) -> str:
     """Fingerprint of what the output was made from; empty if there is no output, or what follows was never made."""
-    from clustering_assets.images.find import FoundFile, listing_fingerprint
+    from clustering_assets.files.source import FoundFile, listing_fingerprint
 
     manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
     if manifest is None or not all(follows_upstream(instance, dg.AssetKey(name)) for name in STAGES):

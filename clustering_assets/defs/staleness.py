@@ -17,10 +17,11 @@ from clustering_assets.defs.data_versions import (
     recorded_version,
 )
 from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
+from clustering_assets.files import file_source
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
-from clustering_assets.slideshows import Recipe, image_limits, out_of_date
+from clustering_assets.slideshows import Recipe, out_of_date
 
 log = logging.getLogger("clustering_assets.outputs")
 
@@ -104,7 +105,7 @@ def _is_there(recipe: Recipe, instance: dg.DagsterInstance, outputs: Outputs, se
     in_vain = [recorded_digest(event) == recipe.digest and bool(_left_out(event)) for event in tries]
     if len(tries) == REPAIRS and all(in_vain):
         return True
-    return not readable_again(failures, Path(settings.images), limits=image_limits(settings))
+    return not readable_again(failures, file_source(settings.images), limits=settings.limits)
 
 
 def _left_out(event: dg.EventLogEntry) -> list[list[str]]:

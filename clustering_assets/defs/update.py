@@ -24,10 +24,11 @@ from clustering_assets.defs.staleness import (
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Outputs
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import Recipe, recipes
 from clustering_assets.storage import mark_output, remove_partials
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.words import counted
 
 DIGEST_TAG = "clustering_assets/digest"
@@ -84,22 +85,22 @@ class UpdateResult:
     partitions: PartitionChanges = field(default_factory=lambda: PartitionChanges((), ()))
 
 
-def open_instance(folder: Path) -> dg.DagsterInstance:
+def open_instance(folder: Path, *, logs: bool = False) -> dg.DagsterInstance:
     """The instance that the UI started in `folder` uses too.
 
     `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
     in the folder's `.dagster` where there is no such file. Dagster reports nothing where no `dagster.yaml` says that it
     shall. What is printed stays on the terminal: the processes that would copy it would print tracebacks at Ctrl-C.
 
+    Args:
+        folder: The folder of the project.
+        logs: Keep what runs print all the same, for the UI to show.
+
     Raises:
         ClusteringError: `DAGSTER_HOME` is no absolute path of a folder.
     """
-    plain = {
-        "compute_logs": {
-            "module": "dagster._core.storage.noop_compute_log_manager",
-            "class": "NoOpComputeLogManager",
-        }
-    }
+    module = "dagster._core.storage.noop_compute_log_manager"
+    plain = {} if logs else {"compute_logs": {"module": module, "class": "NoOpComputeLogManager"}}
     quiet = {"telemetry": {"enabled": False}, **plain}
     if chosen := os.environ.get("DAGSTER_HOME"):
         if not (Path(chosen).is_absolute() and Path(chosen).is_dir()):

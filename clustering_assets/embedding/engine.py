@@ -34,13 +34,16 @@ from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtim
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
 from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, Limits, read_picture
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
 from clustering_assets.progress import task
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.embedding")
 
-_LIMITS = Limits()
 
 MOST_WORKERS = 16
 """Most threads that decode; more only wait for the one that runs the network."""
@@ -105,14 +108,14 @@ class Embedded:
 
 def embed(
     images: pd.DataFrame,
-    folder: Path,
+    folder: Path | FileSource,
     backbone: str | Backbone = "auto",
     *,
     weights: Path | None = None,
     runtime: str = "auto",
     batch_size: int = 32,
     cache_dir: Path | None = None,
-    limits: Limits = _LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
     workers: int | None = None,
     hub: Path | None = None,
     timeout: float = TIMEOUT_SECONDS,
@@ -122,7 +125,7 @@ def embed(
     Args:
         images: Columns `path` (relative to `folder`) and `content_hash`. With the columns `bytes` and
             `mtime_ns`, a file that changed since they were noted is refused.
-        folder: Folder of the pictures.
+        folder: Where the pictures are.
         backbone: Name of the network (`check_backbone_name`), or its facts.
         weights: Weights file of the user's own, instead of the published ones.
         runtime: `auto`, `openvino` or `torch`.
@@ -216,13 +219,13 @@ class Pictures:
     """
 
     def __init__(
-        self, images: pd.DataFrame, folder: Path, preprocessing: Preprocessing, limits: Limits
+        self, images: pd.DataFrame, folder: Path | FileSource, preprocessing: Preprocessing, limits: Limits
     ) -> None:
         self.codes, contents = pd.factorize(images["content_hash"])
         self.contents = pd.Index(contents)
         self.failures: list[Failure] = []
         self._failed_rows: list[int] = []
-        self._folder, self._preprocessing, self._limits = folder, preprocessing, limits
+        self._source, self._preprocessing, self._limits = file_source(folder), preprocessing, limits
         self._paths = images["path"].to_numpy(dtype=object)
         noted = {"bytes", "mtime_ns"} <= set(images.columns)
         self._noted = images[["bytes", "mtime_ns"]].to_numpy(dtype=np.int64) if noted else None
@@ -274,14 +277,14 @@ class Pictures:
         Raises:
             ImageError: It cannot be used, or is not the file that was scanned.
         """
-        file = self._folder / path
+        file = self._source / path
         picture = read_picture(file, min_side=self._preprocessing.min_side, limits=self._limits)
         if self._noted is not None:
             try:
                 facts = file.stat()
             except OSError as error:
                 raise ImageError(path, "read", error.strerror or type(error).__name__) from error
-            if (facts.st_size, facts.st_mtime_ns) != tuple(self._noted[row]):
+            if (facts.bytes, facts.mtime_ns) != tuple(self._noted[row]):
                 raise ImageError(
                     path, "embed", "changed since it was scanned; the next run takes it as it is now"
                 )

@@ -23,7 +23,7 @@ _PLACES = np.array([1, 1 << 16, 1 << 32])
 
 @dataclass(frozen=True)
 class VisualFeatures:
-    """The looks of one picture.
+    """The looks of one picture; without values, of one that could not be looked at.
 
     Attributes:
         sharpness: Variance of the Laplacian (Pech-Pacheco et al. 2000, ICPR) of the slightly smoothed luma, 0 to
@@ -37,14 +37,14 @@ class VisualFeatures:
         dominant_colours: Up to five main colours such as "#aabbcc #ddeeff", most common first.
     """
 
-    sharpness: float
-    brightness: float
-    colourfulness: float
-    contrast: float
-    chroma: float
-    saturation: float
-    warmth: float
-    dominant_colours: str
+    sharpness: float = np.nan
+    brightness: float = np.nan
+    colourfulness: float = np.nan
+    contrast: float = np.nan
+    chroma: float = np.nan
+    saturation: float = np.nan
+    warmth: float = np.nan
+    dominant_colours: str = ""
 
 
 @dataclass(frozen=True)

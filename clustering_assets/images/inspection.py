@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from clustering_assets.files.source import FileSource
 from clustering_assets.images.buffers import room
-from clustering_assets.images.features import Reduced, measure_reduced, reduce
-from clustering_assets.images.load import ImageError, Limits, decode_picture, pixels, read_file
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.exif import Facts
+from clustering_assets.images.features import Reduced, VisualFeatures, measure_reduced, reduce
+from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
+from clustering_assets.settings import Limits
 
 _STRIP = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(Facts, VisualFeatures):
     """What a look at one file brought to light: the columns of the manifest that the file decides alone."""
 
     content_hash: str = ""
@@ -26,19 +28,9 @@ class Look:
     mode: str = ""
     width: int = 0
     height: int = 0
-    taken_at: datetime | None = None
-    camera: str = ""
     stage: str = ""
     reason: str = ""
-    sharpness: float = np.nan
-    brightness: float = np.nan
-    colourfulness: float = np.nan
-    contrast: float = np.nan
-    chroma: float = np.nan
-    saturation: float = np.nan
-    warmth: float = np.nan
     phash: str = ""
-    dominant_colours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +41,21 @@ class _Decoded:
     reduced: Reduced
 
 
-def look(folder: Path, paths: Sequence[str], limits: Limits) -> list[Look]:
+def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:
     """Look at a few files.
 
     All are read, then each is decoded and hashed, then all are measured: a small picture costs a third more if every
     step finds that the one before it has driven its code out of the processor's cache.
 
     Args:
-        folder: Where the files are.
-        paths: Relative to the folder; of so few and small files that their bytes fit in memory together.
+        source: Where the files are.
+        paths: Their names there; of so few and small files that their bytes fit in memory together.
         limits: What is refused before it is decoded.
 
     Returns:
         What was found out about each, in the same order.
     """
-    contents = [_read(folder, path, limits) for path in paths]
+    contents = [_read(source, path, limits) for path in paths]
     contents.reverse()
     decoded = [_decode(contents.pop(), path, limits) for path in paths]
     return [_measure(one) for one in decoded]
@@ -88,10 +80,10 @@ def pixel_hash(view: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, path: str, limits: Limits) -> bytes | Look:
+def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
     """The content of a file, or why it cannot be had."""
     try:
-        return read_file(f"{folder}/{path}", limits)
+        return read_file(source / path, limits)
     except ImageError as error:
         return Look(stage=error.stage, reason=error.reason)
 
@@ -111,8 +103,7 @@ def _decode(content: bytes | Look, path: str, limits: Limits) -> _Decoded | Look
         mode=picture.mode,
         width=picture.width,
         height=picture.height,
-        taken_at=picture.facts.taken_at,
-        camera=picture.facts.camera,
+        **vars(picture.facts),
     )
     return _Decoded(known, reduce(view))
 

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from clustering_assets.files.source import FileSource
+from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.inspection import Look
-from clustering_assets.images.load import Limits, decode_beside_others
+from clustering_assets.settings import Limits
 
-LookFunction = Callable[[Path, Sequence[str], Limits], list[Look]]
+LookFunction = Callable[[FileSource, Sequence[str], Limits], list[Look]]
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
@@ -33,12 +35,12 @@ class Task:
 
     Attributes:
         look: What to do with files; it is found by its name, so it belongs to a module.
-        folder: Where the files are.
+        source: Where the files are.
         limits: What is refused before it is decoded.
     """
 
     look: LookFunction
-    folder: Path
+    source: FileSource
     limits: Limits
 
 
@@ -47,7 +49,7 @@ class Request:
     """A few files to look at.
 
     Attributes:
-        paths: Relative to the folder.
+        paths: Their names in the source.
         seconds: How long they may take; a picture for whose pixels it has to ask has a second more for each million.
     """
 
@@ -100,7 +102,7 @@ def _answer(task: Task, request: Request, line: "_Line") -> list[Look] | Failed:
     """The looks at the files of a request, before its time is up."""
     line.begin(request.seconds)
     try:
-        return task.look(task.folder, request.paths, task.limits)
+        return task.look(task.source, request.paths, task.limits)
     except (EOFError, BrokenPipeError):
         raise
     except Exception:  # noqa: BLE001 - the parent raises it

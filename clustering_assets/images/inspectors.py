@@ -18,10 +18,12 @@ from threading import Lock
 from typing import IO
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.find import FoundFile
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, FoundFile
+from clustering_assets.images.budget import memory
 from clustering_assets.images.inspection import Look, look
 from clustering_assets.images.inspector_process import TIME_IS_UP, Failed, LookFunction, Request, Room, Task
-from clustering_assets.images.load import Limits, memory
+from clustering_assets.settings import Limits
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -58,7 +60,7 @@ class _EndedError(Exception):
 
 
 def look_at_all(
-    folder: Path,
+    source: Path | FileSource,
     files: Sequence[FoundFile],
     limits: Limits,
     workers: int,
@@ -74,8 +76,8 @@ def look_at_all(
     of this one do the work, with a warning. Closing the generator ends the workers at once.
 
     Args:
-        folder: Where the files are.
-        files: As `find_files` returns them.
+        source: Where the files are.
+        files: As the source lists them.
         limits: What is refused before it is decoded.
         workers: Largest number of workers; fewer are started for little work.
         isolated: Use processes; threads of this process otherwise.
@@ -85,7 +87,7 @@ def look_at_all(
     Raises:
         WorkerError: Workers cannot be started any more, or have a fault.
     """
-    task = Task(function, folder.absolute(), limits)
+    task = Task(function, file_source(source), limits)
     sound = [file for file in files if not file.problem]
     if isolated and sound:
         crew = _Crew(task, workers_for(sound, workers), patience)
@@ -152,7 +154,7 @@ def _look_at_sound(
 
 def _look_here(task: Task, portion: Sequence[FoundFile]) -> list[Look]:
     """The looks at a portion, by this process."""
-    return task.look(task.folder, [file.path for file in portion], task.limits)
+    return task.look(task.source, [file.path for file in portion], task.limits)
 
 
 class _Crew:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from clustering_assets.images.manifest import DUPLICATE, USED, with_failures
-
-COLUMNS = ("path", "outcome", "stage", "reason", "duplicate_of")
+from clustering_assets.tables import LEDGER
 
 LOOKS_THE_SAME = "looks the same"
 """Reason of a near duplicate; an exact one has none."""
@@ -27,13 +26,14 @@ def ledger(
             failed is used itself.
 
     Returns:
-        One row for every file of the manifest, sorted by path, with `COLUMNS`: outcome is "used", "duplicate" (of
-        `duplicate_of`; without a reason if the pixels are the same) or "rejected" (at `stage`, for `reason`).
+        One row for every file of the manifest, sorted by path, with the columns of `clustering_assets.tables.LEDGER`:
+        outcome is "used", "duplicate" (of `duplicate_of`; without a reason if the pixels are the same) or "rejected"
+        (at `stage`, for `reason`).
     """
     first: dict[str, tuple[str, str, str]] = {}
     for path, stage, reason in failures:
         first.setdefault(path, (path, stage, reason))
-    table = with_failures(manifest, first.values())[list(COLUMNS)].copy()
+    table = with_failures(manifest, first.values())[list(LEDGER.columns)].copy()
     if near_duplicates:
         used = set(table.loc[table["outcome"] == USED, "path"])
         better = {path: best for path, best in near_duplicates.items() if path in used and best in used}

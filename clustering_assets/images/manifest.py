@@ -14,11 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.find import FoundFile, find_files, printable
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, FoundFile, printable
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
 from clustering_assets.progress import track
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
+from clustering_assets.tables import IMAGE_MANIFEST
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.words import counted
 
@@ -32,49 +34,6 @@ OTHER = "other"
 SCAN_VERSION = 5
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
 
-MANIFEST_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("content_hash", pa.string()),
-        ("bytes", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("format", pa.string()),
-        ("mode", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("taken_at", pa.timestamp("ns")),
-        ("camera", pa.string()),
-        ("outcome", pa.string()),
-        ("stage", pa.string()),
-        ("reason", pa.string()),
-        ("duplicate_of", pa.string()),
-        ("sharpness", pa.float64()),
-        ("brightness", pa.float64()),
-        ("colourfulness", pa.float64()),
-        ("contrast", pa.float64()),
-        ("chroma", pa.float64()),
-        ("saturation", pa.float64()),
-        ("warmth", pa.float64()),
-        ("phash", pa.string()),
-        ("dominant_colours", pa.string()),
-        ("scan_version", pa.int32()),
-    ]
-)
-"""Columns of the manifest, sorted by path.
-
-path: relative to the folder, forward slashes.
-content_hash: xxh3-128, in hex, of the width, the height and the 8-bit sRGB pixels as `read_picture` returns them:
-    decoded at full size, upright, transparent parts on white. Empty if rejected.
-bytes, mtime_ns: of the file when it was listed.
-format, mode: what the file is, by its content, in Pillow's names.
-width, height: in pixels as seen, after EXIF orientation; 0 if rejected.
-taken_at: local time of the camera; NaT if unknown. camera: make and model; empty if unknown.
-outcome: "used", "duplicate" (the same pixels as `duplicate_of`) or "rejected" (at `stage`, for `reason`).
-sharpness to dominant_colours: as in `VisualFeatures`; NaN or empty if rejected.
-phash: as in `perceptual_hash`; empty if rejected.
-scan_version: `SCAN_VERSION` of the code that wrote the row.
-"""
-
 _REOPENED = ("find", "read", "limits")
 
 
@@ -83,7 +42,7 @@ class DatasetError(ClusteringError):
 
 
 def scan(
-    folder: Path,
+    folder: Path | FileSource,
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
     workers: int | None = None,
@@ -96,7 +55,7 @@ def scan(
     (a limit, a link, a missing permission).
 
     Args:
-        folder: Where the pictures are; searched recursively.
+        folder: Where the pictures are: a folder, searched recursively, or another source.
         previous: The manifest of an earlier scan of the same folder.
         limits: What is refused before it is decoded.
         workers: Largest number of workers; None: one for each core this process may use.
@@ -104,17 +63,18 @@ def scan(
             or hangs costs only itself; otherwise on threads of this process.
 
     Returns:
-        One row for every file, sorted by path, with the columns of `MANIFEST_SCHEMA`.
+        One row for every file, sorted by path, with the columns of `clustering_assets.tables.IMAGE_MANIFEST`.
 
     Raises:
         DatasetError: The folder is missing, is no folder or cannot be read.
     """
-    files = _listed(folder)
+    source = file_source(folder)
+    files = _listed(source)
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
     looking = look_at_all(
-        folder, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
+        source, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
     )
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
@@ -193,7 +153,7 @@ def failure_rate(manifest: pd.DataFrame) -> float:
     return float((pictures["outcome"] == REJECTED).mean()) if len(pictures) else 0.0
 
 
-def check_folder(folder: Path, min_images: int) -> int:
+def check_folder(folder: Path | FileSource, min_images: int) -> int:
     """Refuse a folder that cannot have enough pictures, without opening a file.
 
     Args:
@@ -206,12 +166,14 @@ def check_folder(folder: Path, min_images: int) -> int:
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    files = sum(file.problem is None for file in _listed(folder))
+    files = sum(file.problem is None for file in _listed(file_source(folder)))
     _check_count(files, "file", folder, min_images)
     return files
 
 
-def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_failure_rate: float) -> None:
+def check_usable(
+    manifest: pd.DataFrame, folder: Path | FileSource, min_images: int, max_failure_rate: float
+) -> None:
     """Refuse a dataset that has too few usable pictures or too many failures.
 
     Args:
@@ -235,7 +197,7 @@ def check_usable(manifest: pd.DataFrame, folder: Path, min_images: int, max_fail
         )
 
 
-def _check_count(count: int, what: str, folder: Path, min_images: int, why: str = "") -> None:
+def _check_count(count: int, what: str, folder: Path | FileSource, min_images: int, why: str = "") -> None:
     """Refuse fewer than `min_images`; none at all is too few whatever the setting."""
     if not count:
         advice = "Put pictures there, or name another folder with --images or CLUSTERING_IMAGES."
@@ -257,10 +219,10 @@ def _why(manifest: pd.DataFrame) -> str:
     return "".join(["\nRejected:", *lines]) if lines else ""
 
 
-def _listed(folder: Path) -> list[FoundFile]:
-    """The files of a folder, or a message that says why there are none."""
+def _listed(source: FileSource) -> list[FoundFile]:
+    """The files of a source, or a message that says why there are none."""
     try:
-        return find_files(folder)
+        return source.files()
     except FileNotFoundError:
         problem = "does not exist"
     except NotADirectoryError:
@@ -268,7 +230,7 @@ def _listed(folder: Path) -> list[FoundFile]:
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
     raise DatasetError(
-        f"The folder of pictures {folder} {problem}. Name the right one with --images or CLUSTERING_IMAGES."
+        f"The folder of pictures {source} {problem}. Name the right one with --images or CLUSTERING_IMAGES."
     )
 
 
@@ -277,7 +239,7 @@ def _reusable(previous: pd.DataFrame | None, files: list[FoundFile], limits: Lim
 
     What was refused for its size is looked at again, and so is what the limits of now refuse.
     """
-    if previous is None or not set(MANIFEST_SCHEMA.names) <= set(previous.columns):
+    if previous is None or not set(IMAGE_MANIFEST.columns) <= set(previous.columns):
         return [-1] * len(files)
     columns = [previous[name].tolist() for name in ("path", "bytes", "mtime_ns", "stage", "scan_version")]
     pixels = previous["width"].to_numpy(dtype=np.float64) * previous["height"].to_numpy(dtype=np.float64)
@@ -307,13 +269,13 @@ def _table(
     }
     for field in fields(Look):
         columns[field.name] = [getattr(rows[index], field.name) for index in fresh]
-    table = pa.table({name: columns[name] for name in MANIFEST_SCHEMA.names}, MANIFEST_SCHEMA)
+    table = IMAGE_MANIFEST.arrow(columns)
     order = np.empty(len(files), np.int64)
     order[fresh] = np.arange(len(fresh))
     kept = [index for index, row in enumerate(known) if row >= 0]
     if kept and previous is not None:
-        rows_kept = previous[MANIFEST_SCHEMA.names].iloc[[known[index] for index in kept]]
-        old = pa.Table.from_pandas(rows_kept, MANIFEST_SCHEMA, preserve_index=False)
+        rows_kept = previous[IMAGE_MANIFEST.schema.names].iloc[[known[index] for index in kept]]
+        old = pa.Table.from_pandas(rows_kept, IMAGE_MANIFEST.schema, preserve_index=False)
         table = pa.concat_tables([table, old.replace_schema_metadata(None)])
         order[kept] = len(fresh) + np.arange(len(kept))
     return table.take(order).to_pandas()

@@ -9,6 +9,7 @@ import numpy as np
 
 from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicError, decode
 from clustering_assets.audio.loudness import LoudnessMeter
+from clustering_assets.files.source import SourceFile
 from clustering_assets.music.emotion import music_emotion
 from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
@@ -39,36 +40,7 @@ STRONG = 9.0
 
 @dataclass(frozen=True)
 class TrackFacts:
-    """What is known of one music file; the fields are the columns of `music_tracks`.
-
-    Attributes:
-        path: POSIX path below the music folder.
-        content_hash: SHA-256 of the file, in hex; empty if it cannot be read.
-        outcome: "used" or "rejected".
-        reason: Why it is rejected, or what is special about it.
-        seconds: Length as decoded.
-        tempo: Beats per minute; NaN without a clear beat.
-        other_tempo: Half or double of it, where the beat may be felt at that speed as well; else NaN.
-        beat_clarity: 0 to 1.
-        beat_times: Seconds of the beats; empty without a clear beat.
-        downbeat: Index of the first beat of a bar, 0 to 3.
-        onset_rate: Onsets per second; NaN where too little sounds to tell.
-        centroid: Mean spectral centroid below 3.5 kHz, in hertz.
-        fullness: Mean share of the spectrum below 3.5 kHz that sounds at once, 0 to 1.
-        flux: Mean rise of the spectrum above its quiet fifth, in dB; NaN where too little sounds to tell.
-        mode: "major" or "minor"; a guess.
-        mode_score: -1 (minor) to 1 (major).
-        loudness: Integrated, in LUFS.
-        true_peak: In dBTP.
-        start: Where silence ends.
-        end: Where the last silence begins.
-        full_from: Where the music has come to its full strength.
-        full_until: Where it leaves its full strength for good.
-        valence: 0 to 1.
-        arousal: 0 to 1.
-        mood: The mood of that place.
-        tags: Moods that words in its name, title or genre speak of, separated by spaces.
-    """
+    """What is known of one music file; the fields are the columns of `clustering_assets.tables.MUSIC_TRACKS`."""
 
     path: str
     content_hash: str = ""
@@ -105,7 +77,7 @@ class TrackFacts:
 
 
 def analyse_track(
-    path: Path, facts: TrackFacts | None = None, *, limits: DecodeLimits | None = None
+    path: Path | SourceFile, facts: TrackFacts | None = None, *, limits: DecodeLimits | None = None
 ) -> TrackFacts:
     """Analyse one file; a file that cannot be used comes back as rejected with its reason.
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clustering_assets.music.moods import Mood, mood_at
+from clustering_assets.music.moods import mood_at
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Emotion:
     arousal: float
 
     @property
-    def mood(self) -> Mood:
+    def mood(self) -> str:
         """The mood whose region this is."""
         return mood_at(self.valence, self.arousal)
 

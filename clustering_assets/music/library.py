@@ -2,21 +2,21 @@
 
 import hashlib
 import logging
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
+from clustering_assets.files import file_source
+from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
-from clustering_assets.storage import OUTPUT_MARK, PARTIAL
+from clustering_assets.tables import MUSIC_TRACKS
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.music")
@@ -31,47 +31,9 @@ taken if there is sound in it, and passed over if not."""
 SCORES = (".it", ".kar", ".mid", ".midi", ".mod", ".s3m", ".xm")
 """File endings of music that is written down and not recorded: listed with that reason where no sound is in it."""
 
-TRACK_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("content_hash", pa.string()),
-        ("bytes", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("analysis_version", pa.int32()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("title", pa.string()),
-        ("artist", pa.string()),
-        ("genre", pa.string()),
-        ("seconds", pa.float64()),
-        ("tempo", pa.float64()),
-        ("other_tempo", pa.float64()),
-        ("beat_clarity", pa.float64()),
-        ("beat_times", pa.list_(pa.float64())),
-        ("downbeat", pa.int32()),
-        ("onset_rate", pa.float64()),
-        ("centroid", pa.float64()),
-        ("fullness", pa.float64()),
-        ("flux", pa.float64()),
-        ("mode", pa.string()),
-        ("mode_score", pa.float64()),
-        ("loudness", pa.float64()),
-        ("true_peak", pa.float64()),
-        ("start", pa.float64()),
-        ("end", pa.float64()),
-        ("full_from", pa.float64()),
-        ("full_until", pa.float64()),
-        ("valence", pa.float64()),
-        ("arousal", pa.float64()),
-        ("mood", pa.string()),
-        ("tags", pa.string()),
-    ]
-)
-"""Columns of `music_tracks`. Times in seconds from the beginning of the file, loudness in LUFS, peak in dBTP."""
-
 
 def analyse_library(
-    folder: Path,
+    folder: Path | FileSource,
     previous: pd.DataFrame | None = None,
     *,
     limits: DecodeLimits | None = None,
@@ -83,18 +45,19 @@ def analyse_library(
     is not decoded again, unless that row was rejected. Nothing is raised for a bad file: it gets a row with its reason.
 
     Args:
-        folder: The music folder, searched recursively. Missing or empty: an empty table and a warning.
+        folder: Where the music is. Missing or empty: an empty table and a warning.
         previous: The table of the last analysis.
         limits: Bounds on decoding.
         workers: Files analysed at once; None for one per processor, at most 8.
 
     Returns:
-        A table with the columns of `TRACK_SCHEMA`, sorted by path.
+        A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
-    files = list(_music_files(folder))
+    source = file_source(folder)
+    files = _music_files(source)
     if not files:
         log.warning(
-            "No music in %s: videos will have no sound. Put audio files there to change that.", folder
+            "No music in %s: videos will have no sound. Put audio files there to change that.", source
         )
         return track_table([])
     known = _Known(previous)
@@ -104,28 +67,28 @@ def analyse_library(
         _pool(workers) as pool,
     ):
 
-        def facts(path: Path) -> TrackFacts:
-            found = _facts(path, folder, known, limits)
+        def facts(file: FoundFile) -> TrackFacts:
+            found = _facts(file, source, known, limits)
             running.advance()
             return found
 
         rows = list(pool.map(facts, files))
     for row in rows:
         if row.outcome == "rejected":
-            log.warning("%s is not used: %s", folder / row.path, row.reason)
+            log.warning("%s is not used: %s", source / row.path, row.reason)
     return track_table(rows)
 
 
 def track_table(rows: list[TrackFacts]) -> pd.DataFrame:
     """Rows as a `music_tracks` table."""
-    columns = {name: [getattr(row, name) for row in rows] for name in TRACK_SCHEMA.names}
-    return pa.table(columns, schema=TRACK_SCHEMA).to_pandas()
+    columns = {name: [getattr(row, name) for row in rows] for name in MUSIC_TRACKS.columns}
+    return MUSIC_TRACKS.arrow(columns).to_pandas()
 
 
-def usable_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
-    """The tracks that can be played, each content once, sorted by path."""
-    used = tracks[tracks["outcome"] == "used"].sort_values("path")
-    return used.drop_duplicates("content_hash").reset_index(drop=True)
+def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
+    """The tracks of a `music_tracks` table that can be played, each content once, sorted by path."""
+    used = tracks[tracks["outcome"] == "used"].sort_values("path").drop_duplicates("content_hash")
+    return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
 def _pool(workers: int | None) -> ThreadPoolExecutor:
@@ -133,28 +96,23 @@ def _pool(workers: int | None) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers or min(available_cores(), 8), thread_name_prefix="music")
 
 
-def _music_files(folder: Path) -> Iterator[Path]:
-    """Files below `folder` that are music or claim to be, sorted; hidden ones and results are passed over."""
-    base = os.path.realpath(folder)
+def _music_files(source: FileSource) -> list[FoundFile]:
+    """Files that are music or claim to be, sorted."""
+    try:
+        files = source.files()
+    except OSError:
+        return []
     found = []
-    for place, folders, names in os.walk(folder):  # symbolic links to folders are not followed
-        folders[:] = sorted(name for name in folders if _is_searched(Path(place, name)))
-        for name in names:
-            path = Path(place) / name
-            if name.startswith(".") or name.endswith(PARTIAL):
-                continue
-            if path.is_symlink() and not os.path.realpath(path).startswith(base + os.sep):
-                log.warning("%s is passed over: it is a link to outside the music folder", path)
-                continue
-            if path.suffix.lower() in ENDINGS + SCORES or holds_audio(path):
-                found.append(path)
-    yield from sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    for file in files:
+        if file.problem == LEAVES_FOLDER:
+            log.warning("%s is passed over: it is a link to outside the music folder", source / file.path)
+        elif _ending(file.path) in ENDINGS + SCORES or (not file.problem and holds_audio(source / file.path)):
+            found.append(file)
+    return found
 
 
-def _is_searched(folder: Path) -> bool:
-    """Whether a folder may hold music of the user's: it is not hidden and holds no results of ours."""
-    # Unlike that of `Path`, this `exists` is false in a folder that may not be entered.
-    return not folder.name.startswith(".") and not os.path.exists(folder / OUTPUT_MARK)  # noqa: PTH110
+def _ending(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
 
 
 class _Known:
@@ -180,34 +138,34 @@ class _Known:
 
 
 def _facts_of_row(row: Mapping[Any, Any]) -> TrackFacts:
-    values = {name: row[name] for name in TRACK_SCHEMA.names}
+    values = {name: row[name] for name in MUSIC_TRACKS.columns}
     values["beat_times"] = [float(beat) for beat in values["beat_times"]]
     return TrackFacts(**values)
 
 
-def _facts(path: Path, folder: Path, known: _Known, limits: DecodeLimits) -> TrackFacts:
+def _facts(file: FoundFile, source: FileSource, known: _Known, limits: DecodeLimits) -> TrackFacts:
     """The row of one file, from an earlier analysis if it is in there."""
-    name = path.relative_to(folder).as_posix()
+    if file.problem:
+        reason = "not a regular file" if file.problem == NOT_REGULAR else file.problem
+        return TrackFacts(file.path, reason=reason)
+    same = known.file(file.path, file.bytes, file.mtime_ns)
+    if same is not None:
+        return same
+    track = source / file.path
     try:
-        status = path.stat()
-        same = known.file(name, status.st_size, status.st_mtime_ns)
-        if same is not None:
-            return same
-        if not path.is_file():
-            return TrackFacts(name, reason="not a regular file")
-        with path.open("rb") as file:
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+        with track.open() as content:
+            content_hash = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError as problem:
-        return TrackFacts(name, reason=f"cannot be read ({problem.strerror})")
-    bare = TrackFacts(name, content_hash=content_hash, bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+        return TrackFacts(file.path, reason=f"cannot be read ({problem.strerror})")
+    bare = TrackFacts(file.path, content_hash=content_hash, bytes=file.bytes, mtime_ns=file.mtime_ns)
     same = known.content(content_hash)
     if same is None:
-        facts = analyse_track(path, bare, limits=limits)
-        if facts.outcome == "rejected" and path.suffix.lower() in SCORES:
+        facts = analyse_track(track, bare, limits=limits)
+        if facts.outcome == "rejected" and _ending(file.path) in SCORES:
             return replace(facts, reason="notes for a synthesiser, not sound: save it as audio first")
         return _with_tags(facts)
-    moved = replace(same, path=name, bytes=bare.bytes, mtime_ns=bare.mtime_ns)
-    return _with_tags(replace(moved, title=same.title if same.title != Path(same.path).stem else path.stem))
+    moved = replace(same, path=file.path, bytes=bare.bytes, mtime_ns=bare.mtime_ns)
+    return _with_tags(replace(moved, title=same.title if same.title != Path(same.path).stem else track.stem))
 
 
 def _with_tags(facts: TrackFacts) -> TrackFacts:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from clustering_assets.clustering.identity import UNCLUSTERED_KEY
+from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
 
@@ -193,7 +193,7 @@ def _key(text: str) -> str:
     """A key as it is stored: lower case, a bare number means that cluster."""
     key = text.lower().replace(" ", "_")
     number = re.fullmatch(r"(?:cluster_)?([0-9]{1,9})", key)
-    return f"cluster_{int(number[1])}" if number else key
+    return partition_key(int(number[1])) if number else key
 
 
 def _is_key(key: str) -> bool:

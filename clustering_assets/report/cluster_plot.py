@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
+from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour, cluster_marker
+from clustering_assets.report.thumbnails import shrink_pictures
 from clustering_assets.words import counted
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Group:
     representative: str
 
 
-def plot_clusters(table: pd.DataFrame, folder: Path, title: str = "") -> "Figure":
+def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
     The map shows the first two principal components of the feature space. Each cluster has an outline around
@@ -87,15 +88,14 @@ def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
 def _groups(table: pd.DataFrame) -> list[_Group]:
     """The clusters in order of id, unclustered last."""
     groups = []
-    ids = sorted(table["cluster"].unique(), key=lambda i: (i == UNCLUSTERED, i))
-    for position, number in enumerate(ids):
+    for position, number in enumerate(in_order(table["cluster"])):
         rows = np.flatnonzero(table["cluster"] == number)
         members = table.iloc[rows]
         medoid = members.loc[members["is_representative"].astype(bool), "path"]
         place = UNCLUSTERED if number == UNCLUSTERED else position
         groups.append(
             _Group(
-                int(number),
+                number,
                 str(members["cluster_name"].iloc[0]),
                 rows,
                 cluster_colour(place),
@@ -106,7 +106,7 @@ def _groups(table: pd.DataFrame) -> list[_Group]:
     return groups
 
 
-def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path) -> None:
+def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource) -> None:
     """Points, outlines and thumbnails."""
     axes.set_facecolor(PAPER)
     places = table[["x", "y"]].to_numpy(dtype=float)
@@ -158,7 +158,11 @@ def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> Non
 
 
 def _draw_thumbnails(
-    axes: "Axes", table: pd.DataFrame, places: NDArray[np.float64], groups: Sequence[_Group], folder: Path
+    axes: "Axes",
+    table: pd.DataFrame,
+    places: NDArray[np.float64],
+    groups: Sequence[_Group],
+    folder: Path | FileSource,
 ) -> None:
     """The medoid of each cluster in a frame of its colour, moved aside where two would overlap."""
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
@@ -166,27 +170,33 @@ def _draw_thumbnails(
 
     figure = axes.figure
     number = {path: row for row, path in enumerate(table["path"])}
-    pictures = [_thumbnail(folder / group.representative) for group in groups]
+    box = (2 * THUMBNAIL, 2 * THUMBNAIL)
+    pictures, lost = shrink_pictures(
+        [group.representative for group in groups], folder, box, title="Cluster plot"
+    )
+    for path, error in lost:
+        log.warning("no thumbnail of %s in the cluster plot: %s", folder / path, error)
     anchors = np.array([places[number[group.representative]] for group in groups]).reshape(-1, 2)
-    box = axes.get_position()
-    extent = np.array([box.width * 1600, box.height * 900])
+    part = axes.get_position()
+    extent = np.array([part.width * 1600, part.height * 900])
     low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
     span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
     side = THUMBNAIL * min(1.0, (12 / max(len(groups), 1)) ** 0.35)
     spots = spread_apart((anchors - low) / span * extent, side + 14, extent)
-    for group, picture, anchor, spot in zip(groups, pictures, anchors, spots, strict=True):
+    for group, anchor, spot in zip(groups, anchors, spots, strict=True):
         place = low + spot / extent * span
         axes.plot(*np.vstack([anchor, place]).T, color=INK, linewidth=1.0, alpha=0.8, zorder=3)
         axes.plot(
             *anchor, marker=group.marker, color=group.colour, markersize=8, markeredgecolor=INK, zorder=4
         )
+        picture = pictures.get(group.representative)
         if picture is not None:
-            zoom = side / max(picture.shape[:2]) * 72 / figure.dpi
-            image = OffsetImage(picture, zoom=zoom, interpolation="lanczos", resample=True)
+            zoom = side / max(picture.size) * 72 / figure.dpi
+            image = OffsetImage(np.asarray(picture), zoom=zoom, interpolation="lanczos", resample=True)
             frame = {"edgecolor": group.colour, "linewidth": 3, "boxstyle": "square,pad=0"}
             axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=frame, zorder=5))
-        shape = (1.0, 1.0) if picture is None else np.array(picture.shape[:2]) / max(picture.shape[:2])
-        corner = place + np.array([-shape[1], shape[0]]) * side / 2 / extent * span
+        width, height = (1.0, 1.0) if picture is None else np.array(picture.size) / max(picture.size)
+        corner = place + np.array([-width, height]) * side / 2 / extent * span
         axes.text(
             float(corner[0]),
             float(corner[1]),
@@ -204,19 +214,6 @@ def _draw_thumbnails(
 
 def _number(group: _Group) -> str:
     return "–" if group.cluster == UNCLUSTERED else str(group.cluster)
-
-
-def _thumbnail(path: Path) -> NDArray[np.uint8] | None:
-    """A small copy of a picture; None with a line in the log when it cannot be read."""
-    from PIL import Image
-
-    try:
-        picture = Image.fromarray(load_image(path, min_side=2 * THUMBNAIL))
-    except (ImageError, OSError) as error:
-        log.warning("no thumbnail of %s in the cluster plot: %s", path, error)
-        return None
-    picture.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
 
 
 def spread_apart(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clustering_assets.images.find import printable
+from clustering_assets.files.source import FileSource, printable
 from clustering_assets.images.manifest import DUPLICATE, OTHER, REJECTED, USED, common_reasons, failure_rate
-from clustering_assets.report.dataset_chart import EXTREMES, draw, others
+from clustering_assets.report.dataset_chart import EXTREMES, draw, outcomes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ class DatasetAnalysis:
     figure: "Figure"
 
 
-def analyse(manifest: pd.DataFrame, folder: Path) -> DatasetAnalysis:
+def analyse(manifest: pd.DataFrame, folder: Path | FileSource) -> DatasetAnalysis:
     """Sum up a manifest.
 
     Args:
@@ -78,14 +78,12 @@ def summarise(manifest: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def as_text(data: dict[str, Any], folder: Path) -> str:
+def as_text(data: dict[str, Any], folder: Path | FileSource) -> str:
     """The analysis for people."""
     lines = [
         f"Pictures in {folder}",
         "",
-        f"{data['files']:,} files, {data['megabytes']:,.1f} MB: {data['used']:,} used, "
-        f"{data['duplicates']:,} duplicate{'s' * (data['duplicates'] != 1)}, "
-        f"{data['rejected']:,} rejected{others(data)}.",
+        f"{data['files']:,} files, {data['megabytes']:,.1f} MB: {', '.join(outcomes(data))}.",
     ]
     if data["usable"]:
         lines += ["", *_about_files(data), "", *_about_looks(data), "", *_about_extremes(data)]
@@ -158,10 +156,8 @@ def _listing(counts: dict[str, int]) -> str:
 
 def _counts(values: pd.Series) -> dict[str, int]:
     """How often each value occurs, most frequent first, ties by name."""
-    counts = values.value_counts()
-    return {
-        str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], name))
-    }
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def _spread(values: Any) -> dict[str, float]:
@@ -169,14 +165,8 @@ def _spread(values: Any) -> dict[str, float]:
     numbers = np.asarray(values, float)
     if not len(numbers):
         return {}
-    low, p5, median, p95, high = np.percentile(numbers, (0, 5, 50, 95, 100))
-    return {
-        "min": float(low),
-        "p5": float(p5),
-        "median": float(median),
-        "p95": float(p95),
-        "max": float(high),
-    }
+    values = np.percentile(numbers, (0, 5, 50, 95, 100)).tolist()
+    return dict(zip(("min", "p5", "median", "p95", "max"), values, strict=True))
 
 
 def _shapes(sound: pd.DataFrame) -> dict[str, int]:

@@ -1,22 +1,21 @@
 """The figure of the dataset analysis: histograms, the extremes as small pictures, the rejected files."""
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from clustering_assets.images.features import fit
-from clustering_assets.images.load import ImageError, load_image
+from clustering_assets.files.source import FileSource, printable
 from clustering_assets.images.manifest import REJECTED
-from clustering_assets.progress import track
+from clustering_assets.report.thumbnails import shrink_pictures
+from clustering_assets.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL import Image
 
 EXTREMES = (
     ("brightest", "brightness", False),
@@ -29,11 +28,12 @@ EXTREMES = (
 
 
 _INK, _SOFT, _LINE, _ACCENT, _WARNING = "#1f2933", "#6b7785", "#d9dfe5", "#3d6b9e", "#b5483a"
+_NO_PICTURE = "#ececec"
 _TILE, _GAP = 150, 6
 _REJECTED_ROWS = 12
 
 
-def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure":
+def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path | FileSource) -> "Figure":
     """The figure of an analysis.
 
     Args:
@@ -63,16 +63,16 @@ def draw(manifest: pd.DataFrame, data: dict[str, Any], folder: Path) -> "Figure"
     return figure
 
 
-def _title(figure: "Figure", data: dict[str, Any], folder: Path, height: float) -> None:
+def _title(figure: "Figure", data: dict[str, Any], folder: Path | FileSource, height: float) -> None:
     figure.text(
-        0.04, 1 - 0.45 / height, _plain(folder.name or str(folder)), size=20, weight="bold", color=_INK
+        0.04,
+        1 - 0.45 / height,
+        _plain(Path(str(folder)).name or str(folder)),
+        size=20,
+        weight="bold",
+        color=_INK,
     )
-    counts = [
-        f"{data['used']:,} used",
-        f"{data['duplicates']:,} duplicate{'s' * (data['duplicates'] != 1)}",
-        f"{data['rejected']:,} rejected{others(data)}",
-    ]
-    words = f"{data['files']:,} files, {data['megabytes']:,.0f} MB    " + "  ·  ".join(counts)
+    words = f"{data['files']:,} files, {data['megabytes']:,.0f} MB    {'  ·  '.join(outcomes(data))}"
     figure.text(0.04, 1 - 0.78 / height, words, size=12, color=_SOFT)
 
 
@@ -209,7 +209,7 @@ def _contact_sheet(
     figure: "Figure",
     sound: pd.DataFrame,
     extremes: dict[str, list[str]],
-    folder: Path,
+    folder: Path | FileSource,
     height: float,
     top: float,
 ) -> None:
@@ -217,16 +217,12 @@ def _contact_sheet(
     rows = sound.set_index("path")
     columns = {title: column for title, column, _ in EXTREMES}
     paths = list(dict.fromkeys(path for strip in extremes.values() for path in strip))
-    with ThreadPoolExecutor(4) as pool:
-        drawn = track(
-            pool.map(lambda path: _tile(folder / path), paths), "Contact sheet", len(paths), "pictures"
-        )
-        tiles = dict(zip(paths, drawn, strict=True))
+    tiles, _ = shrink_pictures(paths, folder, (_TILE, _TILE), title="Contact sheet", cropped=True)
     for row, (title, strip) in enumerate(extremes.items()):
         above = top + 0.1 + 1.3 * row
         axes = figure.add_axes((0.155, 1 - (above + 1.2) / height, 0.83, 1.2 / height))
         axes.imshow(
-            _side_by_side([tiles[path] for path in strip]), interpolation="antialiased", aspect="equal"
+            _side_by_side([tiles.get(path) for path in strip]), interpolation="antialiased", aspect="equal"
         )
         axes.set_anchor("W")
         axes.axis("off")
@@ -236,40 +232,32 @@ def _contact_sheet(
         figure.text(0.04, 1 - (above + 0.74) / height, words, size=8.5, color=_SOFT, va="center")
 
 
-def _tile(path: Path) -> NDArray[np.uint8] | None:
-    """A picture cut to a square tile; None if it can no longer be read."""
-    try:
-        rgb = load_image(path, min_side=_TILE)
-    except ImageError:
-        return None
-    side = min(rgb.shape[:2])
-    top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
-    return _enlarged(fit(rgb[top : top + side, left : left + side], _TILE))
+def _side_by_side(tiles: Sequence["Image.Image | None"]) -> "Image.Image":
+    """The tiles in a row, each with a thin line around it, so that white pictures are seen on white; grey for None."""
+    from PIL import Image, ImageDraw
+
+    strip = Image.new("RGB", (len(tiles) * (_TILE + _GAP) - _GAP, _TILE), "white")
+    pen = ImageDraw.Draw(strip)
+    for place, tile in enumerate(tiles):
+        left = place * (_TILE + _GAP)
+        box = (left, 0, left + _TILE - 1, _TILE - 1)
+        pen.rectangle(box, fill=_NO_PICTURE)
+        if tile is not None:
+            strip.paste(tile, (left, 0))
+        pen.rectangle(box, outline=_LINE)
+    return strip
 
 
-def _enlarged(square: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
-    if square.shape[0] == _TILE:
-        return square
-    return cv2.resize(square, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
-
-
-def _framed(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`tile` with a thin line around it, so that white pictures are seen on white."""
-    framed = tile.copy()
-    framed[[0, -1]] = framed[:, [0, -1]] = (217, 223, 229)
-    return framed
+def outcomes(data: dict[str, Any]) -> list[str]:
+    """How many files are used, duplicates and rejected, in words."""
+    return [
+        f"{data['used']:,} used",
+        counted(data["duplicates"], "duplicate"),
+        f"{data['rejected']:,} rejected{_others(data)}",
+    ]
 
 
-def _side_by_side(tiles: Iterable[NDArray[np.uint8] | None]) -> NDArray[np.uint8]:
-    missing = np.full((_TILE, _TILE, 3), 236, np.uint8)
-    gap = np.full((_TILE, _GAP, 3), 255, np.uint8)
-    parts = [part for tile in tiles for part in (_framed(missing if tile is None else tile), gap)]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def others(data: dict[str, Any]) -> str:
+def _others(data: dict[str, Any]) -> str:
     """How many of the rejected files are no pictures and never said so, in brackets; nothing if there are none."""
     return f" ({data['others']:,} of them no pictures)" if data["others"] else ""
 
@@ -288,7 +276,7 @@ def _rejected(
     figure: "Figure", rows: list[tuple[str, str]], data: dict[str, Any], height: float, top: float
 ) -> None:
     """The rejected files."""
-    words = f"Rejected: {data['rejected']:,} files{others(data)}"
+    words = f"Rejected: {data['rejected']:,} files{_others(data)}"
     figure.text(0.04, 1 - (top + 0.3) / height, words, size=11, weight="bold", color=_WARNING)
     for row, (left, right) in enumerate(rows):
         at = 1 - (top + 0.6 + 0.26 * row) / height
@@ -298,5 +286,5 @@ def _rejected(
 
 def _plain(text: str, most: int = 80) -> str:
     """Text that Matplotlib draws as it is: one line, no formulas, cut at the end."""
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text).replace("$", r"\$")
-    return printable if len(printable) <= most else f"{printable[: most - 1]}…"
+    line = printable(text).replace("$", r"\$")
+    return line if len(line) <= most else f"{line[: most - 1]}…"

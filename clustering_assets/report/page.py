@@ -12,11 +12,14 @@ import jinja2
 import pandas as pd
 from PIL import Image
 
-from clustering_assets.clustering.identity import UNCLUSTERED, partition_key
-from clustering_assets.images.load import DEFAULT_LIMITS, Limits
+from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
+from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour
 from clustering_assets.report.samples import choose_pictures, sample_points
+from clustering_assets.report.summary import count_clusters, count_outcomes
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
+from clustering_assets.words import counted
 
 BOX = (240, 160)
 """Largest thumbnail, in pixels."""
@@ -51,7 +54,7 @@ def make_gallery(
     assignments: pd.DataFrame,
     choice: pd.DataFrame,
     videos: Mapping[str, str],
-    folder: Path,
+    folder: Path | FileSource,
     *,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
@@ -70,7 +73,8 @@ def make_gallery(
         limits: What is refused before it is decoded.
     """
     chosen = choose_pictures(assignments)
-    small, lost = shrink_pictures([path for paths in chosen.values() for path in paths], folder, BOX, limits)
+    shown = [path for paths in chosen.values() for path in paths]
+    small, lost = shrink_pictures(shown, folder, BOX, title="Gallery", limits=limits)
     thumbnails = {path: encode_thumbnail(image) for path, image in small.items()}
     facts = {int(row["cluster"]): row for row in choice.to_dict("records")}
     silhouettes = assignments.groupby("cluster")["silhouette"].mean()
@@ -92,13 +96,14 @@ def make_gallery(
                 "pictures": [_picture(path, thumbnails.get(path), originals) for path in paths],
             }
         )
+    counts = {"pictures": len(assignments), **count_outcomes(ledger), **count_clusters(assignments)}
     html = _template().render(
         clusters=clusters,
         video_size=video_size,
-        counts=_counts(ledger, assignments),
+        counts=counts,
         rejected=_rejected(ledger),
-        more_rejected=max(0, int((ledger["outcome"] == "rejected").sum()) - REJECTED),
-        points=_points(sample_points(assignments), list(chosen), chosen),
+        more_rejected=max(0, counts["rejected"] - REJECTED),
+        points=_points(sample_points(assignments), list(chosen), shown),
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
 
@@ -137,18 +142,6 @@ def _shown(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def _counts(ledger: pd.DataFrame, assignments: pd.DataFrame) -> dict[str, int]:
-    copies = ledger[ledger["outcome"] == "duplicate"]
-    return {
-        "found": len(ledger),
-        "pictures": len(assignments),
-        "clusters": int(assignments.loc[assignments["cluster"] != UNCLUSTERED, "cluster"].nunique()),
-        "duplicates": int((copies["reason"] == "").sum()),
-        "near_duplicates": int((copies["reason"] != "").sum()),
-        "rejected": int((ledger["outcome"] == "rejected").sum()),
-    }
-
-
 def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
     rows = ledger.loc[ledger["outcome"] == "rejected", ["path", "stage", "reason"]].head(REJECTED)
     return [
@@ -157,17 +150,13 @@ def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _points(
-    table: pd.DataFrame, ids: Sequence[int], chosen: Mapping[int, Sequence[str]]
-) -> dict[str, list[int]]:
+def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> dict[str, list[int]]:
     """The map as whole numbers: coordinates on a grid, position of the cluster, number of the thumbnail or -1."""
     places = table[["x", "y"]].to_numpy(dtype=float)
     low, high = places.min(axis=0), places.max(axis=0)
     scale = GRID / max(float((high - low).max()), 1e-12)
     x, y = ((places - low) * scale).round().astype(int).T
-    numbers = {
-        path: number for number, path in enumerate(path for paths in chosen.values() for path in paths)
-    }
+    numbers = {path: number for number, path in enumerate(shown)}
     position = {number: place for place, number in enumerate(ids)}
     return {
         "x": x.tolist(),
@@ -186,5 +175,5 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
-    environment.filters["counted"] = lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}"
+    environment.filters["counted"] = counted
     return environment.get_template("page.html.jinja")

@@ -1,6 +1,6 @@
 """Colours and markers of clusters, the same in every picture of them."""
 
-from clustering_assets.clustering.identity import UNCLUSTERED
+from clustering_assets.clustering.keys import UNCLUSTERED
 
 PALETTE = (
     "#0072b2",

@@ -46,4 +46,9 @@ def preview(picture: "bytes | Image.Image", max_bytes: int = PREVIEW_BYTES) -> b
 def inline_markdown(picture: bytes, alt: str) -> str:
     """Markdown that holds the picture itself, for `MetadataValue.md`."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-    return f"![{alt}](data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')})"
+    return f"![{alt}]({data_url(picture, kind)})"
+
+
+def data_url(picture: bytes, kind: str) -> str:
+    """A picture file of a kind such as jpeg as an address that holds the picture itself."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from clustering_assets.clustering.identity import UNCLUSTERED
+from clustering_assets.clustering.keys import in_order
 
 MOST, FEWEST = 36, 4
 """Most and fewest pictures that one cluster shows, where it has them."""
@@ -22,7 +22,7 @@ def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, l
     Returns:
         Paths by cluster id, in order of id with the unclustered last.
     """
-    ids = sorted(assignments["cluster"].unique().tolist(), key=lambda number: (number == UNCLUSTERED, number))
+    ids = in_order(assignments["cluster"])
     each = int(np.clip(budget // max(len(ids), 1), FEWEST, MOST))
     shown = assignments[assignments["duplicate_of"] == ""]
     ranked = shown.sort_values(["is_representative", "typicality", "path"], ascending=[False, False, True])
@@ -30,7 +30,7 @@ def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, l
     for number in ids:
         paths = ranked.loc[ranked["cluster"] == number, "path"].tolist()
         places = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).round().astype(int))
-        chosen[int(number)] = [paths[place] for place in places]
+        chosen[number] = [paths[place] for place in places]
     return chosen
 
 

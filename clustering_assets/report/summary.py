@@ -132,25 +132,40 @@ def _counts(
     stages: Mapping[str, StageRecord],
     videos: Sequence[VideoRecord],
 ) -> dict[str, int]:
-    rejected = int((ledger["outcome"] == "rejected").sum())
-    copies = ledger[ledger["outcome"] == "duplicate"]
     embeddings = stages.get("embeddings")
     embedded = int(embeddings.noted.get("embedded", 0)) if embeddings and embeddings.fresh else 0
     rendered = sum(video.rendered for video in videos)
+    return {
+        **count_outcomes(ledger),
+        "embedded": embedded,
+        "reused": len(assignments) - embedded,
+        **count_clusters(assignments),
+        "videos_rendered": rendered,
+        "videos_reused": sum(not video.due and not video.rendered for video in videos),
+        "videos_outdated": sum(video.due and bool(video.path) for video in videos),
+        "videos_missing": sum(not video.path for video in videos),
+    }
+
+
+def count_outcomes(ledger: pd.DataFrame) -> dict[str, int]:
+    """How many files were found, and what became of them; near-duplicates have a reason in the ledger."""
+    rejected = int((ledger["outcome"] == "rejected").sum())
+    copies = ledger[ledger["outcome"] == "duplicate"]
     return {
         "found": len(ledger),
         "usable": len(ledger) - rejected,
         "rejected": rejected,
         "duplicates": int((copies["reason"] == "").sum()),
         "near_duplicates": int((copies["reason"] != "").sum()),
-        "embedded": embedded,
-        "reused": len(assignments) - embedded,
-        "clusters": int(assignments.loc[assignments["cluster"] >= 0, "cluster"].nunique()),
-        "unclustered": int((assignments["cluster"] < 0).sum()),
-        "videos_rendered": rendered,
-        "videos_reused": sum(not video.due and not video.rendered for video in videos),
-        "videos_outdated": sum(video.due and bool(video.path) for video in videos),
-        "videos_missing": sum(not video.path for video in videos),
+    }
+
+
+def count_clusters(assignments: pd.DataFrame) -> dict[str, int]:
+    """How many clusters there are, and pictures that belong to none."""
+    clustered = assignments["cluster"] >= 0
+    return {
+        "clusters": int(assignments.loc[clustered, "cluster"].nunique()),
+        "unclustered": int((~clustered).sum()),
     }
 
 

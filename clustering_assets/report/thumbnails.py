@@ -1,6 +1,5 @@
 """Small pictures to put into the page itself."""
 
-import base64
 import io
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from clustering_assets.images.load import ImageError, Limits, load_image
+from clustering_assets.files.source import FileSource
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import load_image
 from clustering_assets.progress import track
+from clustering_assets.report.previews import data_url
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.threads import available_cores
 
 QUALITY = 72
@@ -36,14 +39,22 @@ class Thumbnail:
 
 
 def shrink_pictures(
-    paths: Collection[str], folder: Path, box: tuple[int, int], limits: Limits
+    paths: Collection[str],
+    folder: Path | FileSource,
+    box: tuple[int, int],
+    *,
+    title: str,
+    cropped: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[dict[str, Image.Image], list[tuple[str, ImageError]]]:
-    """Pictures as large as fits into a box, and never larger than they are.
+    """Pictures as large as fits into a box, and never larger than they are; or such as fill it.
 
     Args:
         paths: Pictures, relative to `folder`.
         folder: Folder of the pictures.
         box: Width and height in pixels that no result exceeds.
+        title: What the pictures are for, for the person watching.
+        cropped: Whether the middle of each picture shall fill the box.
         limits: What is refused before it is decoded.
 
     Returns:
@@ -55,19 +66,16 @@ def shrink_pictures(
             image = Image.fromarray(load_image(folder / path, min_side=min(box), limits=limits))
         except ImageError as error:
             return error
+        if cropped:
+            return ImageOps.fit(image, box, Image.Resampling.LANCZOS)
         image.thumbnail(box, Image.Resampling.LANCZOS)
         return image
 
     with ThreadPoolExecutor(max_workers=available_cores()) as pool:
-        made = list(track(pool.map(shrink, paths), "Gallery", total=len(paths), unit="pictures"))
-    small: dict[str, Image.Image] = {}
-    lost: list[tuple[str, ImageError]] = []
-    for path, result in zip(paths, made, strict=True):
-        if isinstance(result, ImageError):
-            lost.append((path, result))
-        else:
-            small[path] = result
-    return small, lost
+        made = list(track(pool.map(shrink, paths), title, total=len(paths), unit="pictures"))
+    results = list(zip(paths, made, strict=True))
+    lost = [(path, result) for path, result in results if isinstance(result, ImageError)]
+    return {path: result for path, result in results if not isinstance(result, ImageError)}, lost
 
 
 def collage(pictures: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
@@ -92,8 +100,7 @@ def encode_thumbnail(image: Image.Image) -> Thumbnail:
     """A picture in memory as the page holds it."""
     target = io.BytesIO()
     image.save(target, "WEBP", quality=QUALITY, method=4)
-    url = "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode("ascii")
-    return Thumbnail(url, image.width, image.height)
+    return Thumbnail(data_url(target.getvalue(), "webp"), image.width, image.height)
 
 
 def _edges(place: int, places: int, length: int) -> tuple[int, int]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from clustering_assets.download import DownloadError, Patience, download
-from clustering_assets.images.find import ATTRIBUTION
-from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, sniff
+from clustering_assets.files.source import ATTRIBUTION
+from clustering_assets.images.formats.registry import reader_of
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe
 from clustering_assets.progress import task, track
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.storage import write_bytes, write_text
@@ -255,7 +256,7 @@ def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) ->
         return _Result(name, problem=error.reason, status=error.status)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if not sniff(head):  # a page that asks to log in, say, which a later import must not take for the picture
+    if not reader_of(head):  # a page to log in, say, which a later import must not take for the picture
         path.unlink()
         return _Result(name, problem=f"what came is {describe(head)}" if head else "nothing came")
     return _Result(name, bytes=size)

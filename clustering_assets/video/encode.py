@@ -176,8 +176,8 @@ def write_video(
     return VideoFacts(
         seconds=timeline.seconds,
         frames=timeline.frames,
-        width=slideshow.settings.width,
-        height=slideshow.settings.height,
+        width=slideshow.size[0],
+        height=slideshow.size[1],
         fps=timeline.fps,
         bytes=size,
         encoder=codec,

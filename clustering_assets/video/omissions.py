@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clustering_assets.images.load import Limits
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, SourceFile
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 SOUNDTRACK = "soundtrack"
 """Stage of a failure that cost a video its music."""
@@ -26,7 +26,7 @@ def digest_of_what_is_left(recipe: str, failures: Iterable[Sequence[str]]) -> st
 
 
 def readable_again(
-    failures: Iterable[Sequence[str]], folder: Path, *, limits: "Limits | None" = None
+    failures: Iterable[Sequence[str]], folder: Path | FileSource, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[str, ...]:
     """Which pictures and tracks that were left out can be read now, so that the video is worth making again.
 
@@ -36,27 +36,29 @@ def readable_again(
     Args:
         failures: `(path, stage, reason)` of each, as a slideshow notes them; the stage of a track is `SOUNDTRACK`.
         folder: Folder that the paths of pictures are relative to.
-        limits: What the picture loader refuses; None: its own limits.
+        limits: What the picture loader refuses.
     """
+    source = file_source(folder)
     return tuple(
         path
         for path, stage, _ in failures
-        if (_is_music(Path(path)) if stage == SOUNDTRACK else _is_picture(folder / path, limits))
+        if (_is_music(path) if stage == SOUNDTRACK else _is_picture(source / path, limits))
     )
 
 
-def _is_picture(path: Path, limits: "Limits | None") -> bool:
+def _is_picture(path: SourceFile, limits: Limits) -> bool:
     """Whether a picture can be decoded."""
-    from clustering_assets.images.load import ImageError, Limits, read_picture
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import read_picture
 
     try:
-        read_picture(path, min_side=64, limits=limits or Limits())
+        read_picture(path, min_side=64, limits=limits)
     except ImageError:
         return False
     return True
 
 
-def _is_music(path: Path) -> bool:
+def _is_music(path: str) -> bool:
     """Whether a track can be decoded, its beginning at least."""
     from clustering_assets.audio.decoding import MusicError, decode
 

@@ -15,7 +15,11 @@ from moviepy import AudioClip, VideoClip
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import ImageError, Limits, read_picture
+from clustering_assets.files import file_source
+from clustering_assets.files.source import FileSource, SourceFile
+from clustering_assets.images.errors import ImageError
+from clustering_assets.images.load import read_picture
+from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
 from clustering_assets.video.canvas import Canvas, lay
 from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.colour import dim, split, to_rgb
@@ -23,7 +27,7 @@ from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import MOVES, frame_picture, needed_side, shrunk
 from clustering_assets.video.moviepy_clips import audio_clip, writing_arguments
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left
-from clustering_assets.video.recipe import VideoError, VideoSettings, recipe_digest
+from clustering_assets.video.recipe import VideoError, recipe_digest
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.selection import Choice, choose
 from clustering_assets.video.timeline import (
@@ -127,23 +131,23 @@ class Slideshow(VideoClip):
     def __init__(
         self,
         images: pd.DataFrame,
-        folder: Path,
+        folder: Path | FileSource,
         *,
         vectors: NDArray[np.floating] | None,
         track: Mapping[str, Any] | None,
-        track_path: Path | None,
+        track_path: Path | SourceFile | None,
         title: str,
         cluster: int,
         settings: VideoSettings,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if vectors is not None and len(vectors) != len(images):
             raise VideoError(f"{len(vectors)} vectors for {len(images)} pictures of cluster {cluster}")
         self._images = images.reset_index(drop=True)
-        self._folder = Path(folder)
+        self._source = file_source(folder)
         self._vectors = vectors
         self._track, self._track_path = track, track_path
-        self._limits = limits or Limits()
+        self._limits = limits
         self.settings = settings
         self.title, self.cluster = title, cluster
         self.failures: list[tuple[str, str, str]] = []
@@ -257,7 +261,7 @@ class Slideshow(VideoClip):
         lost: dict[str, PictureLost] = {}
         for source in filter(None, self._sources):
             try:
-                read_picture(self._folder / source.path, min_side=64, limits=self._limits)
+                read_picture(self._source / source.path, min_side=64, limits=self._limits)
             except ImageError as error:
                 lost[source.path] = PictureLost(source.path, error.stage, error.reason)
         for found in lost.values():
@@ -291,7 +295,7 @@ class Slideshow(VideoClip):
             usable = self._usable(failed)
             rows = self._images.iloc[usable].assign(duplicate_of="")
             vectors = None if self._vectors is None else np.asarray(self._vectors)[usable]
-            choice = choose(rows, vectors, most=self.settings.max_images, order=self.settings.order)
+            choice = choose(rows, vectors, most=self.settings.max_images_per_video, order=self.settings.order)
             chosen = rows.iloc[list(choice.rows)]
             found = [failure for row in _records(chosen) if (failure := self._problem(row))]
             if not found:
@@ -305,7 +309,7 @@ class Slideshow(VideoClip):
         if not len(chosen):
             reasons = "; ".join(f"{path}: {reason}" for path, _, reason in self.failures[:5])
             raise VideoError(
-                f"cluster {self.cluster} has no usable picture in {self._folder}"
+                f"cluster {self.cluster} has no usable picture in {self._source}"
                 + (f" ({reasons})" if reasons else "")
                 + "; if its pictures are elsewhere, name their folder with the setting images"
             )
@@ -351,12 +355,12 @@ class Slideshow(VideoClip):
 
         A file whose size and time are still those of the scan has been decoded before; any other is decoded.
         """
-        path = self._folder / str(row["path"])
+        path = self._source / str(row["path"])
         try:
             facts = path.stat()
         except OSError as error:
             return str(row["path"]), "video", error.strerror or type(error).__name__
-        if row.get("bytes") == facts.st_size and row.get("mtime_ns") == facts.st_mtime_ns:
+        if row.get("bytes") == facts.bytes and row.get("mtime_ns") == facts.mtime_ns:
             return None
         try:
             read_picture(path, min_side=64, limits=self._limits)
@@ -484,7 +488,7 @@ class Slideshow(VideoClip):
         side = needed_side(source.size, self.settings.size, seconds) * share if source.size else None
         try:
             picture = read_picture(
-                self._folder / source.path, min_side=int(side) + 1 if side else None, limits=self._limits
+                self._source / source.path, min_side=int(side) + 1 if side else None, limits=self._limits
             )
         except ImageError as error:
             raise PictureLost(source.path, error.stage, error.reason) from error
@@ -493,15 +497,15 @@ class Slideshow(VideoClip):
 
 def make_slideshow(
     images: pd.DataFrame,
-    folder: Path,
+    folder: Path | FileSource,
     *,
     vectors: NDArray[np.floating] | None,
     track: Mapping[str, Any] | None,
-    track_path: Path | None,
+    track_path: Path | SourceFile | None,
     title: str,
     cluster: int,
     settings: VideoSettings,
-    limits: Limits | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Slideshow:
     """The slideshow of one cluster. Nothing is decoded yet but pictures that changed since the scan.
 

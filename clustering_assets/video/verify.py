@@ -16,18 +16,11 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, split
-from clustering_assets.video.encode import (
-    AUDIO_FRAME,
-    BT709,
-    KEY_SECONDS,
-    LIMITED,
-    PEAK,
-    SAMPLE_RATE,
-    read_digest,
-)
+from clustering_assets.video.encode import AUDIO_FRAME, BT709, KEY_SECONDS, LIMITED, PEAK, read_digest
 from clustering_assets.video.recipe import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow
 

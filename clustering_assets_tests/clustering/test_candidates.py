@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import (
     Candidate,
     Partitions,
@@ -112,7 +113,7 @@ def test_kinds_part_what_looks_alike():
     random = np.random.default_rng(0)
     vectors = np.abs(random.normal(size=(80, 30))).astype(np.float32)
     kinds = np.where(np.arange(80)[:, None] < 40, [0.9, -0.9], [-0.9, 0.9])
-    labels = cluster(vectors, clusters=2, kinds=kinds).labels
+    labels = cluster(vectors, Request("kmeans", 2), kinds).labels
     assert set(labels[:40]) != set(labels[40:])
     assert len(set(labels[:40])) == len(set(labels[40:])) == 1
 
@@ -161,4 +162,4 @@ def test_shares_keep_the_order_where_all_evidence_is_against():
 def test_one_odd_picture_among_few_leaves_a_choice(algorithm):
     vectors = np.random.default_rng(9).gamma(1, 1, (5, 32)).astype(np.float32)
     vectors[1:] = vectors[1] * np.random.default_rng(8).lognormal(0, 0.05, (4, 32))
-    assert cluster(vectors, algorithm=algorithm, clusters=0).quality.clusters == 2
+    assert cluster(vectors, Request(algorithm)).quality.clusters == 2

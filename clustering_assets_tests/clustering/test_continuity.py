@@ -1,7 +1,18 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from clustering_assets.clustering.assignments import assign
+from clustering_assets.clustering.algorithms import Request
+from clustering_assets.clustering.assignments import Assignment, Pictures, assign
+from clustering_assets.clustering.previous import Previous
+from clustering_assets.settings import Algorithm
+
+TWO = Request("kmeans", 2)
+
+
+def left_by(before: Assignment) -> Previous:
+    return Previous(before.table, before.ids_ever_used, before.request)
 
 
 @pytest.fixture(scope="module")
@@ -9,14 +20,13 @@ def grown(blobs, frame):
     """A folder before and after a tenth more pictures, hard enough that fresh clusters would differ."""
     vectors, groups = blobs((90, 70, 60), spread=1.3)
     images = frame(220)
-    before = assign(vectors[:200], images[:200], clusters=2)
+    before = assign(Pictures(vectors[:200], images[:200]), TWO)
     return vectors, groups, images, before
 
 
-def again(grown, **settings):
+def again(grown, request=TWO):
     vectors, _, images, before = grown
-    given = {"clusters": 2, "previous": before.table, "previous_request": before.request}
-    return assign(vectors, images, **(given | settings))
+    return assign(Pictures(vectors, images), request, left_by(before))
 
 
 def test_new_pictures_do_not_move_the_old(grown):
@@ -29,9 +39,7 @@ def test_new_pictures_do_not_move_the_old(grown):
 def test_where_pictures_only_went_no_new_ones_are_spoken_of(grown):
     vectors, _, images, before = grown
     kept = images["content_hash"].isin(before.table["content_hash"][10:])
-    after = assign(
-        vectors[kept], images[kept], clusters=2, previous=before.table, previous_request=before.request
-    )
+    after = assign(Pictures(vectors[kept], images[kept]), TWO, left_by(before))
     assert (after.changes.added, after.changes.removed) == (0, 10)
     assert any("previous run were kept: " in note for note in after.notes)
 
@@ -44,13 +52,14 @@ def test_kept_clusters_are_measured_with_the_new_pictures(grown):
 
 
 def test_another_number_of_clusters_is_clustered_afresh(grown):
-    after = again(grown, clusters=3)
+    after = again(grown, Request("kmeans", 3))
     assert len(after.clusters) == 3
     assert not any("were kept" in note for note in after.notes)
 
 
 def test_without_the_same_request_nothing_is_kept(grown):
-    after = again(grown, previous_request=None)
+    vectors, _, images, before = grown
+    after = assign(Pictures(vectors, images), TWO, Previous(before.table))
     assert not any("were kept" in note for note in after.notes)
 
 
@@ -59,10 +68,8 @@ def test_a_new_group_of_pictures_gets_its_own_cluster(blobs, frame):
     old = groups < 3
     order = np.concatenate([np.flatnonzero(old), np.flatnonzero(~old)])
     vectors, images = vectors[order], frame(250)
-    before = assign(vectors[:210], images[:210], algorithm="auto", clusters=0)
-    after = assign(
-        vectors, images, algorithm="auto", clusters=0, previous=before.table, previous_request=before.request
-    )
+    before = assign(Pictures(vectors[:210], images[:210]), Request("auto"))
+    after = assign(Pictures(vectors, images), Request("auto"), left_by(before))
     assert len(before.clusters) == 3
     assert len(after.clusters) == 4
     assert after.changes.births == (3,)
@@ -71,20 +78,17 @@ def test_a_new_group_of_pictures_gets_its_own_cluster(blobs, frame):
 
 def test_a_folder_that_is_mostly_new_is_clustered_afresh(grown, frame):
     vectors, _, _, before = grown
-    after = assign(
-        vectors, frame(220, start=120), clusters=2, previous=before.table, previous_request=before.request
-    )
+    after = assign(Pictures(vectors, frame(220, start=120)), TWO, left_by(before))
     assert not any("were kept" in note for note in after.notes)
 
 
-@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"])
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_a_tenth_more_pictures_leave_the_old_in_place(blobs, frame, algorithm):
     vectors, _ = blobs((60, 50, 40, 14), spread=1.2)
     order = np.random.default_rng(3).permutation(len(vectors))
     vectors, images = vectors[order], frame(len(vectors))
     old = round(len(vectors) / 1.1)
-    settings = {"algorithm": algorithm, "clusters": 0}
-    before = assign(vectors[:old], images[:old], **settings)
-    after = assign(vectors, images, previous=before.table, previous_request=before.request, **settings)
+    before = assign(Pictures(vectors[:old], images[:old]), Request(algorithm))
+    after = assign(Pictures(vectors, images), Request(algorithm), left_by(before))
     assert after.changes.moved < 0.02
     assert after.changes.added == len(vectors) - old

@@ -3,13 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.clustering.identity import (
-    IdentityError,
-    cluster_of,
-    keep_ids,
-    partition_key,
-    remember_gone,
-)
+from clustering_assets.clustering.identity import keep_ids, remember_gone
 
 
 def hashes(n):
@@ -18,23 +12,6 @@ def hashes(n):
 
 def known(labels):
     return dict(zip(hashes(len(labels)), labels, strict=True))
-
-
-@given(st.integers(min_value=-1, max_value=10**9))
-def test_key_and_id_are_inverse(cluster):
-    assert cluster_of(partition_key(cluster)) == cluster
-
-
-def test_unclustered_pictures_have_their_own_key():
-    assert partition_key(-1) == "unclustered"
-
-
-@pytest.mark.parametrize(
-    "key", ["", "cluster_", "cluster_-1", "cluster_01", "cluster_x", "3", "Cluster_3", "cluster_³"]
-)
-def test_a_foreign_key_is_refused(key):
-    with pytest.raises(IdentityError, match="cluster_<id>"):
-        cluster_of(key)
 
 
 def test_the_first_run_numbers_clusters_from_large_to_small():

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clustering_assets.clustering.imagenet_kinds import CLASSES, families, membership
-from clustering_assets.clustering.names import NamesError, colour_word, name_clusters, read_names, with_given
+from clustering_assets.clustering.imagenet_kinds import CLASSES
+from clustering_assets.clustering.names import name_clusters, with_given
 
 LABELS = np.array([0, 0, 1, 1, -1])
 VECTORS = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=np.float32)
@@ -135,14 +135,6 @@ def test_kinds_for_names_alone(number, name):
     assert names[0] == f"{name} (black)"
 
 
-def test_families_hold_kinds_that_there_are():
-    names, table = families()
-    kinds, _ = membership(further=True)
-    assert table.shape == (len(kinds), len(names))
-    assert table.sum(axis=1).max() == 1
-    assert table[kinds.index("cats"), names.index("animals")] == 1
-
-
 def test_equal_hints_are_told_apart_by_what_differs():
     rows = images("#1030d0", "#1133cc", "#1030d0", "#1133cc", "").assign(
         brightness=[20.0, 22.0, 60.0, 61.0, 0.0]
@@ -157,13 +149,6 @@ def test_of_three_alike_the_extremes_get_a_word():
     rows = images("#808080", "#818181", "#7f7f7f").assign(brightness=[50.0, 70.0, 30.0])
     names = name_clusters(labels, np.eye(3, dtype=np.float32), rows)
     assert names == {0: "grey", 1: "grey, lighter", 2: "grey, darker"}
-
-
-@pytest.mark.parametrize("further", [False, True])
-def test_each_class_is_of_one_kind_at_most(further):
-    kinds, member = membership(further=further)
-    assert member.shape == (CLASSES, len(kinds))
-    assert member.sum(axis=1).max() == 1
 
 
 def test_colours_follow_the_words():
@@ -236,64 +221,6 @@ def test_a_kind_is_good_enough_for_its_family():
     assert name_clusters(labels, numbered(12), rows, class_scores=head)[0].startswith("animals")
     names = name_clusters(labels, numbered(12), rows, class_scores=head, before={0: "dogs (grey)"})
     assert names[0] == "dogs (grey)"
-
-
-@pytest.mark.parametrize(
-    ("colour", "word"),
-    [
-        ("#000000", "black"),
-        ("#ffffff", "white"),
-        ("#808080", "grey"),
-        ("#ff0000", "red"),
-        ("#f08010", "orange"),
-        ("#f0e010", "yellow"),
-        ("#20a030", "green"),
-        ("#2040e0", "blue"),
-        ("#704010", "brown"),
-        ("#f0e0c0", "beige"),
-        ("#e060a0", "pink"),
-    ],
-)
-def test_a_colour_has_a_plain_word(colour, word):
-    assert colour_word(colour) == word
-
-
-def test_a_file_of_names_is_read(tmp_path):
-    file = tmp_path / "names.csv"
-    file.write_text(
-        'cluster,name\n# mine\n0,Holidays\n\ncluster_3, "Sea, sand"\nunclustered,Rest\n', encoding="utf-8"
-    )
-    assert read_names(file) == {0: "Holidays", 3: "Sea, sand", -1: "Rest"}
-
-
-def test_a_spreadsheets_byte_order_mark_is_no_part_of_a_name(tmp_path):
-    file = tmp_path / "names.csv"
-    file.write_bytes(b"\xef\xbb\xbf0,Holidays\r\n1,Caf\xc3\xa9\r\n")
-    assert read_names(file) == {0: "Holidays", 1: "Café"}
-
-
-@pytest.mark.parametrize("path", [None, ""])
-def test_no_file_is_no_names(path):
-    assert read_names(path) == {}
-
-
-def test_a_file_that_is_not_there_is_no_names(tmp_path):
-    assert read_names(tmp_path / "names.csv") == {}
-
-
-@pytest.mark.parametrize("line", ["0", "0,", "zero,Holidays", "-7,Holidays", "0,Holidays,more"])
-def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
-    file = tmp_path / "names.csv"
-    file.write_text(f"1,Good\n{line}\n")
-    with pytest.raises(NamesError, match=r"names\.csv, line 2"):
-        read_names(file)
-
-
-def test_a_file_that_is_no_text_is_refused(tmp_path):
-    file = tmp_path / "names.csv"
-    file.write_bytes(b"0,\xff\xfe\x00")
-    with pytest.raises(NamesError, match="cannot be read as text"):
-        read_names(file)
 
 
 def unsure(features):

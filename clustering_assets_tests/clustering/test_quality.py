@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import silhouette_samples, silhouette_score
 
 from clustering_assets.clustering import quality
-from clustering_assets.clustering.quality import mean_silhouette, measure_fit, measure_quality, silhouettes
+from clustering_assets.clustering.quality import mean_silhouette, measure, measure_fit, silhouettes
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_the_neighbour_is_the_nearest_cluster():
 
 
 def test_figures_without_meaning_are_none():
-    points, labels = np.eye(4), np.zeros(4, dtype=int)
-    figures = measure_quality(points, labels, silhouettes(points, labels)).as_dict()
+    _, found = measure(np.eye(4), np.zeros(4, dtype=int), stability=np.nan, explained=np.nan)
+    figures = found.as_dict()
     assert figures["silhouette"] is None
     assert figures["calinski_harabasz"] is None
     assert figures["clusters"] == 1

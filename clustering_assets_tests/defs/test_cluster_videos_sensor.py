@@ -12,8 +12,8 @@ from clustering_assets.defs.data_versions import latest_video
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
 from clustering_assets.defs.update import DIGEST_TAG
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
 from clustering_assets.slideshows import out_of_date
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
 
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_asked_for(project):
         assert [request.partition_key for request in tick(project, instance).run_requests] == ["cluster_2"]
 
 
-@pytest.mark.parametrize("name", [CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, "embeddings/image_paths.txt"])
+@pytest.mark.parametrize("name", [CLUSTER_ASSIGNMENTS.file, MUSIC_TRACKS.file, "embeddings/image_paths.txt"])
 def test_no_video_is_made_of_damaged_results(name, project):
     (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
     path = project.outputs.path(name)
@@ -138,9 +138,9 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
     choice = project.outputs.read_table(MUSIC_CHOICE)
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE), choice)
-    project.outputs.records.publish([CLUSTER_ASSIGNMENTS, MUSIC_CHOICE])
+    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
+    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
+    project.outputs.records.publish([CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file])
     with project.instance() as instance:
         result = tick(project, instance)
     asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}

@@ -12,15 +12,8 @@ from click.testing import CliRunner
 from clustering_assets.cli.main import cli
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.integrity import RECORDS, State
-from clustering_assets.outputs import (
-    CLUSTER_ASSIGNMENTS,
-    EMBEDDINGS,
-    GALLERY,
-    IMAGE_MANIFEST,
-    RESULTS,
-    DamagedTable,
-    files_of,
-)
+from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, files_of
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, DamagedTable
 from clustering_assets_tests.projects import Project, without_dagster_home
 
 SUMMARY = ("summary_report.json", "summary_report.txt")
@@ -145,7 +138,7 @@ def test_a_result_that_was_destroyed_costs_no_other(name, made, project):
 
 @pytest.mark.parametrize("cell", ["abc", "", "99999999999999999999", "../../secret/x.jpg"])
 def test_a_cell_that_was_changed_is_noticed_and_mended(cell, project, caplog):
-    path = project.root / "output" / CLUSTER_ASSIGNMENTS
+    path = project.root / "output" / CLUSTER_ASSIGNMENTS.file
     whole = path.read_bytes()
     lines = whole.decode().splitlines(keepends=True)
     columns = lines[3].split(",")
@@ -155,7 +148,7 @@ def test_a_cell_that_was_changed_is_noticed_and_mended(cell, project, caplog):
         project.assignments()
     result = project.update()
     assert "cluster_assignments" in result.made and path.read_bytes() == whole
-    assert f"{CLUSTER_ASSIGNMENTS} is not as it was written: it is made anew" in caplog.text
+    assert f"{CLUSTER_ASSIGNMENTS.file} is not as it was written: it is made anew" in caplog.text
 
 
 def test_clusters_keep_their_numbers_when_their_table_is_lost(project):
@@ -163,10 +156,10 @@ def test_clusters_keep_their_numbers_when_their_table_is_lost(project):
     project.update()
     before = contents(project)
     numbers = set(project.assignments()["cluster"])
-    (project.root / "output" / CLUSTER_ASSIGNMENTS).write_bytes(b"")
+    (project.root / "output" / CLUSTER_ASSIGNMENTS.file).write_bytes(b"")
     result = project.update()
     assert set(project.assignments()["cluster"]) == numbers and not result.rendered
-    assert contents(project)[CLUSTER_ASSIGNMENTS] == before[CLUSTER_ASSIGNMENTS]
+    assert contents(project)[CLUSTER_ASSIGNMENTS.file] == before[CLUSTER_ASSIGNMENTS.file]
 
 
 @pytest.mark.slow
@@ -235,7 +228,7 @@ def test_a_run_does_not_go_on_with_a_damaged_table(project):
     from clustering_assets.definitions import defs
     from clustering_assets.defs.update import run_config
 
-    flipped(project.root / "output" / IMAGE_MANIFEST, Path())
+    flipped(project.root / "output" / IMAGE_MANIFEST.file, Path())
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
             run_config=run_config(project.settings()),
@@ -245,4 +238,6 @@ def test_a_run_does_not_go_on_with_a_damaged_table(project):
         )
         (event,) = (event for event in result.all_events if event.is_step_failure)
         said = event.step_failure_data.user_failure_data.description
-    assert said == f"{IMAGE_MANIFEST} in output is not as it was written: materialize image_manifest anew."
+    assert (
+        said == f"{IMAGE_MANIFEST.file} in output is not as it was written: materialize image_manifest anew."
+    )

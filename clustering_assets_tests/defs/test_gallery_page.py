@@ -1,46 +1,21 @@
 """The gallery of a real update, in a real browser."""
 
 import json
-import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-selenium = pytest.importorskip("selenium", reason="the extra `dev` brings selenium")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from clustering_assets_tests.browsers import By, needs_a_browser, opened
 
-CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with its driver on this machine"),
-]
+pytestmark = [pytest.mark.slow, needs_a_browser]
 
 
 @pytest.fixture(scope="module")
-def page(first, tmp_path_factory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "no-first-run",
-        "disable-background-networking",
-    ):
-        options.add_argument(f"--{flag}")
-    options.add_argument("--window-size=1200,900")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('browser')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    try:
+def page(first, tmp_path_factory) -> Iterator[Any]:
+    with opened(tmp_path_factory.mktemp("browser")) as browser:
         browser.get((first[0].root / "output/gallery/index.html").as_uri())
         yield browser
-    finally:
-        browser.quit()
 
 
 def test_it_opens_without_an_error_and_fetches_nothing_from_elsewhere(page):
@@ -61,6 +36,8 @@ def test_every_picture_is_drawn(page):
 
 
 def test_pointing_at_the_map_shows_the_picture_and_a_click_goes_to_its_cluster(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
     canvas = page.find_element(By.CSS_SELECTOR, "#map canvas")
     x, y, cluster = page.execute_script(
         "const b = canvas.getBoundingClientRect(); return [left + points.x[0] * scale - b.width / 2,"
@@ -74,6 +51,8 @@ def test_pointing_at_the_map_shows_the_picture_and_a_click_goes_to_its_cluster(p
 
 
 def test_every_video_plays(page):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     for video in page.find_elements(By.TAG_NAME, "video"):
         page.execute_script("arguments[0].muted = true; arguments[0].play()", video)
         WebDriverWait(page, 30).until(lambda _, video=video: float(video.get_property("currentTime")) > 0.3)

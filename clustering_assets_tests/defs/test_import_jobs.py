@@ -39,7 +39,8 @@ def test_the_openimages_command_fetches_what_is_there_and_names_what_is_not(mirr
     assert "1 pictures" in result.output and "000a2" in result.output
 
 
-def test_the_openimages_job_takes_the_same_settings_and_refuses_bad_ones(tmp_path):
+def test_the_openimages_job_takes_the_same_settings_and_refuses_bad_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     job = defs.resolve_job_def("import_from_openimages")
     config = {
         "ops": {"fetch_openimages": {"config": {"limit": 2, "subset": "nowhere"}}},
@@ -53,6 +54,7 @@ def test_the_kaggle_job_asks_for_credentials(tmp_path, monkeypatch):
     for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     job = defs.resolve_job_def("import_from_kaggle")
     config = {
         "ops": {"fetch_kaggle": {"config": {"dataset": "owner/dataset"}}},

@@ -15,8 +15,14 @@ from clustering_assets.definitions import defs
 from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, LEDGER, MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.tables import COLUMNS
+from clustering_assets.tables import (
+    CLUSTER_ASSIGNMENTS,
+    IMAGE_MANIFEST,
+    LEDGER,
+    MUSIC_CHOICE,
+    MUSIC_TRACKS,
+    TABLES,
+)
 from clustering_assets.video import encode
 
 
@@ -50,9 +56,9 @@ def test_every_promised_file_is_there(first):
 def test_every_usable_picture_has_a_vector_and_a_cluster(first):
     project, _ = first
     output = project.root / "output"
-    manifest = pd.read_parquet(output / IMAGE_MANIFEST)
+    manifest = pd.read_parquet(output / IMAGE_MANIFEST.file)
     vectors, paths = load_embeddings(output)
-    assignments = pd.read_csv(output / CLUSTER_ASSIGNMENTS)
+    assignments = pd.read_csv(output / CLUSTER_ASSIGNMENTS.file)
     usable = manifest.loc[manifest["outcome"] != "rejected", "path"].tolist()
     assert paths == usable == assignments["path"].tolist()
     assert vectors.shape == (len(usable), 1280) and vectors.dtype == np.float32
@@ -63,7 +69,7 @@ def test_every_usable_picture_has_a_vector_and_a_cluster(first):
 
 def test_every_cluster_has_a_video_with_its_own_pictures_and_music(first):
     project, result = first
-    choice = pd.read_csv(project.root / "output" / MUSIC_CHOICE)
+    choice = pd.read_csv(project.root / "output" / MUSIC_CHOICE.file)
     assert sorted(result.rendered) == sorted(choice["key"]) == ["cluster_0", "cluster_1", "cluster_2"]
     assert choice["track"].nunique() == 3, "there are enough tracks for each cluster to have its own"
     for row in choice.itertuples():
@@ -116,10 +122,11 @@ def test_all_of_it_is_recorded_in_the_instance(first):
         metadata = event.asset_materialization.metadata
         assert metadata["dagster/row_count"].value == counts(project)["usable"]
         assert metadata["number_of_clusters"].value == 3
-        for name in COLUMNS:
-            event = instance.get_latest_materialization_event(dg.AssetKey(name))
+        for table in TABLES:
+            event = instance.get_latest_materialization_event(dg.AssetKey(table.asset))
             columns = event.asset_materialization.metadata["dagster/column_schema"].schema.columns
-            assert not [column.name for column in columns if not column.description], name
+            assert [column.name for column in columns] == list(table.columns), table.asset
+            assert all(column.description for column in columns), table.asset
 
 
 def test_previews_are_inline_and_small(first):
@@ -441,9 +448,9 @@ def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
     project.update(**inside)
     again = project.update(**inside)
     assert (again.made, again.rendered) == ([], [])
-    manifest = pd.read_parquet(f"images/results/{IMAGE_MANIFEST}")
+    manifest = pd.read_parquet(f"images/results/{IMAGE_MANIFEST.file}")
     assert len(manifest) == 30 and not manifest["path"].str.startswith("results").any()
-    tracks = pd.read_parquet(f"images/results/{MUSIC_TRACKS}")
+    tracks = pd.read_parquet(f"images/results/{MUSIC_TRACKS.file}")
     assert not tracks["path"].str.contains("results").any()
 
 
@@ -453,14 +460,14 @@ def test_without_music_the_videos_are_silent_and_say_so_in_their_name(project):
     assert sorted(project.videos()) == [f"cluster_{n}_slideshow.mp4" for n in range(3)]
     with av.open("output/videos/cluster_0_slideshow.mp4") as video:
         assert not video.streams.audio
-    assert pd.read_parquet(f"output/{MUSIC_TRACKS}").empty
+    assert pd.read_parquet(f"output/{MUSIC_TRACKS.file}").empty
 
 
 def test_a_broken_file_costs_only_itself(project):
     (project.root / "images/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
     (project.root / "images/empty.png").touch()
     project.update()
-    manifest = pd.read_parquet(f"output/{IMAGE_MANIFEST}").set_index("path")
+    manifest = pd.read_parquet(f"output/{IMAGE_MANIFEST.file}").set_index("path")
     for name in ("broken.jpg", "empty.png"):
         assert manifest.loc[name, "outcome"] == "rejected" and manifest.loc[name, "reason"]
         assert name in (project.root / "output/dataset_analysis.txt").read_text()
@@ -539,7 +546,7 @@ def test_videos_that_an_instance_knows_nothing_of_are_recorded_and_not_rendered(
 
 def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs(project):
     shutil.move("images", "elsewhere")
-    before = (project.root / "output" / IMAGE_MANIFEST).stat().st_mtime_ns
+    before = (project.root / "output" / IMAGE_MANIFEST.file).stat().st_mtime_ns
     with pytest.raises(RunFailed, match="images does not exist"):
         project.update()
     with project.instance() as instance:
@@ -551,7 +558,9 @@ def test_a_missing_folder_is_a_failed_blocking_check_and_nothing_downstream_runs
             if not event.dagster_event.asset_check_evaluation_data.passed
         ]
         assert [evaluation.check_name for evaluation in failed] == ["enough_usable_images"]
-    assert (project.root / "output" / IMAGE_MANIFEST).stat().st_mtime_ns == before, "the old manifest stays"
+    assert (project.root / "output" / IMAGE_MANIFEST.file).stat().st_mtime_ns == before, (
+        "the old manifest stays"
+    )
 
 
 def test_a_stored_cluster_opens_as_a_clip_that_moviepy_can_cut_and_write(project):
@@ -612,7 +621,7 @@ def test_weights_that_are_out_of_reach_cost_clusters_only_their_words(project):
 
 
 def test_a_failed_run_says_why_in_its_own_words(project):
-    (project.root / "output" / CLUSTER_ASSIGNMENTS).unlink()
+    (project.root / "output" / CLUSTER_ASSIGNMENTS.file).unlink()
     with dg.DagsterInstance.ephemeral() as instance:
         described = failure_of(one_asset(project, "cluster_plot", instance))
         assert "no cluster_assignments in output yet: materialize cluster_assignments first" in described

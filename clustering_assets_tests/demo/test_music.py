@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from clustering_assets.demo import music, score
-from clustering_assets.demo.music import MOODS, SAMPLE_RATE, beat_grid, make_music, synthesise
+from clustering_assets.demo.music import MOODS, make_music, synthesise
+from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo.voices import SAMPLE_RATE
 
 SECONDS = 10.0
 

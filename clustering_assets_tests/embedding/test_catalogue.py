@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import (
     BACKBONES,
-    BackboneError,
     check_backbone_name,
     resolve_backbone,
     torchvision_names,

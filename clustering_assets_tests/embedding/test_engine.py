@@ -134,3 +134,13 @@ def test_at_most_two_batches_are_prepared_ahead():
     next(batches)
     assert len(begun) <= 12
     batches.close()
+
+
+def test_pictures_of_another_source_are_embedded_as_those_of_a_folder(pictures, cache, memory_source):
+    images, folder = pictures(3)
+    expected = embed(images, folder, LITE).vectors
+    source = memory_source(folder)
+    source.contents["001.png"] += b"changed"
+    embedded = embed(images, source, LITE, cache_dir=cache)
+    np.testing.assert_allclose(embedded.vectors, expected[[0, 2]], atol=2e-3)
+    assert [failure.path for failure in embedded.failures] == ["001.png"]

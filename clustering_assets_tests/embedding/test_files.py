@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from upath import UPath
 
-from clustering_assets.embedding import load_embeddings
-from clustering_assets.embedding.files import StoredError, format_paths, parse_paths, save_embeddings
+from clustering_assets.embedding.files import (
+    StoredError,
+    format_paths,
+    load_embeddings,
+    parse_paths,
+    save_embeddings,
+)
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)
 

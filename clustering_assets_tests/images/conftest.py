@@ -4,9 +4,9 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -44,10 +44,25 @@ def encoded() -> Callable[..., bytes]:
     def encode(pixels: np.ndarray | Image.Image, format: str, **options) -> bytes:
         image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
         target = io.BytesIO()
-        image.save(target, format, **options)
+        if format == "HEIF":  # without teaching Pillow the format, which the loader must not depend on
+            pillow_heif.from_pillow(image).save(target, **options)
+        else:
+            image.save(target, format, **options)
         return target.getvalue()
 
     return encode
+
+
+@pytest.fixture
+def oriented() -> Callable[[int], bytes]:
+    """Notes (EXIF) that say which way is up."""
+
+    def notes(orientation: int) -> bytes:
+        exif = Image.Exif()
+        exif[274] = orientation
+        return exif.tobytes()
+
+    return notes
 
 
 @pytest.fixture
@@ -121,16 +136,3 @@ def rgb_profile() -> Callable[..., bytes]:
         return header + struct.pack(">I", len(tags)) + table + body
 
     return profile
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Callable[..., Path]:
-    """Write bytes to a file of a fresh folder."""
-
-    def write(name: str, data: bytes) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    return write

@@ -16,8 +16,9 @@ from clustering_assets.images.colour_spaces import (
     convert,
     from_code_points,
 )
+from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.heif import code_points, coded_pixels
-from clustering_assets.images.load import ImageError, decode_image, decode_picture
+from clustering_assets.images.load import decode_image, decode_picture
 
 # Linear light to linear sRGB light for a D65 white, as printed in CSS Color 4, chapter 18.
 P3_TO_SRGB = np.array(
@@ -127,7 +128,6 @@ def test_code_points_that_are_not_known_are_refused_rather_than_guessed(values, 
 def test_heic_and_avif_without_a_profile_are_read_as_they_say(
     format, primaries, transfer, truth, quadrants, encoded, centres
 ):
-    pytest.importorskip("pillow_heif").register_heif_opener()
     data = encoded(quadrants, format, quality=97, **({"save_nclx_profile": True} if format == "HEIF" else {}))
     at = data.index(b"nclx") + 4
     data = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
@@ -137,7 +137,6 @@ def test_heic_and_avif_without_a_profile_are_read_as_they_say(
 
 @pytest.mark.parametrize("format", ["AVIF", "HEIF"])
 def test_the_boxes_say_where_the_pixels_lie(format, quadrants, encoded):
-    pytest.importorskip("pillow_heif").register_heif_opener()
     data = encoded(quadrants, format, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + bytes(3000))
     (begin, end), *_ = coded_pixels(data)
     assert 0 < begin < end <= len(data)

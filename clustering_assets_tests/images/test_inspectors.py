@@ -13,17 +13,18 @@ import pandas as pd
 import psutil
 import pytest
 
+from clustering_assets.files.local import LocalFolder
+from clustering_assets.files.source import FoundFile
 from clustering_assets.images import inspectors
-from clustering_assets.images.find import FoundFile, find_files
 from clustering_assets.images.inspection import look
 from clustering_assets.images.inspectors import look_at_all, portions, workers_for
-from clustering_assets.images.load import DEFAULT_LIMITS
 from clustering_assets.images.manifest import scan
+from clustering_assets.settings import DEFAULT_LIMITS
 
 HOSTILE = """
 import ctypes, os, signal, sys, time
 from clustering_assets.images.inspection import look as honest
-from clustering_assets.images import load
+from clustering_assets.images.budget import memory_for
 
 looked = 0
 
@@ -46,7 +47,7 @@ def look(folder, paths, limits):
         if "fault" in path:
             raise LookupError("a fault of the program")
         if "large" in path:
-            with load._asked.spend(50_000_000):
+            with memory_for(50_000_000):
                 time.sleep(1.1)
         looked += 1
     return honest(folder, paths, limits)
@@ -81,7 +82,7 @@ def folder(photo, encoded, tmp_path):
 
 def looks_at(place: Path, **options) -> dict[str, tuple[str, str]]:
     """Stage and reason of each file."""
-    files = find_files(place)
+    files = LocalFolder(place).files()
     looked = list(look_at_all(place, files, DEFAULT_LIMITS, **{"workers": 2, **options}))
     return {file.path: (seen.stage, seen.reason) for file, seen in zip(files, looked, strict=True)}
 
@@ -100,9 +101,6 @@ def test_processes_find_what_threads_find(photo, encoded, save, tmp_path):
 
 
 def test_heic_is_known_to_processes(quadrants, encoded, save, tmp_path):
-    from pillow_heif import register_heif_opener
-
-    register_heif_opener()
     save("a.heic", encoded(quadrants, "HEIF"))
     assert scan(tmp_path)["format"].tolist() == ["HEIF"]
 
@@ -154,7 +152,7 @@ def test_large_pictures_wait_for_each_other_without_running_out_of_time(folder, 
 
 def test_order_is_kept(folder):
     place = folder(*(f"{number:03}.png" for number in range(60)))
-    files = find_files(place)[::-1]
+    files = LocalFolder(place).files()[::-1]
     by_threads = list(look_at_all(place, files, DEFAULT_LIMITS, 1, isolated=False))
     assert [seen.content_hash for seen in look_at_all(place, files, DEFAULT_LIMITS, 3)] == [
         seen.content_hash for seen in by_threads
@@ -193,7 +191,7 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(folder):
     code = """
         import sys
         from pathlib import Path
-        from clustering_assets.images.load import DEFAULT_LIMITS
+        from clustering_assets.settings import DEFAULT_LIMITS
         from clustering_assets.images.inspection import look
         from clustering_assets.images.inspector_process import _warm_up
         _warm_up()
@@ -234,12 +232,12 @@ def script(folder, hostile, tmp_path):
             sys.path.insert(0, {str(tmp_path / "modules")!r})
             import hostile_look
             from clustering_assets.images.inspectors import look_at_all
-            from clustering_assets.images.find import find_files
-            from clustering_assets.images.load import DEFAULT_LIMITS
+            from clustering_assets.files.local import LocalFolder
+            from clustering_assets.settings import DEFAULT_LIMITS
             place = Path({str(place)!r})
             print("once", flush=True)
             options = dict(function=hostile_look.look, patience=5.0)
-            list(look_at_all(place, find_files(place), DEFAULT_LIMITS, 1, **options))
+            list(look_at_all(place, LocalFolder(place).files(), DEFAULT_LIMITS, 1, **options))
             """
         )
     )
@@ -273,7 +271,7 @@ def test_an_interruption_ends_all_at_once_and_runs_nothing_twice(script):
 def test_a_closed_generator_leaves_no_worker(folder):
     place = folder(*(f"{number:03}.png" for number in range(40)))
     before = set(psutil.Process().children())
-    looking = look_at_all(place, find_files(place), DEFAULT_LIMITS, 2)
+    looking = look_at_all(place, LocalFolder(place).files(), DEFAULT_LIMITS, 2)
     next(looking)
     workers = set(psutil.Process().children()) - before
     assert workers

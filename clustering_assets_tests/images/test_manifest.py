@@ -12,15 +12,14 @@ import pytest
 import xxhash
 from PIL import Image
 
+from clustering_assets.files.source import FoundFile
 from clustering_assets.images import inspection as looks
 from clustering_assets.images import manifest as manifests
 from clustering_assets.images.features import measure, measure_reduced, reduce
-from clustering_assets.images.find import FoundFile
 from clustering_assets.images.inspection import pixel_hash
 from clustering_assets.images.inspectors import portions
-from clustering_assets.images.load import Limits, pixels, read_file
+from clustering_assets.images.load import pixels, read_file
 from clustering_assets.images.manifest import (
-    MANIFEST_SCHEMA,
     DatasetError,
     check_folder,
     check_usable,
@@ -30,6 +29,8 @@ from clustering_assets.images.manifest import (
     usable,
     with_failures,
 )
+from clustering_assets.settings import Limits
+from clustering_assets.tables import IMAGE_MANIFEST
 
 scan = partial(manifests.scan, isolated=False)
 """On threads, which start faster; `test_crew.py` shows that processes give the same."""
@@ -78,7 +79,7 @@ def test_every_file_has_exactly_one_outcome(folder):
 
 def test_the_manifest_has_the_documented_schema(folder, tmp_path):
     manifest = scan(folder)
-    table = pa.Table.from_pandas(manifest, MANIFEST_SCHEMA, preserve_index=False)
+    table = pa.Table.from_pandas(manifest, IMAGE_MANIFEST.schema, preserve_index=False)
     pq.write_table(table, tmp_path / "m.parquet")
     again = pq.read_table(tmp_path / "m.parquet").to_pandas()
     pd.testing.assert_frame_equal(again, manifest)
@@ -181,7 +182,7 @@ def test_strange_names_and_links_are_rows_like_any_other(photo, encoded, save, t
 
 def test_an_empty_folder_gives_an_empty_manifest_of_the_same_shape(tmp_path):
     manifest = scan(tmp_path)
-    assert list(manifest.columns) == MANIFEST_SCHEMA.names
+    assert list(manifest.columns) == list(IMAGE_MANIFEST.columns)
     assert len(manifest) == 0 and manifest["bytes"].dtype == np.int64
 
 
@@ -328,3 +329,17 @@ def test_a_file_longer_than_the_first_look_is_read_to_its_end(save, encoded, tmp
     data = encoded(noise, "PNG")
     assert len(data) > 1 << 18
     assert read_file(save("noise.png", data)) == data
+
+
+def test_pictures_of_another_source_are_scanned_as_those_of_a_folder(
+    photo, encoded, save, tmp_path, memory_source
+):
+    for seed in range(3):
+        save(f"pictures/{seed}.jpg", encoded(photo(seed), "JPEG"))
+    save("pictures/half.png", encoded(photo(7), "PNG")[:5000])
+    save("pictures/.hidden.jpg", b"")
+    expected = scan(tmp_path / "pictures", isolated=False)
+    source = memory_source(tmp_path / "pictures")
+    pd.testing.assert_frame_equal(scan(source, isolated=False), expected)
+    with pytest.raises(DatasetError, match="4 files in memory:, but min_images is 9"):
+        check_folder(source, 9)

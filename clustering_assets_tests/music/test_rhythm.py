@@ -7,7 +7,9 @@ import pytest
 from scipy.signal import resample_poly
 
 from clustering_assets.audio.decoding import RATE
-from clustering_assets.demo.music import SAMPLE_RATE, beat_grid, synthesise
+from clustering_assets.demo.music import synthesise
+from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.music.rhythm import Rhythm, rhythm_of
 from clustering_assets.music.spectra import SpectrumMeter
 from clustering_assets_tests.sounds import drums

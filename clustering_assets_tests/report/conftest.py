@@ -1,5 +1,5 @@
 """The pictures of the tests of images serve the reports on them, too."""
 
-from clustering_assets_tests.images.conftest import encoded, photo, save
+from clustering_assets_tests.images.conftest import encoded, photo
 
-__all__ = ["encoded", "photo", "save"]
+__all__ = ["encoded", "photo"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clustering_assets.images.find import find_files
+from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.load import decode_image, load_image
 from clustering_assets.sources.imported import SourceError
 from clustering_assets.sources.openimages import import_openimages
@@ -208,7 +208,9 @@ def test_the_authors_are_named_beside_the_pictures(classes, fetch):
         "OriginalURL": f"http://x/{number}.jpg",
         "Rotation": "0",
     }
-    assert [file.path for file in find_files(done.folder)] == [f"{_id(i)}.jpg" for i in _names(done.folder)]
+    assert [file.path for file in LocalFolder(done.folder).files()] == [
+        f"{_id(i)}.jpg" for i in _names(done.folder)
+    ]
 
 
 def test_pictures_stay_when_their_authors_cannot_be_named_and_the_next_import_names_them(

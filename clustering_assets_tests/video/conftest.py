@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from clustering_assets.audio.loudness import LoudnessMeter
-from clustering_assets.video.recipe import VideoSettings
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video.slideshow import Slideshow, make_slideshow
 
-_SMALL = VideoSettings(width=192, height=108, fps=10, seconds_per_image=1.0, transition_seconds=0.4)
+_SMALL = VideoSettings(resolution="192x108", fps=10, seconds_per_image=1.0, transition_seconds=0.4)
 
 
 def scene(width: int, height: int, hue: int) -> Image.Image:

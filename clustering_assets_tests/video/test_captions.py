@@ -1,6 +1,5 @@
 """What is written on a video: captions, title cards and their fonts."""
 
-import dataclasses
 import logging
 
 import numpy as np
@@ -152,8 +151,8 @@ def test_a_long_title_stays_on_its_card():
 
 def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):
     images = pictures((400, 300), (400, 300))
-    plain_show = show(images, dataclasses.replace(small, titles=True))
-    with_captions = show(images, dataclasses.replace(small, titles=True, captions=True))
+    plain_show = show(images, small.model_copy(update={"titles": True}))
+    with_captions = show(images, small.model_copy(update={"titles": True, "captions": True}))
     title, first, last = with_captions.timeline.slides
     joint = with_captions.timeline.transitions[0]
 
@@ -170,7 +169,7 @@ def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):
 
 def test_the_digest_changes_with_captions_and_then_with_the_title(pictures, show, small):
     images = pictures((60, 40))
-    captions = dataclasses.replace(small, captions=True)
+    captions = small.model_copy(update={"captions": True})
     assert show(images).digest != show(images, captions).digest
     assert show(images, captions).digest != show(images, captions, title="Other").digest
     assert show(images).digest == show(images, title="Other").digest

@@ -1,6 +1,5 @@
 """Contact sheets and title cards."""
 
-import dataclasses
 import io
 
 import numpy as np
@@ -18,7 +17,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 def test_a_contact_sheet_is_a_small_picture_of_all_slides(pictures, show, small):
-    settings = dataclasses.replace(small, width=640, height=360)
+    settings = small.model_copy(update={"resolution": "640x360"})
     data = contact_sheet(show(pictures(*[(300, 200)] * 8), settings))
     assert len(data) < 50_000
     assert opened(data).format == "JPEG"
@@ -31,7 +30,7 @@ def test_a_contact_sheet_gets_as_small_as_wanted(pictures, show):
 
 
 def test_a_tile_shows_what_the_video_shows(pictures, show, small):
-    settings = dataclasses.replace(small, width=480, height=270)
+    settings = small.model_copy(update={"resolution": "480x270"})
     slideshow = show(pictures((700, 400), (300, 500)), settings)
     for index, slide in enumerate(slideshow.timeline.slides):
         frame = Image.fromarray(slideshow.frame(slide.middle)).resize((240, 136), Image.Resampling.BOX)
@@ -56,7 +55,7 @@ def test_without_any_picture_there_is_no_sheet(pictures, show, tmp_path):
     "title", ["Sea", "A very long name of a cluster, which needs two lines at the least", "Горы и море"]
 )
 def test_a_title_card_comes_first_and_has_something_written_on_it(pictures, show, small, title):
-    settings = dataclasses.replace(small, width=320, height=180, titles=True)
+    settings = small.model_copy(update={"resolution": "320x180", "titles": True})
     titled = show(pictures((300, 200)), settings, title=title)
     assert titled.timeline.slides[0].path is None
     assert len(titled.timeline.slides) == 2
@@ -68,7 +67,7 @@ def test_a_title_card_comes_first_and_has_something_written_on_it(pictures, show
 
 
 def test_without_a_name_there_is_no_title_card(pictures, show, small):
-    slideshow = show(pictures((300, 200)), dataclasses.replace(small, titles=True), title="")
+    slideshow = show(pictures((300, 200)), small.model_copy(update={"titles": True}), title="")
     assert slideshow.timeline.slides[0].path == "00.png"
 
 

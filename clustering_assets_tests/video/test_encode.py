@@ -1,7 +1,6 @@
 """Writing a slideshow, and checking what was written."""
 
 import contextlib
-import dataclasses
 import logging
 import resource
 from pathlib import Path
@@ -169,7 +168,7 @@ def test_a_place_that_cannot_be_written_to_is_named(pictures, show, tmp_path):
 
 
 def test_a_full_disk_leaves_no_part_behind(pictures, show, tmp_path, small):
-    slideshow = show(pictures((400, 300), (300, 400)), dataclasses.replace(small, width=640, height=360))
+    slideshow = show(pictures((400, 300), (300, 400)), small.model_copy(update={"resolution": "640x360"}))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
+from clustering_assets.settings import VideoSettings
 from clustering_assets.video import faces
 from clustering_assets.video.encode import write_video
 from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import MOVES, Framing, frame_picture, shrunk
-from clustering_assets.video.recipe import VideoSettings, recipe_digest
+from clustering_assets.video.recipe import recipe_digest
 from clustering_assets.video.saliency import SIDE, best_start, kept, with_heads
 
 EVEN = np.full((SIDE, SIDE), 1 / SIDE**2, np.float32)

@@ -1,6 +1,5 @@
 """How a moving picture looks: without jitter, without standstill."""
 
-import dataclasses
 import itertools
 
 import numpy as np
@@ -71,8 +70,13 @@ def test_a_dot_neither_stops_nor_jumps_where_a_crossfade_begins_and_ends(
     pictures, show, tmp_path, small, fps
 ):
     width, height = SIZE
-    settings = dataclasses.replace(
-        small, width=width, height=height, fps=fps, seconds_per_image=2.0, transition_seconds=0.8
+    settings = small.model_copy(
+        update={
+            "resolution": f"{width}x{height}",
+            "fps": fps,
+            "seconds_per_image": 2.0,
+            "transition_seconds": 0.8,
+        }
     )
     images = pictures((1280, 800), (1280, 800), known=False)
     Image.fromarray(dotted(1280, 800)).save(tmp_path / "images" / "00.png")
@@ -89,7 +93,7 @@ def test_a_dot_neither_stops_nor_jumps_where_a_crossfade_begins_and_ends(
 
 
 def test_both_pictures_move_on_through_a_crossfade(pictures, show, small):
-    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.0, transition_seconds=0.8)
+    settings = small.model_copy(update={"fps": 25, "seconds_per_image": 2.0, "transition_seconds": 0.8})
     slideshow = show(pictures((800, 500), (800, 500)), settings)
     joint = slideshow.timeline.transitions[0]
     for slide in (0, 1):

@@ -1,6 +1,5 @@
 """The slideshow of a cluster as a whole."""
 
-import dataclasses
 import logging
 import os
 import wave
@@ -13,12 +12,12 @@ import pytest
 from moviepy import VideoClip, concatenate_videoclips, vfx
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.images.load import Limits
+from clustering_assets.settings import Limits
 from clustering_assets.video.colour import split, to_rgb
 from clustering_assets.video.encode import BT709, LIMITED, write_video
 from clustering_assets.video.moviepy_clips import PLAYABLE, between, writing_arguments
 from clustering_assets.video.recipe import VideoError, recipe_digest
-from clustering_assets.video.slideshow import PictureLost
+from clustering_assets.video.slideshow import PictureLost, make_slideshow
 from clustering_assets.video.verify import verify
 
 
@@ -69,22 +68,22 @@ def test_a_frame_is_the_same_whenever_it_is_asked_for(pictures, show):
 
 def test_frames_are_rgb_pictures_of_the_wanted_size(pictures, show, small):
     slideshow = show(pictures((300, 200)))
-    assert slideshow.frame(3).shape == (small.height, small.width, 3)
-    assert slideshow.planes(3).shape == (small.height * 3 // 2, small.width)
-    assert slideshow.size == (small.width, small.height)
+    assert slideshow.frame(3).shape == (108, 192, 3)
+    assert slideshow.planes(3).shape == (162, 192)
+    assert slideshow.size == small.size
     with pytest.raises(IndexError):
         slideshow.frame(slideshow.frame_count)
 
 
 def test_slides_last_as_long_as_wanted(pictures, show, small):
-    settings = dataclasses.replace(small, seconds_per_image=1.5)
+    settings = small.model_copy(update={"seconds_per_image": 1.5})
     slideshow = show(pictures(*[(60, 40)] * 4), settings)
     assert slideshow.duration == 6.0
     assert slideshow.timeline.cuts == (15, 30, 45)
 
 
 def test_no_more_pictures_than_wanted_are_shown(pictures, show, small):
-    slideshow = show(pictures(*[(60, 40)] * 9), dataclasses.replace(small, max_images=4))
+    slideshow = show(pictures(*[(60, 40)] * 9), small.model_copy(update={"max_images_per_video": 4}))
     assert len(slideshow.timeline.slides) == 4
 
 
@@ -116,7 +115,7 @@ def test_a_picture_that_broke_since_the_scan_is_left_out_and_listed(pictures, sh
 def test_a_spare_picture_takes_the_place_of_a_broken_one(pictures, show, small, tmp_path):
     images = pictures(*[(60, 40)] * 5)
     (tmp_path / "images" / "00.png").unlink()
-    slideshow = show(images, dataclasses.replace(small, max_images=4))
+    slideshow = show(images, small.model_copy(update={"max_images_per_video": 4}))
     assert len(slideshow.timeline.slides) == 4
 
 
@@ -159,7 +158,7 @@ def test_odd_shapes_are_rendered(pictures, show, tmp_path, size):
 
 @pytest.mark.parametrize("size", [(90, 160), (100, 100), (66, 68), (192, 110)])
 def test_videos_of_any_even_shape_keep_the_contract(pictures, show, small, tmp_path, size):
-    settings = dataclasses.replace(small, width=size[0], height=size[1])
+    settings = small.model_copy(update={"resolution": f"{size[0]}x{size[1]}"})
     slideshow = show(pictures((300, 200), (200, 300)), settings)
     write_video(slideshow, tmp_path / "video.mp4")
     assert [check for check in verify(tmp_path / "video.mp4", slideshow) if not check.passed] == []
@@ -171,7 +170,9 @@ def test_a_single_picture_makes_a_video(pictures, show, tmp_path):
 
 
 def test_without_motion_nothing_moves(pictures, show, small):
-    slideshow = show(pictures((300, 200)), dataclasses.replace(small, motion=False, seconds_per_image=3.0))
+    slideshow = show(
+        pictures((300, 200)), small.model_copy(update={"motion": False, "seconds_per_image": 3.0})
+    )
     assert np.array_equal(slideshow.planes(8), slideshow.planes(15))
 
 
@@ -196,7 +197,7 @@ def test_vectors_that_do_not_fit_the_table_are_refused(pictures, show):
 
 @pytest.mark.parametrize("seconds", [60, 9], ids=["long track", "looped track"])
 def test_cuts_lie_on_the_beats_that_are_heard(pictures, show, small, music, tmp_path, seconds):
-    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.2)
+    settings = small.model_copy(update={"fps": 25, "seconds_per_image": 2.2})
     slideshow = show(pictures(*[(60, 40)] * 8), settings, **music(seconds))
     sound = slideshow.soundtrack
     assert sound is not None
@@ -212,7 +213,7 @@ def test_cuts_lie_on_the_beats_that_are_heard(pictures, show, small, music, tmp_
 def test_the_clicks_in_the_finished_file_lie_at_the_cuts(pictures, show, small, music, tmp_path):
     import av
 
-    settings = dataclasses.replace(small, fps=25, seconds_per_image=2.2)
+    settings = small.model_copy(update={"fps": 25, "seconds_per_image": 2.2})
     slideshow = show(pictures(*[(60, 40)] * 4), settings, **music(30))
     write_video(slideshow, tmp_path / "video.mp4")
     with av.open(str(tmp_path / "video.mp4")) as file:
@@ -233,7 +234,7 @@ def test_where_the_beat_is_not_clear_cuts_follow_the_clock(pictures, show, music
 
 
 def test_cuts_follow_the_clock_where_the_beat_is_not_wanted(pictures, show, small, music):
-    slideshow = show(pictures(*[(60, 40)] * 3), dataclasses.replace(small, beat_sync=False), **music(30))
+    slideshow = show(pictures(*[(60, 40)] * 3), small.model_copy(update={"beat_sync": False}), **music(30))
     assert slideshow.timeline.beats_per_slide is None
 
 
@@ -316,3 +317,16 @@ def test_sound_is_not_distorted_at_another_rate(pitch):
     assert np.array_equal(between(samples, np.arange(50.0)), samples[:, :50])
     assert between(samples, np.asarray(7.5)).shape == (1,)
     assert between(samples, np.array([-40.0, 9700.0])).tolist() == [[0, 0]]
+
+
+def test_pictures_and_music_of_another_source_are_shown_as_those_of_a_folder(
+    pictures, music, show, small, tmp_path, memory_source
+):
+    images, given = pictures(*[(60, 40)] * 4), music(20.0)
+    frame = show(images, **given).frame(5)
+    kept = memory_source(tmp_path / "images")
+    given["track_path"] = memory_source(tmp_path) / "clicks.wav"
+    slideshow = make_slideshow(images, kept, vectors=None, title="Discs", cluster=0, settings=small, **given)
+    np.testing.assert_array_equal(slideshow.frame(5), frame)
+    assert slideshow.soundtrack is not None
+    assert slideshow.failures == []

@@ -63,10 +63,10 @@ def make(path: Path, slideshow: Slideshow, making: Making) -> None:
         for index, number in enumerate(making.frames):
             planes = slideshow.planes(number)
             if index in making.black:
-                planes[: slideshow.settings.height] = 16
-                planes[slideshow.settings.height :] = 128
+                planes[: slideshow.size[1]] = 16
+                planes[slideshow.size[1] :] = 128
             if making.swapped:
-                height, width = slideshow.settings.height, slideshow.settings.width
+                width, height = slideshow.size
                 chroma = planes[height:].reshape(2, height // 2, width // 2)
                 planes[height:] = chroma[::-1].reshape(height // 2, width)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
-from clustering_assets.clustering.identity import cluster_of
+from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES, data_version, recorded
 from clustering_assets.defs.failures import told
@@ -15,8 +15,10 @@ from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair, Network
-from clustering_assets.outputs import CLUSTER_ASSIGNMENTS, CLUSTER_PLOT
+from clustering_assets.files import file_source
+from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.settings import Settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ STABLE = 0.5
     code_version="7",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: CLUSTER_ASSIGNMENTS, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
     check_specs=[
         dg.AssetCheckSpec(
             "no_tiny_clusters",
@@ -72,8 +74,10 @@ def cluster_assignments(
     it, and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a
     short name, a hint made from what the network recognises and from its colours.
     """
-    from clustering_assets.clustering.assignments import assign
-    from clustering_assets.clustering.names import read_names
+    from clustering_assets.clustering.algorithms import Request
+    from clustering_assets.clustering.assignments import Pictures, assign
+    from clustering_assets.clustering.given_names import read_names
+    from clustering_assets.clustering.previous import Previous
     from clustering_assets.images.duplicates import near_duplicates
 
     values = settings.value
@@ -82,18 +86,19 @@ def cluster_assignments(
     previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
     network = embeddings.network
     assignment = assign(
-        embeddings.vectors,
-        images,
-        algorithm=values.algorithm,
-        clusters=values.clusters,
-        eps=values.eps,
-        seed=values.seed,
-        previous=previous,
-        previous_ids=_ids_ever_used(context, previous, values),
-        previous_request=_previous_request(context, values, network),
+        Pictures(
+            embeddings.vectors,
+            images,
+            class_scores=_class_scores(context, settings, network) if network else None,
+            duplicate_of=near_duplicates(images, embeddings.vectors),
+        ),
+        Request(values.algorithm, values.clusters, values.eps, values.seed),
+        Previous(
+            previous,
+            ids=_ids_ever_used(context, previous, values),
+            request=_previous_request(context, values, network),
+        ),
         names=read_names(names_file(values)),
-        class_scores=_class_scores(context, settings, network) if network else None,
-        duplicate_of=near_duplicates(images, embeddings.vectors),
     )
     keys = list(assignment.clusters["key"])
     context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
@@ -240,5 +245,5 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, Path(settings.value.images))
+    figure = plot_clusters(cluster_assignments, file_source(settings.value.images))
     return dg.MaterializeResult(value=figure, data_version=version)

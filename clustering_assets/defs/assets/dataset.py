@@ -11,9 +11,10 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.outputs import DATASET_ANALYSIS, IMAGE_MANIFEST
+from clustering_assets.files import file_source
+from clustering_assets.outputs import DATASET_ANALYSIS
 from clustering_assets.settings import NUMBERED, Settings
-from clustering_assets.slideshows import image_limits
+from clustering_assets.tables import IMAGE_MANIFEST
 
 OWNERS = ["team:clustering-assets"]
 
@@ -38,7 +39,7 @@ source_images = dg.AssetSpec(
     dagster_type=TABLE,
     deps=[source_images],
     metadata={
-        OUTPUT: IMAGE_MANIFEST,
+        OUTPUT: IMAGE_MANIFEST.file,
         USES: ["images", "max_megapixels", "max_file_megabytes"],
     },
     check_specs=[
@@ -69,9 +70,9 @@ def image_manifest(
     values = settings.value
     try:
         manifest = scan(
-            Path(values.images),
+            file_source(values.images),
             previous=settings.outputs.read_previous(IMAGE_MANIFEST),
-            limits=image_limits(values),
+            limits=values.limits,
         )
     except DatasetError as error:
         yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))
@@ -123,7 +124,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     from clustering_assets.images.manifest import DatasetError, check_usable
 
     try:
-        check_usable(manifest, Path(values.images), values.min_images, values.max_failure_rate)
+        check_usable(manifest, file_source(values.images), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         return str(error)
     different = int((manifest["outcome"] == "used").sum())
@@ -151,5 +152,5 @@ def dataset_analysis(
     from clustering_assets.report.dataset_analysis import analyse
 
     version = data_version(context, settings.value)
-    analysis = analyse(image_manifest, Path(settings.value.images))
+    analysis = analyse(image_manifest, file_source(settings.value.images))
     return dg.MaterializeResult(value=analysis, data_version=version)

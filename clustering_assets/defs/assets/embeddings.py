@@ -11,8 +11,8 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.files import file_source
 from clustering_assets.outputs import EMBEDDINGS
-from clustering_assets.slideshows import image_limits
 
 
 @dg.asset(
@@ -40,18 +40,18 @@ def embeddings(
     version = data_version(context, values)
     embedded = embed(
         usable(image_manifest),
-        Path(values.images),
+        file_source(values.images),
         values.backbone,
         weights=Path(values.weights) if values.weights else None,
         runtime=values.runtime,
         batch_size=values.batch_size,
         cache_dir=settings.outputs.local_cache() if values.cache else None,
-        limits=image_limits(values),
+        limits=values.limits,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:
         left = with_failures(image_manifest, lost)
-        check_usable(left, Path(values.images), values.min_images, values.max_failure_rate)
+        check_usable(left, file_source(values.images), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if embedded.warning:

@@ -1,7 +1,5 @@
 """Music: the analysed library, and the track for each cluster."""
 
-from pathlib import Path
-
 import dagster as dg
 import pandas as pd
 
@@ -11,8 +9,9 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.outputs import MUSIC_CHOICE, MUSIC_TRACKS
+from clustering_assets.files import file_source
 from clustering_assets.slideshows import expected_seconds
+from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.wishes import pins_file
 
 
@@ -23,7 +22,7 @@ from clustering_assets.wishes import pins_file
     code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: MUSIC_TRACKS, USES: ["music"]},
+    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music"]},
     check_specs=[
         dg.AssetCheckSpec(
             "has_music",
@@ -42,7 +41,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
-    tracks = analyse_library(Path(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
+    tracks = analyse_library(file_source(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(
@@ -76,7 +75,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
-        OUTPUT: MUSIC_CHOICE,
+        OUTPUT: MUSIC_CHOICE.file,
         USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],
     },
 )
@@ -94,8 +93,10 @@ def music_choice(
     the cluster's features, its mood, the chosen track, the runners-up with their distances, and the reason in one
     sentence.
     """
-    from clustering_assets.music.match import choose_music, cluster_features, odd_pins, sensitivity
+    from clustering_assets.music.cluster_features import cluster_features
+    from clustering_assets.music.match import choose_music, odd_pins
     from clustering_assets.music.pins import read_pins
+    from clustering_assets.music.sensitivity import sensitivity
 
     values = settings.value
     version = data_version(context, values)

@@ -15,9 +15,11 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import CLOSING, SCANS, STAGES
-from clustering_assets.outputs import GALLERY, LEDGER, SUMMARY_REPORT, VIDEOS, Outputs
+from clustering_assets.files import file_source
+from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord, failures_of, summarise
-from clustering_assets.slideshows import image_limits, recipes
+from clustering_assets.slideshows import recipes
+from clustering_assets.tables import LEDGER
 
 RECORDED = (*SCANS, *STAGES, *CLOSING)
 """Unpartitioned assets whose record the summary shows."""
@@ -31,7 +33,7 @@ RECORDED = (*SCANS, *STAGES, *CLOSING)
     io_manager_key="table_io",
     dagster_type=TABLE,
     deps=["embeddings", cluster_videos],
-    metadata={OUTPUT: LEDGER, DETAILS: ["image_manifest"]},
+    metadata={OUTPUT: LEDGER.file, DETAILS: ["image_manifest"]},
     check_specs=[
         dg.AssetCheckSpec(
             "nothing_lost_on_the_way",
@@ -155,10 +157,10 @@ def gallery(
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
-        folder=Path(values.images),
+        folder=file_source(values.images),
         video_size=values.size,
         originals=_address_of_pictures(values.images, outputs),
-        limits=image_limits(values),
+        limits=values.limits,
     )
     return dg.MaterializeResult(
         value=page,

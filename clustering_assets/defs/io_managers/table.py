@@ -8,8 +8,7 @@ import pandas as pd
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
-from clustering_assets.outputs import read_table, write_table
-from clustering_assets.tables import COLUMNS
+from clustering_assets.tables import TABLES, read_table, write_table
 
 TABLE = dg.DagsterType(
     name="DataFrame",
@@ -47,7 +46,9 @@ class TableIOManager(OutputIOManager):
 
     def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame) -> dict[str, Any]:
         """Row count and columns with their meaning, under the keys that Dagster's UI knows."""
-        meanings = COLUMNS.get(context.asset_key.to_user_string(), {})
+        asset = context.asset_key.to_user_string()
+        known = next((table.columns for table in TABLES if table.asset == asset), {})
+        meanings = {name: column.meaning for name, column in known.items()}
         columns = [
             dg.TableColumn(str(name), str(kind), description=meanings.get(str(name)))
             for name, kind in obj.dtypes.items()

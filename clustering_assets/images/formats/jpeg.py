@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 
 import numpy as np
 import PIL
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import (
+    Image,
+    JpegImagePlugin,  # noqa: F401 - makes the format known
+    MpoImagePlugin,  # noqa: F401
+)
 
 from clustering_assets.images.formats.damage import DamageError
+from clustering_assets.images.formats.reader import Reader
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Of the next segment; stuffed bytes, restarts and fillers are none (B.1.1)."""
@@ -23,8 +29,46 @@ _LOSSLESS, _HIERARCHICAL = (0xC3, 0xC7, 0xCB, 0xCF), (0xC5, 0xC6, 0xCD, 0xCE)  #
 _DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
-_HANDS_ON = int(PIL.__version__.partition(".")[0]) >= 13
-"""Whether Pillow hands a picture on that it was handed itself; earlier releases crash on the way."""
+
+class Jpeg(Reader):
+    """A JPEG picture, or the first of those in an MPO file."""
+
+    format = "JPEG"
+    signatures = (b"\xff\xd8\xff",)
+
+    def open(self) -> Image.Image:
+        """Read the header; notes that a reader stumbles over are left out."""
+        try:
+            return super().open()
+        except Image.DecompressionBombError:
+            raise
+        except Exception:  # noqa: BLE001 - what still cannot be opened raises again
+            return Image.open(BytesIO(_without_notes(self.data)), formats=(self.format,))
+
+    def shrink(self, image: Image.Image, min_side: int) -> None:
+        """Have the picture decoded at 1/2, 1/4 or 1/8."""
+        width, height = image.size
+        if (scale := min(width, height) // min_side) > 1:
+            image.draft(None, (width // scale, height // scale))
+
+    def decode(self, image: Image.Image) -> Image.Image:
+        """The whole picture.
+
+        Raises:
+            DamageError: Pixels of it are missing or wrong as far as a decoder can see.
+        """
+        return load_jpeg(self.data, image)
+
+    def kind_not_read(self, error: Exception) -> str:
+        """A coding that hardly any program reads, or samples of more than 8 bits."""
+        kind, bits, _ = _frame(self.data)
+        if kind == _JPEG_LS:
+            return "a JPEG-LS picture, which is not read"
+        if kind in _LOSSLESS:
+            return "a lossless JPEG, which is not read"
+        if kind in _HIERARCHICAL:
+            return "a hierarchical JPEG, which is not read"
+        return "" if bits in (0, 8) else f"a JPEG with {bits} bits for each sample, which is not read"
 
 
 def load_jpeg(data: bytes, opened: Image.Image) -> Image.Image:
@@ -105,7 +149,7 @@ def _strictly(data: bytes, opened: Image.Image) -> Image.Image | None:
 
 def _of_four(values: NDArray[np.uint8]) -> Image.Image:
     """An "RGB" picture on top of an array (height, width, 4), without a copy where Pillow can hand such pictures on."""
-    if not _HANDS_ON:
+    if int(PIL.__version__.partition(".")[0]) < 13:  # it crashes when it hands on what it was handed itself
         return Image.frombytes("RGB", values.shape[1::-1], values, "raw", "RGBX")
     import pyarrow as pa
 
@@ -200,21 +244,6 @@ def _end_of_pixels(data: bytes, begin: int) -> int:
     return end if end >= 0 else len(data)
 
 
-def coding_not_read(data: bytes) -> str:
-    """What kind of JPEG this is if its coding is one that hardly any program reads; empty for the usual ones."""
-    kind = _frame(data)[0]
-    if kind == _JPEG_LS:
-        return "a JPEG-LS picture, which is not read"
-    if kind in _LOSSLESS:
-        return "a lossless JPEG, which is not read"
-    return "a hierarchical JPEG, which is not read" if kind in _HIERARCHICAL else ""
-
-
-def bits_of_jpeg(data: bytes) -> int:
-    """Bits of a sample; 0 if the file does not say."""
-    return _frame(data)[1]
-
-
 def _lacks_scans(data: bytes, begin: int) -> bool:
     """Whether the scans of a progressive JPEG leave coefficients out or without their last bits (G.1.1)."""
     left = {component: [1] * _COEFFICIENTS for component in _frame(data)[2]}
@@ -239,7 +268,7 @@ def _scans(data: bytes, begin: int) -> Iterator[int]:
         begin = found.end() + int.from_bytes(data[found.end() : at], "big")
 
 
-def without_notes(data: bytes) -> bytes:
+def _without_notes(data: bytes) -> bytes:
     """A JPEG without the notes that decide nothing about its pixels, for readers that stumble over damaged ones."""
     parts, at = [data[:2]], len(data)
     for marker, begin, end in _segments(data):

@@ -4,10 +4,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
-from PIL import Image
+import numpy as np
+from PIL import (
+    Image,
+    PngImagePlugin,  # noqa: F401 - makes the format known
+)
 
-from clustering_assets.images.colour import UnclearPixelsError
 from clustering_assets.images.colour_spaces import (
     SRGB,
     SRGB_PRIMARIES,
@@ -15,12 +19,13 @@ from clustering_assets.images.colour_spaces import (
     UnknownCodingError,
     from_code_points,
 )
+from clustering_assets.images.exif import Facts
 from clustering_assets.images.formats.damage import DamageError
+from clustering_assets.images.formats.reader import KindNotReadError, Reader
 
 _SIGNATURE = 8
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _FRAMES = (b"acTL", b"fcTL", b"fdAT")
-_COLOURS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _TEXTS = (b"zTXt", b"tEXt", b"iTXt")
 _KEYWORDS = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"XML:com.adobe.xmp\0")
 _CHECKED = frozenset((*_PIXELS, b"fdAT", b"fcTL"))
@@ -39,8 +44,42 @@ _PASSES = (
 _DISPLAY_GAMMA, _SAME_GAMMA = 0.45455, 0.005
 
 
+class Png(Reader):
+    """A PNG picture or animation."""
+
+    format = "PNG"
+    signatures = (b"\x89PNG\r\n\x1a\n",)
+
+    def open(self) -> Image.Image:
+        """Check the sums, and read the header of what decides about pixels.
+
+        Raises:
+            DamageError: A wrong sum in what decides about pixels, or a palette that is missing.
+            UnknownCodingError: A colour space that is named but not known.
+            KindNotReadError: An animation whose first frame is smaller than the picture.
+        """
+        self._content = _read(self.data)
+        return Image.open(BytesIO(self._content.data), formats=(self.format,))
+
+    def decode(self, image: Image.Image) -> Image.Image:
+        """The first frame.
+
+        Raises:
+            DamageError: There are fewer pixels than the header says.
+        """
+        if image.info.get("default_image"):
+            image.seek(1)  # the picture for readers that know no animations comes first, and is no frame
+        image.load()
+        _check_rows(self._content, image)
+        return _with_transparency(image, self._content)
+
+    def coding(self, image: Image.Image, facts: Facts) -> Coding | None:
+        """By the chunks of the file."""
+        return self._content.coding
+
+
 @dataclass(frozen=True)
-class Png:
+class _Content:
     """What a PNG file holds that decides about its pixels.
 
     Attributes:
@@ -60,16 +99,11 @@ class Png:
     interlaced: bool
 
 
-def read_png(data: bytes) -> Png:
+def _read(data: bytes) -> _Content:
     """Check the sums of a PNG file and take out what decides about its pixels (W3C, PNG third edition).
 
     Notes with a wrong sum or of an unreasonable size are left out, since the pixels may well be sound. Later frames
     of an animation are left out too, unless the first picture of the file is none of its frames.
-
-    Raises:
-        DamageError: A wrong sum in what decides about pixels, or a palette that is missing.
-        UnknownCodingError: A colour space that is named but not known.
-        UnclearPixelsError: An animation whose first frame is smaller than the picture.
     """
     kept, found = [data[:_SIGNATURE]], dict[bytes, bytes]()
     apart = _first_picture_is_no_frame(data)
@@ -97,23 +131,18 @@ def read_png(data: bytes) -> Png:
     if header[9] == 3 and not found.get(b"PLTE"):
         raise DamageError("no palette")
     if apart and b"fcTL" in found and found[b"fcTL"][4:12] != header[:8]:
-        raise UnclearPixelsError("an animation that begins with a part of its picture, which is not read")
+        raise KindNotReadError("an animation that begins with a part of its picture, which is not read")
     coding = _coding(found)
     if coding and b"cICP" in found:
         kept = [chunk for chunk in kept if chunk[4:8] != b"iCCP"]
     transparent = _transparent(found, header[9])
-    return Png(b"".join(kept), coding, transparent, header[8], header[9], header[12] == 1)
+    return _Content(b"".join(kept), coding, transparent, header[8], header[9], header[12] == 1)
 
 
-def check_rows(png: Png, image: Image.Image) -> None:
+def _check_rows(png: _Content, image: Image.Image) -> None:
     """Refuse a PNG file whose pixels are sound but too few: the decoder leaves the lowest rows empty, and says nothing.
 
-    Args:
-        png: The file.
-        image: What was decoded from it. Only if its lowest rows are empty, the pixels are counted.
-
-    Raises:
-        DamageError: There are fewer pixels than the header says.
+    Only if the lowest rows of what was decoded are empty, the pixels are counted.
     """
     width, height = image.size
     if any(image.crop((0, max(0, height - 2), width, height)).tobytes()) or image.info.get("default_image"):
@@ -131,7 +160,25 @@ def check_rows(png: Png, image: Image.Image) -> None:
         raise DamageError("rows are missing")
 
 
-def _size(png: Png, width: int, height: int) -> int:
+def _with_transparency(image: Image.Image, png: _Content) -> Image.Image:
+    """`image` with its transparent level or colour as its file means it, not cut to or taken for 8 bits."""
+    if png.transparent is None:
+        return image
+    if len(png.transparent) == 1 and png.depth in (1, 2, 4):
+        image.info.pop("transparency", None)  # of black and white Pillow 11 takes the level for one of 256
+        image = image.convert("L")
+        image.info["transparency"] = png.transparent[0] * 255 // (2**png.depth - 1)
+    elif len(png.transparent) == 3 and png.depth == 16:
+        import cv2
+
+        deep = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 2::-1]  # type: ignore[index]
+        alpha = np.where((deep == np.array(png.transparent)).all(axis=-1), 0, 255).astype(np.uint8)
+        del image.info["transparency"]
+        image.putalpha(Image.fromarray(alpha, "L"))
+    return image
+
+
+def _size(png: _Content, width: int, height: int) -> int:
     """Bytes of the pixels before compression (W3C, PNG third edition, 7.2 and 8.1)."""
     bits = png.depth * _CHANNELS.get(png.kind, 1)
     passes = _PASSES if png.interlaced else ((0, 0, 1, 1),)

@@ -1,9 +1,9 @@
-"""The picture formats that are read, told apart by their first bytes; the name of a file decides nothing."""
+"""What a file that is not read seems to be, by its first bytes; and which names promise a picture."""
 
 from pathlib import PurePosixPath
 
 HEAD_BYTES = 64
-"""How much of a file `sniff` and `describe` want to see."""
+"""How much of a file its readers and `describe` want to see."""
 
 PICTURE_SUFFIXES = frozenset(
     f".{ending}"
@@ -18,9 +18,6 @@ PICTURE_SUFFIXES = frozenset(
 
 Drawings, icons and documents of editors do not: they lie beside the pictures in many a folder.
 """
-
-_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"))
-_AVIF_BRANDS = frozenset((b"avif", b"avis"))
 
 _OTHERS = (
     (b"8BPS", "a Photoshop document"),
@@ -66,29 +63,8 @@ _OTHERS = (
 )
 
 
-def sniff(head: bytes) -> str | None:
-    """Pillow's name of the format that `head`, the first `HEAD_BYTES` of a file, belongs to.
-
-    Returns:
-        JPEG, PNG, GIF, BMP, WEBP, TIFF, AVIF or HEIF; None for everything that is not read.
-    """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith(b"BM") and _is_bitmap(head):
-        return "BMP"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")) and head[8:10] != b"CR":
-        return "TIFF"
-    return _sniff_container(head)
-
-
 def describe(head: bytes) -> str:
-    """What a file that `sniff` does not know seems to be, for a person: "a ZIP archive", "not a picture"."""
+    """What a file that no reader knows seems to be, for a person: "a ZIP archive", "not a picture"."""
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -114,19 +90,3 @@ def promises_picture(path: str) -> bool:
     """Whether the name of a file says that it is a picture: a known ending, or none at all."""
     suffix = PurePosixPath(path).suffix.lower()
     return suffix in PICTURE_SUFFIXES or not suffix
-
-
-def _is_bitmap(head: bytes) -> bool:
-    """Whether the header behind `BM`, which also begins many a text, has a size that bitmaps use."""
-    return int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
-
-
-def _sniff_container(head: bytes) -> str | None:
-    """AVIF or HEIF, from the brands in an ISO base media header (ISO/IEC 14496-12, 4.3)."""
-    if head[4:8] != b"ftyp":
-        return None
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
-    if brands & _AVIF_BRANDS:
-        return "AVIF"
-    return "HEIF" if brands & _HEIF_BRANDS else None

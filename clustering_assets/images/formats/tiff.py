@@ -2,13 +2,16 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
 from clustering_assets.images.formats.damage import DamageError
+from clustering_assets.images.formats.reader import KindNotReadError, Reader
 
-_COMPRESSION = 259
+_SUBFILE_TYPE, _BITS, _COMPRESSION, _PLANES, _DNG_VERSION = 254, 258, 259, 284, 50706
 _PLACES = ((273, 279), (324, 325))
 """Tags of the offsets and of the sizes of strips, and of tiles."""
 
@@ -23,22 +26,58 @@ _NOT_READ = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+_NOT_IDENTIFIED = (SyntaxError, IndexError, TypeError, struct.error)
+"""What Pillow takes for "not this format"."""
+
 _CHUNK = 1 << 18
 
 
-def check_strips(data: bytes, image: Image.Image) -> None:
+class Tiff(Reader):
+    """A TIFF file, of which the first picture is shown."""
+
+    format = "TIFF"
+    signatures = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+    @classmethod
+    def sniff(cls, head: bytes) -> bool:
+        """As a TIFF begins that is no camera's raw file."""
+        return super().sniff(head) and head[8:10] != b"CR"
+
+    def decode(self, image: Image.Image) -> Image.Image:
+        """The picture, its sums checked.
+
+        Raises:
+            KindNotReadError: The file begins with a preview, or Pillow would mix up its planes.
+            DamageError: A sum is wrong, or pixels cannot be inflated.
+        """
+        tags = getattr(image, "tag_v2", {})
+        if tags.get(_SUBFILE_TYPE, 0) & 1 or _DNG_VERSION in tags:
+            raise KindNotReadError(
+                "a camera raw file or another TIFF that begins with a preview, which is not read"
+            )
+        if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
+            raise KindNotReadError("a TIFF with more than 8 bits in separate planes, which is not read")
+        _check_strips(self.data, tags)
+        return super().decode(image)
+
+    def kind_not_read(self, error: Exception) -> str:
+        """A compression or a layout of pixels that Pillow does not know."""
+        number = None
+        try:
+            number = TiffImagePlugin.TiffImageFile(BytesIO(self.data)).tag_v2.get(_COMPRESSION)
+        except _NOT_IDENTIFIED as problem:
+            if "unknown pixel mode" in str(problem):
+                return "a kind of TIFF that is not read"
+            if isinstance(problem.__cause__, KeyError):
+                number = problem.__cause__.args[0]
+        return f"a TIFF compressed as {_NOT_READ[number]}, which is not read" if number in _NOT_READ else ""
+
+
+def _check_strips(data: bytes, tags: Mapping[int, Any]) -> None:
     """Refuse a TIFF whose deflated strips or tiles do not have the sums that they end with (RFC 1950).
 
     The decoder stops when it has all pixels, before it would see the sum.
-
-    Args:
-        data: The whole file.
-        image: What was found in its header.
-
-    Raises:
-        DamageError: A sum is wrong, or pixels cannot be inflated.
     """
-    tags = getattr(image, "tag_v2", {})
     if tags.get(_COMPRESSION) not in _DEFLATE:
         return
     for offsets, sizes in _PLACES:
@@ -51,21 +90,3 @@ def check_strips(data: bytes, image: Image.Image) -> None:
                     waiting = inflater.unconsumed_tail
             except zlib.error as error:
                 raise DamageError("a wrong checksum") from error
-
-
-def kind_not_read(data: bytes) -> str:
-    """What kind of TIFF this is if it is one that is not read; empty for the others."""
-    number = None
-    try:
-        number = TiffImagePlugin.TiffImageFile(BytesIO(data)).tag_v2.get(_COMPRESSION)
-    except (
-        SyntaxError,
-        IndexError,
-        TypeError,
-        struct.error,
-    ) as error:  # what Pillow takes for "not this format"
-        if "unknown pixel mode" in str(error):
-            return "a kind of TIFF that is not read"
-        if isinstance(error.__cause__, KeyError):
-            number = error.__cause__.args[0]
-    return f"a TIFF compressed as {_NOT_READ[number]}, which is not read" if number in _NOT_READ else ""

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from clustering_assets.images.find import FoundFile, find_files, listing_fingerprint
+from clustering_assets.files.local import LocalFolder
+from clustering_assets.files.source import FoundFile, listing_fingerprint
 
 NOW = 1_700_000_000_000_000_000
 
 
 def paths(folder) -> list[str]:
-    return [file.path for file in find_files(folder)]
+    return [file.path for file in LocalFolder(folder).files()]
 
 
 def problems(folder) -> dict[str, str | None]:
-    return {file.path: file.problem for file in find_files(folder)}
+    return {file.path: file.problem for file in LocalFolder(folder).files()}
 
 
 def test_files_of_all_folders_are_listed_in_one_order(save, tmp_path):
@@ -30,7 +31,7 @@ def test_files_of_all_folders_are_listed_in_one_order(save, tmp_path):
 def test_a_file_comes_with_its_size_and_time(save, tmp_path):
     path = save("a.jpg", b"12345")
     os.utime(path, ns=(NOW, NOW))
-    assert find_files(tmp_path) == [FoundFile("a.jpg", 5, NOW)]
+    assert LocalFolder(tmp_path).files() == [FoundFile("a.jpg", 5, NOW)]
 
 
 def test_hidden_and_partial_files_are_left_out(save, tmp_path):
@@ -79,7 +80,7 @@ def test_a_folder_whose_name_only_begins_alike_is_outside(save, tmp_path):
 def test_a_link_inside_the_folder_is_followed(save, tmp_path):
     save("a.jpg", b"123")
     (tmp_path / "b.jpg").symlink_to("a.jpg")
-    assert [(file.path, file.bytes, file.problem) for file in find_files(tmp_path)] == [
+    assert [(file.path, file.bytes, file.problem) for file in LocalFolder(tmp_path).files()] == [
         ("a.jpg", 3, None),
         ("b.jpg", 3, None),
     ]
@@ -141,7 +142,7 @@ def test_a_folder_that_cannot_be_read_or_entered_costs_only_itself(rights):
         if os.geteuid() == 0:  # nothing is closed to root
             os.seteuid(65534)
             stack.callback(os.seteuid, 0)
-        found = {file.path: file.problem for file in find_files(folder)}
+        found = {file.path: file.problem for file in LocalFolder(folder).files()}
     assert found.pop("open.jpg") is None
     closed_file = {"closed/a.jpg": "cannot be examined: Permission denied"}
     closed_folder = {"closed": "folder that cannot be read: Permission denied"}
@@ -155,13 +156,16 @@ def test_a_folder_of_results_below_the_pictures_is_left_out_but_not_the_folder_i
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     mark_output(tmp_path / "results")
-    assert [file.path for file in find_files(tmp_path)] == ["a.png", "other/b.png"]
-    assert [file.path for file in find_files(tmp_path / "results")] == ["plot.png", "videos/still.png"]
+    assert [file.path for file in LocalFolder(tmp_path).files()] == ["a.png", "other/b.png"]
+    assert [file.path for file in LocalFolder(tmp_path / "results").files()] == [
+        "plot.png",
+        "videos/still.png",
+    ]
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
-        find_files(tmp_path / "gone")
+        LocalFolder(tmp_path / "gone").files()
 
 
 def test_the_fingerprint_depends_on_names_sizes_and_times_only():
