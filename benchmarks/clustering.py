@@ -92,14 +92,15 @@ def purity(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> float:
 
 def embed_classes(folder: Path, backbone: str, most: int) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
     """Vectors of the pictures in the class folders and the number of each one's class."""
-    from clustering_assets.embedding.engine import embed
+    from clustering_assets.embedding.catalogue import NetworkSpec
+    from clustering_assets.embedding.embed import Inputs, embed
     from clustering_assets.images.manifest import scan, usable
 
     rows = usable(scan(folder))
     rows = rows[rows["outcome"] == "used"]
     rows = rows.assign(label=rows["path"].str.split("/").str[0])
     rows = pd.concat([group.head(most) for _, group in rows.groupby("label")], ignore_index=True)
-    embedded = embed(rows, folder, backbone)
+    embedded = embed(Inputs(rows, folder), NetworkSpec(backbone))
     label = dict(zip(rows["path"], pd.factorize(rows["label"])[0], strict=True))
     return np.array(embedded.vectors), np.array([label[path] for path in embedded.paths])
 

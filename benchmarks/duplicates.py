@@ -27,7 +27,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.catalogue import NetworkSpec
+from clustering_assets.embedding.embed import Inputs, embed
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images import duplicates
 from clustering_assets.images.errors import ImageError
@@ -192,7 +193,7 @@ def main() -> None:
         folder = Path(name)
         originals = make_copies(options.images, folder, options.most)
         rows = usable(scan(folder))
-        embedded = embed(rows, folder, options.backbone)
+        embedded = embed(Inputs(rows, folder), NetworkSpec(options.backbone))
         begin = time.perf_counter()
         groups = duplicates.near_duplicates(rows, embedded.vectors).tolist()
         seconds = time.perf_counter() - begin

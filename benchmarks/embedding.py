@@ -149,18 +149,18 @@ def this_project(
     files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
 ) -> dict[str, float]:
     """(b) From files to array, with the network started but no vector cached."""
-    from clustering_assets.embedding import engine
-    from clustering_assets.embedding.catalogue import resolve_backbone
+    from clustering_assets.embedding.catalogue import NetworkSpec
+    from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 
-    facts = resolve_backbone(backbone, weights, memory=work / "cache")
-    table = _table_of(files)
-    engine.embed(table.iloc[:32], Path("/"), facts, runtime=runtime, cache_dir=work / "cache")
+    network = NetworkSpec(NetworkSpec(backbone, weights).resolve(memory=work / "cache"))
+    options, table = RuntimeOptions(runtime), _table_of(files)
+    embed(Inputs(table.iloc[:32], Path("/")), network, options, cache_dir=work / "cache")
     with tempfile.TemporaryDirectory() as fresh:
         cache = Path(fresh)
         (cache / "models").symlink_to(work / "cache" / "models", target_is_directory=True)
         result: list[Any] = []
         whole = _timed(
-            lambda: result.append(engine.embed(table, Path("/"), facts, runtime=runtime, cache_dir=cache)),
+            lambda: result.append(embed(Inputs(table, Path("/")), network, options, cache_dir=cache)),
             len(files),
         )
     # the start of the network is a fixed cost; the rate is the engine's own, from the first file to the last vector
@@ -203,19 +203,20 @@ def network_alone(
 def decoding_alone(
     files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
 ) -> dict[str, float]:
-    """(d) Decoding and preprocessing on the engine's threads, with nobody waiting."""
-    import numpy as np
-
+    """(d) Decoding and preprocessing on the threads of a run, with nobody waiting."""
     from clustering_assets.embedding.catalogue import resolve_backbone
-    from clustering_assets.embedding.engine import prepared_batches
-    from clustering_assets.images.load import read_picture
+    from clustering_assets.embedding.embed import MOST_THREADS
+    from clustering_assets.embedding.preparing import Content, Copy, prepare, prepared_batches
+    from clustering_assets.files.local import LocalFolder
+    from clustering_assets.settings import DEFAULT_LIMITS
+    from clustering_assets.threads import available_cores
+    from clustering_assets.work.threads import Threads
 
     wanted = resolve_backbone(backbone, weights, memory=work / "cache").preprocessing
-
-    def prepare(number: int) -> tuple[Any, list[Any]]:
-        return wanted.prepare(read_picture(files[number], min_side=wanted.min_side).image), []
-
-    return _timed(lambda: [None for _ in prepared_batches(prepare, np.arange(len(files)), 32)], len(files))
+    function = partial(prepare, LocalFolder(Path("/")), wanted, DEFAULT_LIMITS)
+    contents = [Content(number, (Copy(number, str(path)),)) for number, path in enumerate(files)]
+    engine = Threads(min(available_cores(), MOST_THREADS))
+    return _timed(lambda: [None for _ in prepared_batches(function, contents, 32, engine)], len(files))
 
 
 def _reuse(
@@ -314,10 +315,16 @@ def _embed_once(
     """One run with the cache, in a fresh process."""
     table = _table_of(files)
     started = time.perf_counter()
-    from clustering_assets.embedding.engine import embed
+    from clustering_assets.embedding.catalogue import NetworkSpec
+    from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 
     imported, cpu = time.perf_counter(), time.process_time()
-    done = embed(table, Path("/"), backbone, weights=weights, runtime=runtime, cache_dir=work / "cache")
+    done = embed(
+        Inputs(table, Path("/")),
+        NetworkSpec(backbone, weights),
+        RuntimeOptions(runtime),
+        cache_dir=work / "cache",
+    )
     return {
         "images": len(files),
         "embedded": done.embedded,

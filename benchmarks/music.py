@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio import soundtrack
 from clustering_assets.audio.decoding import RATE, decode
-from clustering_assets.demo.music import MOODS, make_music, synthesise
-from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo.music import make_music, synthesise
+from clustering_assets.demo.score import MOODS, piece_of
 from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.music.analysis import analyse_track
 from clustering_assets.music.emotion import MUSIC_CUES, image_emotion
@@ -238,7 +238,7 @@ def drums(pattern: str, tempo: float, seconds: float) -> tuple[NDArray[np.float3
 
 
 def beats_found(folder: Path) -> list[dict[str, Any]]:
-    known = [(f"{mood} {seed}", synthesise(mood, seed=seed), beat_grid(mood, seed).beat_times)
+    known = [(f"{mood} {seed}", synthesise(mood, seed=seed), piece_of(mood, seed).beat_times)
              for mood in MOODS for seed in range(3)]  # fmt: skip
     known += [(f"{pattern} {tempo}", *drums(pattern, tempo, 20.0))
               for pattern in PATTERNS for tempo in range(60, 181, 8)]  # fmt: skip

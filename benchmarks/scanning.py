@@ -30,10 +30,11 @@ from PIL import Image
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.inspectors import workers_for
 from clustering_assets.images.load import read_picture
 from clustering_assets.images.manifest import scan
 from clustering_assets.threads import available_cores
+from clustering_assets.work.processes import Processes
+from clustering_assets.work.threads import Threads
 
 
 def photo(seed: int) -> Image.Image:
@@ -120,7 +121,7 @@ def _turn(way: str, folder: Path, kept: dict[str, str]) -> float:
 
 def take_turn(way: str, folder: Path) -> float:
     """CPU seconds of the second pass over a folder; the first fills the caches and imports what is needed."""
-    work = {"bare": lambda: decode_bare(folder), "scan": lambda: scan(folder, workers=1, isolated=False)}[way]
+    work = {"bare": lambda: decode_bare(folder), "scan": lambda: scan(folder, engine=Threads(1))}[way]
     work()
     return cpu_seconds(work)
 
@@ -132,9 +133,9 @@ def compare_ways(folder: Path, rounds: int) -> dict[str, float]:
     one.mkdir()
     shutil.copy(folder / files[0].path, one)
     ways = {
-        "one thread": lambda: scan(folder, workers=1, isolated=False),
-        "threads": lambda: scan(folder, isolated=False),
-        "one process": lambda: scan(folder, workers=1),
+        "one thread": lambda: scan(folder, engine=Threads(1)),
+        "threads": lambda: scan(folder, engine=Threads()),
+        "one process": lambda: scan(folder, engine=Processes(1)),
         "processes": lambda: scan(folder),
         "start of a process": lambda: scan(one),
     }
@@ -144,7 +145,7 @@ def compare_ways(folder: Path, rounds: int) -> dict[str, float]:
             before = all_cpu_seconds()
             wall = wall_seconds(work)
             times[way].append((wall, all_cpu_seconds() - before))
-    result: dict[str, float] = {"pictures": len(files), "workers": workers_for(files, available_cores())}
+    result: dict[str, float] = {"pictures": len(files), "cores": available_cores()}
     for way, taken in times.items():
         wall, cpu = (statistics.median(values) for values in zip(*taken, strict=True))
         result |= {f"{way}, wall s": wall, f"{way}, CPU s": cpu}

@@ -1,19 +1,23 @@
 """Everything that Dagster knows of this project."""
 
+import logging
 from typing import Any
 
 import dagster as dg
 
-from clustering_assets.defs import checks, import_jobs, jobs, sensors
-from clustering_assets.defs.assets import clusters, dataset, embeddings, music, reports, videos
+from clustering_assets.defs import checks, import_jobs, jobs
+from clustering_assets.defs.graph import project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
 from clustering_assets.defs.io_managers.figure import FigureIO
 from clustering_assets.defs.io_managers.page import PageIO
 from clustering_assets.defs.io_managers.table import TableIO
 from clustering_assets.defs.io_managers.text import TextIO
 from clustering_assets.defs.io_managers.video import VideoIO
-from clustering_assets.defs.resources import environment_settings, settings_type
-from clustering_assets.settings import Settings
+from clustering_assets.defs.resources import settings_type
+from clustering_assets.defs.sensors import project_sensors
+from clustering_assets.settings import Settings, load_settings, unknown_variables
+
+log = logging.getLogger("clustering_assets")
 
 
 def project_resources(settings: Settings) -> dict[str, Any]:
@@ -34,20 +38,33 @@ def project_resources(settings: Settings) -> dict[str, Any]:
     }
 
 
-defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(
-        [dataset, embeddings, clusters, music, videos, reports], include_specs=True
-    ),
-    asset_checks=dg.load_asset_checks_from_modules([checks]),
-    jobs=[
-        jobs.cluster_images,
-        jobs.render_videos,
-        jobs.refresh_report,
-        import_jobs.import_from_kaggle,
-        import_jobs.import_from_openimages,
-    ],
-    sensors=[sensors.new_images_sensor, sensors.cluster_videos_sensor],
-    resources=project_resources(environment_settings()),
-    executor=dg.in_process_executor,
-)
-"""The code location. Steps run in one process: the work inside each step uses all cores already."""
+def make_definitions(settings: Settings) -> dg.Definitions:
+    """The code location: assets, checks, jobs, sensors and resources.
+
+    Steps run in one process: the work inside each step uses all cores already.
+
+    Args:
+        settings: The values that hold where the run config says nothing, and whether the sensors are on.
+    """
+    return dg.Definitions(
+        assets=project_assets(),
+        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        jobs=[
+            jobs.cluster_images,
+            jobs.render_videos,
+            jobs.refresh_report,
+            import_jobs.import_from_kaggle,
+            import_jobs.import_from_openimages,
+        ],
+        sensors=project_sensors(settings),
+        resources=project_resources(settings),
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads: the code location with the settings that the environment and `.env` give."""
+    for line in unknown_variables():
+        log.warning("%s", line)
+    return make_definitions(load_settings())

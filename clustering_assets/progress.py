@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
+from clustering_assets.words import duration, standing
+
 T = TypeVar("T")
 
 log = logging.getLogger("clustering_assets")
@@ -35,38 +37,6 @@ class Reporter(Protocol):
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin showing a piece of work of `total` items (None: not known)."""
         ...
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "4.2 s", "3 min 20 s", "2 h 5 min"."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def pace(done: int, seconds: float, unit: str = "") -> str:
-    """How fast items are done: "55 images/s", "2.5/s", or "4.0 s each" below one in a second."""
-    rate = done / max(seconds, 1e-9)
-    if 0 < rate < 1:
-        return f"{duration(1 / rate)} each"
-    of = f" {unit}" if unit else ""
-    return f"{rate:,.1f}{of}/s" if rate < 9.95 else f"{rate:,.0f}{of}/s"
-
-
-def standing(done: int, total: int | None, unit: str, seconds: float) -> str:
-    """Where a piece of work stands: "5,056 of 9,998 images, 55/s, 1 min 30 s left".
-
-    Args:
-        done: Items done so far.
-        total: Number of items; None when it is not known.
-        unit: What an item is, in the plural.
-        seconds: How long it has been under way.
-    """
-    parts = [f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}", pace(done, seconds)]
-    if total and 0 < done < total:
-        parts.append(f"{duration(seconds / done * (total - done))} left")
-    return ", ".join(parts)
 
 
 class _LoggedTask:

@@ -303,15 +303,6 @@ def unknown_variables() -> list[str]:
     return lines
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
-    """The settings as `CLUSTERING_*` variables, from which `load_settings` makes the same ones."""
-    values = settings.model_dump()
-    return {
-        f"CLUSTERING_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in values.items()
-    }
-
-
 def _explain(problem: Any, group: type[Group]) -> str:
     """One line about one refused value, with its name, the value, what is allowed and where it was set."""
     name = ".".join(map(str, problem["loc"]))

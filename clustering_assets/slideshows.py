@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.outputs import SUMMARY_REPORT, Outputs

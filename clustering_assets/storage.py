@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from upath import UPath
+if TYPE_CHECKING:
+    from upath import UPath
 
 PARTIAL = ".partial"
 """Ending of files that are being written; every listing in this project ignores it."""
@@ -25,7 +27,7 @@ OUTPUT_MARK = ".clustering_output"
 
 
 @contextmanager
-def atomic_path(path: Path | UPath) -> Iterator[Path | UPath]:
+def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
     """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
 
     On a local disk the move is atomic. On an object store an object appears only when its upload is
@@ -37,7 +39,7 @@ def atomic_path(path: Path | UPath) -> Iterator[Path | UPath]:
     Raises:
         OSError: The folder cannot be made or written to.
     """
-    if isinstance(path, UPath) and not isinstance(path, Path):
+    if not isinstance(path, Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield path
         return
@@ -71,25 +73,25 @@ def remove_partials(folder: Path, now: float) -> list[Path]:
     return removed
 
 
-def write_bytes(path: Path | UPath, data: bytes) -> None:
+def write_bytes(path: "Path | UPath", data: bytes) -> None:
     """Write `data` to `path` atomically."""
     with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
-def write_text(path: Path | UPath, text: str) -> None:
+def write_text(path: "Path | UPath", text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
 
 
-def mark_output(folder: Path | UPath) -> None:
+def mark_output(folder: "Path | UPath") -> None:
     """Mark a folder as one that results are written to; nothing to do where it is not on a local disk."""
     if isinstance(folder, Path) and not (mark := Path(folder) / OUTPUT_MARK).exists():
         write_text(mark, "Results of clustering_assets. Pictures in here are results and no input.\n")
 
 
 @contextmanager
-def local_copy(path: Path | UPath) -> Iterator[Path]:
+def local_copy(path: "Path | UPath") -> Iterator[Path]:
     """The file on a local disk: itself where it is local, otherwise a copy for the time of the block."""
     if isinstance(path, Path):
         yield Path(path)

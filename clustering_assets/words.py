@@ -1,6 +1,61 @@
-"""Numbers of things in words."""
+"""Numbers, lists and lengths of time as people say them."""
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun, such as "1 video" or "2,000 videos"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def one_or_several(number: int, one: str, several: str) -> str:
+    """`one` alone, or the number with `several`: "another cluster", "3 other clusters"."""
+    return one if number == 1 else f"{number:,} {several}"
+
+
+def ordinal(number: int) -> str:
+    """A place in a row: "1st", "12th", "23rd"."""
+    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """At least one thing as a list: "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def with_article(word: str) -> str:
+    """A word with "a" or "an" before it, by its first letter."""
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "4.2 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def pace(done: int, seconds: float, unit: str = "") -> str:
+    """How fast items are done: "55 images/s", "2.5/s", or "4.0 s each" below one in a second."""
+    rate = done / max(seconds, 1e-9)
+    if 0 < rate < 1:
+        return f"{duration(1 / rate)} each"
+    of = f" {unit}" if unit else ""
+    return f"{rate:,.1f}{of}/s" if rate < 9.95 else f"{rate:,.0f}{of}/s"
+
+
+def standing(done: int, total: int | None, unit: str, seconds: float) -> str:
+    """Where a piece of work stands: "5,056 of 9,998 images, 55/s, 1 min 30 s left".
+
+    Args:
+        done: Items done so far.
+        total: Number of items; None when it is not known.
+        unit: What an item is, in the plural.
+        seconds: How long it has been under way.
+    """
+    parts = [f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}", pace(done, seconds)]
+    if total and 0 < done < total:
+        parts.append(f"{duration(seconds / done * (total - done))} left")
+    return ", ".join(parts)

@@ -10,9 +10,10 @@ import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from clustering_assets.definitions import defs
-from clustering_assets.defs.data_versions import VIDEOS
-from clustering_assets.defs.update import UpdateResult, open_instance, update
+from clustering_assets.definitions import make_definitions
+from clustering_assets.defs.instance import open_instance
+from clustering_assets.defs.records import VIDEOS
+from clustering_assets.defs.update import UpdateResult, update
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.slideshows import Recipe, open_slideshow, recipes
@@ -32,6 +33,9 @@ SMALL = {
     "max_images_per_video": 3,
     "quality": "preview",
 }
+
+defs = make_definitions(load_settings())
+"""The code location with the settings of the environment."""
 
 
 @dataclass

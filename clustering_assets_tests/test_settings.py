@@ -9,7 +9,6 @@ from clustering_assets.settings import (
     Settings,
     SettingsError,
     VideoSettings,
-    as_environment,
     load_settings,
     unknown_variables,
 )
@@ -147,10 +146,3 @@ def test_a_place_has_one_spelling(monkeypatch, tmp_path):
     assert (settings.output, settings.music, settings.names_file) == ("out", str(tmp_path), "names.csv")
     assert load_settings(output="s3://bucket/prefix/").output == "s3://bucket/prefix/"
     assert load_settings().weights == ""
-
-
-def test_settings_go_through_the_environment_unchanged(monkeypatch):
-    settings = load_settings(fps=12, motion=False, transition_seconds=0.1, images="a b/$c", clusters="auto")
-    for name, value in as_environment(settings).items():
-        monkeypatch.setenv(name, value)
-    assert load_settings() == settings

@@ -21,17 +21,15 @@ from clustering_assets.cli.terminal import show_progress
 from clustering_assets.cli.verify import verify
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.progress import duration
 from clustering_assets.settings import (
     HOSTS_VARIABLE,
     NUMBERED,
     Settings,
     SettingsError,
-    as_environment,
     load_settings,
     unknown_variables,
 )
-from clustering_assets.words import counted
+from clustering_assets.words import counted, duration
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
@@ -319,12 +317,12 @@ def _update(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
         click.echo(f"Warning: {line}", err=True)
     _check_at_once(settings)
     say("Starting Dagster")
-    os.environ.update(as_environment(settings))  # the code location takes its defaults from there
-    from clustering_assets.definitions import defs
-    from clustering_assets.defs.update import open_instance, update
+    from clustering_assets.definitions import make_definitions
+    from clustering_assets.defs.instance import open_instance
+    from clustering_assets.defs.update import update
 
     with open_instance(Path.cwd()) as instance:
-        return update(defs, instance, settings, announce=say)
+        return update(make_definitions(settings), instance, settings, announce=say)
 
 
 def _close(result: "UpdateResult", settings: Settings, begun: float) -> None:
@@ -427,8 +425,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted. What was finished is kept; the same command goes on from here.", FAILED)
     except ClusteringError as error:
-        if trace := getattr(error, "trace", ""):
-            _fail_unexpectedly(str(error), trace)
         _fail(str(error), FAILED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

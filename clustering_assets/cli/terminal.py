@@ -21,7 +21,8 @@ from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
-from clustering_assets.progress import Task, pace, reporting, standing
+from clustering_assets.progress import Task, reporting
+from clustering_assets.words import pace, standing
 
 
 class _Rate(ProgressColumn):

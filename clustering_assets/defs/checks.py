@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.slideshows import make_clip, recipes
 
 

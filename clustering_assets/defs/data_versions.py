@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from clustering_assets.defs.records import recorded, recorded_version
 from clustering_assets.settings import Settings
 from clustering_assets.wishes import names_file, pins_file
 
@@ -23,8 +24,8 @@ DETAILS = "details"
 """Metadata key: of a materialization, a digest of facts that most of what lies downstream does not depend on; of an
 asset definition, the names of the assets whose details its result depends on."""
 
-DATA_VERSION_TAG = "dagster/data_version"
-VIDEOS = dg.AssetKey("cluster_videos")
+EVERY_UPDATE = "every_update"
+"""Metadata key of an asset definition: whether an update makes it anew although nothing upstream has changed."""
 
 
 def digest(value: Any) -> str:
@@ -51,42 +52,12 @@ def recipe(spec: dg.AssetSpec, settings: Settings, upstream: Mapping[dg.AssetKey
     )
 
 
-def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
-    """The data version of the latest materialization; None if there is none."""
-    return recorded_digest(instance.get_latest_materialization_event(key))
-
-
-def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
-    """The latest materialization of the video of one cluster; None if there is none."""
-    return next(iter(latest_videos(instance, key, 1)), None)
-
-
-def latest_videos(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
-    """The latest materializations of the video of one cluster, the newest first."""
-    wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key])
-    return [record.event_log_entry for record in instance.fetch_materializations(wanted, limit=most).records]
-
-
-def recorded_digest(event: dg.EventLogEntry | None) -> str | None:
-    """The data version that a materialization recorded; None if there is none."""
-    materialization = event.asset_materialization if event else None
-    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
-
-
 def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> str:
     """The data version that the asset would have if it were made now, from what lies upstream now."""
     upstream = {dep.asset_key: recorded_version(instance, dep.asset_key) for dep in spec.deps}
     for name in spec.metadata.get(DETAILS, ()):
         upstream[dg.AssetKey(name)] = digest([upstream[dg.AssetKey(name)], recorded(instance, name, DETAILS)])
     return recipe(spec, settings, upstream)
-
-
-def recorded(instance: dg.DagsterInstance, asset: str, name: str) -> object:
-    """A value that the latest materialization of an unpartitioned asset noted; None if there is none."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
-    materialization = event.asset_materialization if event else None
-    noted = materialization.metadata.get(name) if materialization else None
-    return noted.value if noted else None
 
 
 def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.DataVersion:

@@ -9,8 +9,11 @@ import psutil
 
 from clustering_assets.defs.partitions import UNFINISHED
 
-PROCESS_TAG = "clustering_assets/process"
+PROCESS_TAG = ".dagster/clustering_assets.process"
 """Tag of a run: the process that it lives and dies with, as `host:pid:start`, the start in seconds since the epoch."""
+
+EARLIER_PROCESS_TAG = "clustering_assets/process"
+"""What the tag was called before it was hidden from the UI; runs of then may be unfinished still."""
 
 CLOCK_STEPS = 60
 """Seconds by which a process may seem to have started at another time, because the clock was set meanwhile."""
@@ -31,7 +34,7 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        process = "" if _is_inherited(instance, run) else run.tags.get(PROCESS_TAG, "")
+        process = "" if _is_inherited(instance, run) else _process_of(run)
         if process.startswith(f"{platform.node()}:") and not _is_running(process):
             instance.report_run_failed(run, "The process of this run was ended from outside.")
             closed.append(run.run_id)
@@ -42,7 +45,11 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
 def _is_inherited(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process is that of the run which this one repeats: Dagster copies its tags, until the run begins."""
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
-    return parent is not None and parent.tags.get(PROCESS_TAG) == run.tags.get(PROCESS_TAG)
+    return parent is not None and _process_of(parent) == _process_of(run)
+
+
+def _process_of(run: dg.DagsterRun) -> str:
+    return run.tags.get(PROCESS_TAG) or run.tags.get(EARLIER_PROCESS_TAG, "")
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:

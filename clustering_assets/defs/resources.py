@@ -1,7 +1,5 @@
 """The settings as a Dagster resource."""
 
-import logging
-from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -11,9 +9,7 @@ from clustering_assets.defs.orphaned_runs import PROCESS_TAG, this_process
 from clustering_assets.outputs import Outputs
 from clustering_assets.places import ROOTS_VARIABLE, is_below, roots
 from clustering_assets.preflight import check_named
-from clustering_assets.settings import PLACES, Settings, SettingsError, load_settings, unknown_variables
-
-log = logging.getLogger("clustering_assets")
+from clustering_assets.settings import PLACES, Settings, SettingsError, load_settings
 
 
 class SettingsResource(dg.ConfigurableResource):
@@ -65,11 +61,3 @@ def settings_type(defaults: Settings) -> type[SettingsResource]:
         for name, field in Settings.model_fields.items()
     }
     return pydantic.create_model("ClusteringSettings", __base__=SettingsResource, **fields)
-
-
-@cache
-def environment_settings() -> Settings:
-    """The settings that the environment gives, read once for the code location."""
-    for line in unknown_variables():
-        log.warning("%s", line)
-    return load_settings()

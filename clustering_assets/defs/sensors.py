@@ -6,13 +6,12 @@ Both only gather facts and return what a pure function decided, so what they dec
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 
 import dagster as dg
 
-from clustering_assets.defs.assets import clusters, dataset, embeddings, music, reports
-from clustering_assets.defs.data_versions import USES, digest, latest_video
-from clustering_assets.defs.jobs import cluster_images, refresh_report, render_videos
+from clustering_assets.defs.data_versions import digest
+from clustering_assets.defs.graph import project_stages
+from clustering_assets.defs.jobs import DIGEST_TAG, cluster_images, refresh_report, render_videos
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import (
     CLUSTERS,
@@ -21,9 +20,9 @@ from clustering_assets.defs.partitions import (
     keys_in_flight,
     partition_changes,
 )
-from clustering_assets.defs.resources import SettingsResource, environment_settings
+from clustering_assets.defs.records import latest_video
+from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
-from clustering_assets.defs.update import DIGEST_TAG, STAGES
 from clustering_assets.integrity import State
 from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of
 from clustering_assets.settings import Settings
@@ -41,13 +40,13 @@ from clustering_assets.words import counted
 ATTEMPTS = 3
 """How often a sensor tries the same thing before it leaves it to a person."""
 
-LISTING_TAG = "clustering_assets/listing"
+LISTING_TAG = ".dagster/clustering_assets.listing"
 """Tag of an update that a sensor asked for: the fingerprint of the listing that it was asked for."""
 
-REPORT_TAG = "clustering_assets/report"
+REPORT_TAG = ".dagster/clustering_assets.report"
 """Tag of a summary that a sensor asked for: the time of the newest video in it."""
 
-REPAIR_TAG = "clustering_assets/repair"
+REPAIR_TAG = ".dagster/clustering_assets.repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
 INGREDIENTS = (
@@ -61,7 +60,26 @@ ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCEL
 AD_HOC_JOB = "__ASSET_JOB"
 """What Dagster calls runs of assets that no job names: those of the command line, and of `Materialize` in the UI."""
 
-STATUS = dg.DefaultSensorStatus.RUNNING if environment_settings().sensors else dg.DefaultSensorStatus.STOPPED
+
+def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Both sensors, on or off when the UI starts as the settings say."""
+    status = dg.DefaultSensorStatus.RUNNING if settings.sensors else dg.DefaultSensorStatus.STOPPED
+    return [
+        dg.sensor(
+            job=cluster_images,
+            minimum_interval_seconds=15,
+            default_status=status,
+            description="Starts an update when pictures, music, pins, names or settings have changed and files have "
+            "settled.",
+        )(new_images_sensor),
+        dg.sensor(
+            jobs=[render_videos, refresh_report],
+            minimum_interval_seconds=15,
+            default_status=status,
+            description="Renders every video that is missing or out of date, and keeps partitions in line with "
+            "clusters.",
+        )(cluster_videos_sensor),
+    ]
 
 
 @dataclass(frozen=True)
@@ -107,12 +125,6 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     return Watch(fingerprint, fingerprint, watch.updates + 1), ""
 
 
-@dg.sensor(
-    job=cluster_images,
-    minimum_interval_seconds=15,
-    default_status=STATUS,
-    description="Starts an update when pictures, music, pins, names or settings have changed and files have settled.",
-)
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
@@ -165,16 +177,12 @@ def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(asdict(watch)))
 
 
-@lru_cache(maxsize=1)
 def stage_settings() -> set[str]:
     """Settings that call for an update when they change: where results go, what is refused, what the stages use.
 
     What only videos are made of is not among them: the videos are looked after one by one.
     """
-    assets = dg.load_assets_from_modules([dataset, embeddings, clusters, music, reports])
-    specs = (spec for asset in assets if isinstance(asset, dg.AssetsDefinition) for spec in asset.specs)
-    used = {name for spec in specs if spec.partitions_def is None for name in spec.metadata.get(USES, ())}
-    return used | {"output", "min_images", "max_failure_rate"}
+    return {*project_stages().settings, "output", "min_images", "max_failure_rate"}
 
 
 def _other_inputs(settings: Settings) -> list[str]:
@@ -200,7 +208,9 @@ def _known_listing(instance: dg.DagsterInstance, settings: SettingsResource, oth
     from clustering_assets.files.source import FoundFile, listing_fingerprint
 
     manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
-    if manifest is None or not all(follows_upstream(instance, dg.AssetKey(name)) for name in STAGES):
+    if manifest is None or not all(
+        follows_upstream(instance, dg.AssetKey(name)) for name in project_stages().middle
+    ):
         return ""
     rows = zip(*(manifest[name] for name in ("path", "bytes", "mtime_ns", "stage", "reason")), strict=True)
     files = (
@@ -223,12 +233,6 @@ def videos_to_request(
     return tuple(key for key in due if key not in in_flight and failures.get(key, 0) < ATTEMPTS)
 
 
-@dg.sensor(
-    jobs=[render_videos, refresh_report],
-    minimum_interval_seconds=15,
-    default_status=STATUS,
-    description="Renders every video that is missing or out of date, and keeps partitions in line with clusters.",
-)
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:

@@ -3,20 +3,20 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
-from clustering_assets.defs.data_versions import (
+from clustering_assets.defs.data_versions import expected_version
+from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
+from clustering_assets.defs.records import (
     VIDEOS,
-    expected_version,
     latest_video,
     latest_videos,
+    noted,
     recorded,
     recorded_digest,
     recorded_version,
 )
-from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
 from clustering_assets.files import file_source
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
@@ -110,10 +110,7 @@ def _is_there(recipe: Recipe, instance: dg.DagsterInstance, outputs: Outputs, se
 
 def _left_out(event: dg.EventLogEntry) -> list[list[str]]:
     """Path, stage and reason of what had to be left out of a video."""
-    made = event.asset_materialization
-    noted = made.metadata.get("failures") if made else None
-    failures: Any = noted.value if isinstance(noted, dg.JsonMetadataValue) else []
-    return failures
+    return noted(event).get("failures", [])
 
 
 def holds_video(recipe: Recipe, outputs: Outputs) -> bool:

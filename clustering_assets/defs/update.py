@@ -1,7 +1,5 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
-import builtins
-import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock, Timeout
 
-from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.defs.graph import stages_of
+from clustering_assets.defs.jobs import DIGEST_TAG
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
 from clustering_assets.defs.partitions import PartitionChanges, sync_partitions
+from clustering_assets.defs.records import VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_video,
@@ -31,19 +30,6 @@ from clustering_assets.storage import mark_output, remove_partials
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.words import counted
 
-DIGEST_TAG = "clustering_assets/digest"
-"""Tag of a run that renders a video: the digest of what the video is made of."""
-
-SCANS = ("image_manifest", "music_tracks")
-"""Assets that look at the disk; they begin every update and cost little when nothing has changed."""
-
-STAGES = ("dataset_analysis", "embeddings", "cluster_assignments", "cluster_plot", "music_choice")
-"""The assets between the scans and the videos, each after those that it depends on."""
-
-CLOSING = ("ledger", "gallery")
-"""Assets that show the videos too, or what was lost on the way to them."""
-
-
 LOCK = ".update.lock"
 """Name of the file in the output that an update holds locked while it is under way."""
 
@@ -53,15 +39,7 @@ class OutputTaken(ClusteringError):
 
 
 class RunFailed(ClusteringError):
-    """A run did not succeed; the message is that of the error that ended it.
-
-    Attributes:
-        trace: The traceback of a fault of the program; empty for an error that the user can mend.
-    """
-
-    def __init__(self, message: str, trace: str = "") -> None:
-        super().__init__(message)
-        self.trace = trace
+    """A stage refused to go on, for a reason that a user can mend."""
 
 
 @dataclass
@@ -85,41 +63,6 @@ class UpdateResult:
     partitions: PartitionChanges = field(default_factory=lambda: PartitionChanges((), ()))
 
 
-def open_instance(folder: Path, *, logs: bool = False) -> dg.DagsterInstance:
-    """The instance that the UI started in `folder` uses too.
-
-    `DAGSTER_HOME` wins where it is set. Otherwise state is kept in `.dagster` as the folder's `dagster.yaml` says, or
-    in the folder's `.dagster` where there is no such file. Dagster reports nothing where no `dagster.yaml` says that it
-    shall. What is printed stays on the terminal: the processes that would copy it would print tracebacks at Ctrl-C.
-
-    Args:
-        folder: The folder of the project.
-        logs: Keep what runs print all the same, for the UI to show.
-
-    Raises:
-        ClusteringError: `DAGSTER_HOME` is no absolute path of a folder.
-    """
-    module = "dagster._core.storage.noop_compute_log_manager"
-    plain = {} if logs else {"compute_logs": {"module": module, "class": "NoOpComputeLogManager"}}
-    quiet = {"telemetry": {"enabled": False}, **plain}
-    if chosen := os.environ.get("DAGSTER_HOME"):
-        if not (Path(chosen).is_absolute() and Path(chosen).is_dir()):
-            raise ClusteringError(
-                f"DAGSTER_HOME = {chosen!r}: must be the absolute path of a folder that is there; make it, or unset "
-                "the variable to keep state in .dagster"
-            )
-        if (Path(chosen) / "dagster.yaml").is_file():
-            return dg.DagsterInstance.from_ref(InstanceRef.from_dir(chosen, overrides=plain))
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(chosen, overrides=quiet))
-    home = folder.resolve() / ".dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    if (folder / "dagster.yaml").is_file():
-        return dg.DagsterInstance.from_ref(
-            InstanceRef.from_dir(str(home), config_dir=str(folder), overrides=plain)
-        )
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=quiet))
-
-
 def update(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
@@ -138,7 +81,7 @@ def update(
         What was done. A video that fails does not keep the others from being rendered.
 
     Raises:
-        RunFailed: Anything but a video failed.
+        RunFailed: Anything but a video was refused; every other error of a stage is raised as it is.
         OutputTaken: Another update is writing to the output.
         ClusteringError: The output cannot be written to.
     """
@@ -183,8 +126,8 @@ def _update(
     close_abandoned_runs(instance)
     result = UpdateResult()
     announce("Looking at the pictures and the music")
-    runner.run(SCANS)
-    stale = runner.stale(STAGES)
+    runner.run(runner.stages.scans)
+    stale = runner.stale(runner.stages.middle)
     if stale:
         announce(f"Updating {', '.join(stale)}")
         runner.run(stale)
@@ -208,20 +151,20 @@ def _update(
         )
     for key in due:
         try:
-            flaws = runner.run(
-                ["cluster_videos"], partition=key, tags={DIGEST_TAG: result.clusters[key].digest}
-            )
+            flaws = runner.run([VIDEOS.to_user_string()], key, {DIGEST_TAG: result.clusters[key].digest})
             if key not in kept:
                 result.rendered.append(key)
             if flaws:
                 result.flawed[key] = "; ".join(flaws)
-        except RunFailed as error:
+        except (ClusteringError, OSError) as error:
             result.failed[key] = str(error)
-    closing = runner.stale(CLOSING)
+        except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
+            result.failed[key] = f"{type(error).__name__}: {error}"
+    closing = runner.stale(runner.stages.closing)
     if closing:
         announce(f"Updating {', '.join(closing)}")
         result.made += closing
-    runner.run([*closing, "summary_report"])
+    runner.run([*closing, *runner.stages.last])
     return result
 
 
@@ -236,12 +179,9 @@ class _Runner:
         announce: Callable[[str], None],
     ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._graph = definitions.resolve_asset_graph()
         self._specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
-        self._pools = {
-            name: definitions.resolve_assets_def(spec.key).op.pool
-            for name, spec in self._specs.items()
-            if OUTPUT in spec.metadata
-        }
+        self.stages = stages_of(self._specs.values())
         self._instance, self._settings = instance, settings
         self._outputs = Outputs(settings.output)
         self._announce = announce
@@ -255,21 +195,26 @@ class _Runner:
             What checks that do not stop a run found wrong; warnings are not among it.
 
         Raises:
-            RunFailed: It did not succeed.
+            RunFailed: A stage refused to go on; every other error is raised as it is.
         """
-        self._wait_for_room({pool for name in assets if (pool := self._pools.get(name))})
-        result = self._job.execute_in_process(
-            run_config=run_config(self._settings),
-            instance=self._instance,
-            asset_selection=[dg.AssetKey(name) for name in assets],
-            partition_key=partition,
-            tags={PROCESS_TAG: this_process(), **(tags or {})},
-            raise_on_error=False,
-        )
-        if not result.success:
-            if _was_interrupted(result):
-                raise KeyboardInterrupt
-            raise _failure(result)
+        keys = [dg.AssetKey(name) for name in assets]
+        self._wait_for_room({pool for key in keys for pool in self._graph.get(key).pools or ()})
+        try:
+            result = self._job.execute_in_process(
+                run_config=run_config(self._settings),
+                instance=self._instance,
+                asset_selection=keys,
+                partition_key=partition,
+                tags={PROCESS_TAG: this_process(), **(tags or {})},
+            )
+        except dg.Failure as failure:
+            raise RunFailed(
+                failure.description or "the run failed without saying why; see it in the UI"
+            ) from failure
+        except dg.DagsterExecutionInterruptedError as interrupt:
+            raise KeyboardInterrupt from interrupt
+        except dg.DagsterUserCodeExecutionError as wrapped:
+            raise wrapped.user_exception from wrapped
         return [
             evaluation.description or evaluation.check_name
             for evaluation in result.get_asset_check_evaluations()
@@ -314,53 +259,3 @@ def run_config(settings: Settings) -> dict[str, Any]:
         "resources": {"settings": {"config": settings.model_dump()}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
-
-
-def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether a person ended the run with Ctrl-C, which Dagster records as the failure of a step."""
-    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    return any(
-        name in str(error.to_string())
-        for error in failures
-        if error is not None
-        for name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
-    )
-
-
-def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
-    """Why a run failed, in the words of the error that ended it: the project's own where it has said something."""
-    for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed and evaluation.blocking:
-            return RunFailed(evaluation.description or evaluation.check_name)
-    events = [event for event in result.all_events if event.is_step_failure or event.is_failure]
-    for event in events:
-        step = event.step_failure_data if event.is_step_failure else None
-        if step and step.user_failure_data:
-            return RunFailed(step.user_failure_data.description or "the run failed")
-        error = step.error if step else event.job_failure_data.error
-        if error is None:
-            continue
-        while error.cause is not None and error.cls_name not in _own_errors():
-            error = error.cause
-        message = error.message.strip().removeprefix(f"{error.cls_name}: ").partition(": ")
-        plain = message[2] if message[0].endswith(str(error.cls_name)) else "".join(message)
-        expected = _is_expected(str(error.cls_name))
-        if expected:
-            return RunFailed(plain)
-        return RunFailed(f"{error.cls_name}: {plain}", trace=error.to_string())
-    return RunFailed("the run failed without saying why; see it in the UI")
-
-
-def _is_expected(name: str) -> bool:
-    """Whether an error class of this name is one that users can mend, or says that the disk refused."""
-    kind = getattr(builtins, name, None)
-    return name in _own_errors() or (isinstance(kind, type) and issubclass(kind, OSError))
-
-
-def _own_errors() -> set[str]:
-    """Names of the project's error classes, whose messages are written for users."""
-    return {kind.__name__ for kind in _descendants(ClusteringError)}
-
-
-def _descendants(kind: type) -> set[type]:
-    return {kind}.union(*(_descendants(child) for child in kind.__subclasses__()))

@@ -21,8 +21,8 @@ from dagster.version import __version__
 from dagster_shared.serdes import serialize_value
 from dagster_webserver.webserver import DagsterWebserver
 
+from clustering_assets.defs.instance import open_instance
 from clustering_assets.defs.same_origin import LOCAL, SameOriginOnly
-from clustering_assets.defs.update import open_instance
 from clustering_assets.errors import ClusteringError
 
 MODULE = "clustering_assets.definitions"

@@ -1,28 +1,30 @@
-"""The painter's tools: noise, gradients, masks and light on pictures of float32 (h, w, 3), RGB from 0 to 1."""
+"""The painter's tools: gradients, noise, clouds, water, silhouettes and light on float32 pictures, RGB 0 to 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 Values = NDArray[Any]
-"""Floating point numbers of any shape; OpenCV's types do not say more."""
-Picture = Values
-"""float32 (h, w, 3), RGB as shown, 0 to 1."""
-Mask = Values
-"""float32 (h, w), 0 is nothing and 1 all."""
+"""float32 of any shape, 0 to 1: pictures (h, w, 3), masks (h, w) or what broadcasts to it, colours (3,)."""
 
 
 def colour(code: str) -> Values:
-    """The colour of a hexadecimal code such as "#ffcc00", float32 (3,)."""
-    return np.array([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32)
+    """The colour of a code such as "#ffcc00", (3,)."""
+    return np.array(ImageColor.getrgb(code), np.float32) / 255
 
 
-def mixed(one: Values, other: Values, share: float) -> Values:
-    """The colour that is `share` of the way from `one` to `other`."""
-    return (one + (other - one) * np.float32(share)).astype(np.float32)
+def one_of(rng: np.random.Generator, palettes: Sequence[Sequence[str]]) -> list[Values]:
+    """The colours of one palette, chosen by chance."""
+    return [colour(code) for code in palettes[int(rng.integers(len(palettes)))]]
+
+
+def mixed(one: Values, other: Values | float, share: Values | float) -> Values:
+    """What is `share` of the way from `one` to `other` (1 is white); a mask (h, w, 1) mixes colours into a picture."""
+    return one + (other - one) * share
 
 
 def varied(rng: np.random.Generator, base: Values, amount: float) -> Values:
@@ -32,260 +34,224 @@ def varied(rng: np.random.Generator, base: Values, amount: float) -> Values:
 
 
 def smooth(low: float, high: float, value: Values) -> Values:
-    """0 below `low`, 1 above `high`, and a smooth step between (Hermite); `low` may be above `high`."""
-    share = np.clip((value - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    """0 at `low`, 1 at `high` and beyond, and a smooth step between (Hermite); `low` may be above `high`."""
+    share = np.clip((value - low) * (1 / (high - low)), 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def noise(
-    rng: np.random.Generator,
-    height: int,
-    width: int,
-    cell: float,
-    *,
-    octaves: int = 5,
-    gain: float = 0.5,
-    stretch: float = 1.0,
-) -> Mask:
-    """Fractal noise from 0 to 1, its mean near 0.5: value noise with cubic interpolation, summed over octaves.
-
-    Args:
-        rng: Dice.
-        height: Rows.
-        width: Columns.
-        cell: Size of the largest features, in pixels.
-        octaves: How many times finer detail is added.
-        gain: Strength of each octave in terms of the one before.
-        stretch: How many times longer than high the features are.
-    """
-    coarse = 4 if cell >= 64 else 1  # the broad octaves are made small and enlarged at the end
-    small = np.zeros((-(-height // coarse), -(-width // coarse)), np.float32)
-    fine = np.zeros((height, width), np.float32)
-    strength = total = 1.0
-    used = False
-    for octave in range(octaves):
-        size = cell / 2**octave
-        if size < 1:
-            break
-        target = small if size >= 16 * coarse or coarse == 1 else fine
-        used |= target is fine
-        rows, columns = int(height / size) + 4, int(width / (size * stretch)) + 4
-        grid = rng.random((rows, columns), np.float32) - np.float32(0.5)
-        scale = target.shape[0] / height
-        move = np.array([[1 / (size * stretch * scale), 0, 1.5], [0, 1 / (size * scale), 1.5]], np.float32)
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        layer = cv2.warpAffine(grid, move, target.shape[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
-        target += layer * np.float32(strength)
-        total += strength**2 if octave else 0.0
-        strength *= gain
-    field = small if coarse == 1 else cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    if used:
-        field = field + fine
-    return np.clip(field * np.float32(0.95 / np.sqrt(total)) + np.float32(0.5), 0, 1)
-
-
-def profile(rng: np.random.Generator, width: int, cell: float, octaves: int = 5, gain: float = 0.5) -> Mask:
-    """Fractal noise along a line, float32 (width,), from about -1 to 1."""
-    line = np.zeros(width, np.float32)
-    strength = 1.0
-    for octave in range(octaves):
-        size = cell / 2**octave
-        if size < 1.5:
-            break
-        points = rng.uniform(-1, 1, int(width / size) + 4)
-        at = np.arange(width) / size + rng.random()
-        left = at.astype(int)
-        share = at - left
-        share = share * share * (3 - 2 * share)
-        line += np.float32(strength) * (points[left] * (1 - share) + points[left + 1] * share).astype(
-            np.float32
-        )
-        strength *= gain
-    return line
-
-
-def gradient(height: int, width: int, stops: Sequence[tuple[float, Values]]) -> Picture:
-    """A vertical gradient through colour stops (position from 0 at the top to 1, colour)."""
+def gradient(height: int, width: int, *stops: tuple[float, Values]) -> Values:
+    """A vertical gradient (h, w, 3) through colour stops (position from 0 at the top to 1, colour)."""
+    places, tones = zip(*stops, strict=True)
     at = np.linspace(0, 1, height)
-    places = [place for place, _ in stops]
-    column = np.stack([np.interp(at, places, [tone[c] for _, tone in stops]) for c in range(3)], axis=1)
-    soft = max(3, height // 12) | 1
-    column = cv2.blur(
-        column.astype(np.float32).reshape(height, 1, 3), (1, soft), borderType=cv2.BORDER_REPLICATE
-    )
+    column = np.stack([np.interp(at, places, channel) for channel in np.transpose(tones)], axis=1)
+    soft = (1, max(3, height // 12) | 1)
+    column = cv2.blur(column.astype(np.float32)[:, None], soft, borderType=cv2.BORDER_REPLICATE)
     return np.repeat(column.reshape(height, 1, 3), width, axis=1)
 
 
-def lay(picture: Picture, over: Values, mask: Mask) -> None:
-    """Lay a colour (3,) or a picture over `picture` where `mask` is, in place."""
-    mask = np.ascontiguousarray(mask, np.float32)
-    full = np.empty(picture.shape, np.float32)
-    full[:] = over
-    picture[:] = cv2.blendLinear(full, np.ascontiguousarray(picture, np.float32), mask, 1 - mask)
-
-
-def shine(picture: Picture, light: Values, mask: Mask) -> None:
-    """Add light of a colour where `mask` is, in place, without ever going above white (screen)."""
-    picture += (1 - np.minimum(picture, 1)) * (mask[..., None] * light)
-
-
-def distance(height: int, width: int, x: float, y: float) -> Mask:
-    """Pixels from every pixel to (x, y)."""
-    across = (np.arange(width, dtype=np.float32) - np.float32(x)) ** 2
-    down = (np.arange(height, dtype=np.float32) - np.float32(y)) ** 2
-    return np.sqrt(down[:, None] + across[None, :])
-
-
-def below(line: Values, height: int) -> Mask:
-    """The mask (height, w) of everything below a line of rows (w,), antialiased."""
-    rows = np.arange(height, dtype=np.float32)[:, None]
-    return np.clip(rows - line[None, :] + np.float32(0.5), 0, 1)
-
-
-def polygons(height: int, width: int, shapes: Sequence[Values]) -> Mask:
-    """The mask of polygons, each float (k, 2) of x and y in pixels, antialiased."""
-    canvas = np.zeros((height, width), np.uint8)
-    for shape in shapes:
-        points = np.round(np.asarray(shape, np.float64) * 16).astype(np.int32)
-        cv2.fillPoly(canvas, [points], 255, lineType=cv2.LINE_AA, shift=4)
-    return canvas.astype(np.float32) * np.float32(1 / 255)
-
-
-def strokes(height: int, width: int, lines: Sequence[Values], thickness: float) -> Mask:
-    """The mask of open lines, each float (k, 2), `thickness` pixels wide, antialiased."""
-    canvas = np.zeros((height * 2, width * 2), np.uint8)
-    for line in lines:
-        points = np.round(np.asarray(line, np.float64) * 2 * 16).astype(np.int32)
-        cv2.polylines(canvas, [points], False, 255, max(1, round(thickness * 2)), cv2.LINE_AA, shift=4)
-    return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-
-
 def blurred(values: Values, sigma: float) -> Values:
-    """A Gaussian blur of `sigma` pixels; a broad one is done on a smaller copy, which looks the same."""
-    if sigma < 0.3:
-        return values
-    factor = int(np.clip(sigma / 3, 1, 16))
-    if factor == 1:
-        return cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-    height, width = values.shape[:2]
-    size = (max(2, width // factor), max(2, height // factor))
-    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / factor, borderType=cv2.BORDER_REFLECT)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    """A blur like a Gaussian of `sigma` pixels, as fast for a broad one as for a narrow one."""
+    size = 2 * round(2.45 * sigma) + 1
+    return cv2.stackBlur(values, (size, size)) if size > 1 else values
 
 
-def place(
-    picture: Picture,
-    sprite: Values,
-    x: float,
-    y: float,
-    scale: float,
-    turn: float = 0.0,
-    *,
-    squeeze: float = 1.0,
-    blur: float = 0.0,
-    fade: float = 1.0,
-    light: bool = False,
-) -> None:
-    """Place a sprite with its centre at (x, y), in place.
-
-    Args:
-        picture: What to draw on.
-        sprite: float32 (s, s, 4), colours premultiplied by the alpha in the last channel.
-        x: Column of the centre.
-        y: Row of the centre.
-        scale: Enlargement.
-        turn: Degrees, anticlockwise.
-        squeeze: Height in terms of its own, which tilts it away.
-        blur: Sigma in pixels, for what is out of focus.
-        fade: Opacity.
-        light: Add it as light instead of covering what is behind.
-    """
-    size = sprite.shape[0]
-    angle = np.deg2rad(turn)
-    turning = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    matrix = np.diag([1, squeeze]) @ turning * scale
-    reach = size * scale * 0.72 + 3 * blur + 2
-    left, top = int(max(0, x - reach)), int(max(0, y - reach))
-    right, bottom = int(min(picture.shape[1], x + reach)), int(min(picture.shape[0], y + reach))
-    if right - left < 2 or bottom - top < 2:
-        return
-    shift = np.array([x - left, y - top]) - matrix @ np.array([size / 2, size / 2])
-    small = sprite
-    while scale < 0.5:  # halve first: warping alone would skip pixels
-        small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        scale, matrix = scale * 2, matrix * 2
-    move = np.hstack([matrix, shift[:, None]]).astype(np.float32)
-    drawn = cv2.warpAffine(small, move, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
-    if blur > 0.3:
-        drawn = blurred(drawn, blur)
-    drawn = drawn * np.float32(fade)
-    part = picture[top:bottom, left:right]
-    if light:
-        part += (1 - np.minimum(part, 1)) * drawn[..., :3]
-    else:
-        part *= 1 - drawn[..., 3:]
-        part += drawn[..., :3]
+def ribbon(spine: Values, half: Values | float) -> Values:
+    """The outline of a band along a line: `spine` (k, 2), `half` its width to either side, in pixels."""
+    side = np.stack(np.broadcast_arrays(half, 0.0 * spine[:, 0])) * [[1], [0]]
+    return np.vstack([spine - side.T, (spine + side.T)[::-1]])
 
 
-def clouds(
-    rng: np.random.Generator, height: int, width: int, *, cover: float, size: float, flat: float = 2.2
-) -> tuple[Mask, Mask]:
-    """Clouds as (density, light): the density from 0 to 1, and how lit each part is from above.
+class Canvas:
+    """A picture being painted, and the dice of everything random in it.
 
-    Args:
+    Attributes:
         rng: Dice.
+        pixels: float32 (h, w, 3); painting changes it in place.
         height: Rows.
         width: Columns.
-        cover: Share of the sky that they cover, 0 to 1.
-        size: Size of the largest, in pixels.
-        flat: How many times longer than high.
+        size: The shorter side.
+        y: Numbers of the rows, float32 (h, 1).
+        x: Numbers of the columns, float32 (1, w).
     """
-    field = noise(rng, height, width, size, octaves=7, gain=0.55, stretch=flat)
-    field = (field - field.mean()) / (field.std() + np.float32(1e-6))
-    edge = float(np.quantile(field[::8, ::8], 1 - cover))
-    density = smooth(edge, edge + 1.1, field)
-    lift = int(np.clip(size * 0.16, 1, height - 1))
-    above = np.vstack([np.repeat(field[:1], lift, axis=0), field[:-lift]])
-    lit = smooth(-0.9, 0.9, blurred(field - above, size * 0.02))
-    return density, lit
 
+    def __init__(self, rng: np.random.Generator, pixels: Values) -> None:
+        self.rng = rng
+        self.pixels = pixels
+        self.height, self.width = pixels.shape[:2]
+        self.size = min(self.height, self.width)
+        self.y, self.x = np.ogrid[: self.height, : self.width]
+        self.y, self.x = self.y.astype(np.float32), self.x.astype(np.float32)
 
-def finish(
-    rng: np.random.Generator,
-    picture: Picture,
-    *,
-    bloom: float = 0.15,
-    vignette: float = 0.18,
-    grain: float = 0.012,
-    contrast: float = 0.15,
-) -> NDArray[np.uint8]:
-    """The last steps of a photograph: light that spills, a tone curve, darker corners, grain.
+    def rows(self, first: int, last: int | None = None) -> "Canvas":
+        """The canvas of some of the rows; what is painted there is painted here."""
+        return Canvas(self.rng, self.pixels[first:last])
 
-    Args:
-        rng: Dice.
-        picture: What was painted.
-        bloom: Strength of the glow around what is bright.
-        vignette: How much darker the corners are.
-        grain: Standard deviation of the film grain, which also hides steps in gradients.
-        contrast: Strength of the S-shaped tone curve.
+    def lay(self, over: Values, mask: Values) -> None:
+        """Lay a colour or a picture over what is there, where `mask` is."""
+        full, mask = np.empty_like(self.pixels), np.broadcast_to(mask, self.pixels.shape[:2])
+        full[:] = over
+        mask = np.ascontiguousarray(mask, np.float32)
+        self.pixels[:] = cv2.blendLinear(full, np.ascontiguousarray(self.pixels), mask, 1 - mask)
 
-    Returns:
-        uint8 (h, w, 3).
-    """
-    height, width = picture.shape[:2]
-    picture = np.clip(picture, 0, 1.4)
-    if bloom:
-        bright = np.maximum(picture - np.float32(0.62), 0)
-        spill = blurred(bright, max(height, width) / 90) + blurred(bright, max(height, width) / 28)
-        picture = picture + (1 - np.minimum(picture, 1)) * spill * np.float32(bloom * 2)
-    picture = np.clip(picture, 0, 1)
-    curve = picture * picture * (3 - 2 * picture)
-    picture += (curve - picture) * np.float32(contrast)
-    if vignette:
-        far = distance(height, width, width / 2, height / 2) * np.float32(2 / np.hypot(width, height))
-        picture *= (1 - np.float32(vignette) * smooth(0.45, 1.1, far))[..., None]
-    specks = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (3, 3), 0.6)
-    tone = np.float32(grain * 2) * (np.float32(1.1) - picture.mean(axis=2))
-    picture += (specks * tone)[..., None]
-    return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    def shine(self, light: Values, mask: Values) -> None:
+        """Add light of a colour where `mask` is, without ever going above white (screen)."""
+        self.pixels += (1 - np.minimum(self.pixels, 1)) * (mask[..., None] * light)
+
+    def away(self, x: float, y: float) -> Values:
+        """Pixels from every pixel to (x, y), (h, w)."""
+        return np.sqrt((self.x - x) ** 2 + (self.y - y) ** 2)
+
+    def glow(self, light: Values, x: float, y: float, reach: float) -> None:
+        """Light around (x, y) that falls to a third within `reach` pixels."""
+        self.shine(light, np.exp(self.away(x, y) / -reach))
+
+    def disc(self, x: float, y: float, radius: float) -> Values:
+        """The mask of a disc, its edge a little soft."""
+        return smooth(radius + 1, radius - 1, self.away(x, y))
+
+    def noise(self, cell: float, *, octaves: int = 5, gain: float = 0.5, stretch: float = 1.0) -> Values:
+        """Fractal noise (h, w) from 0 to 1, its mean near 0.5: each octave enlarges the last and adds finer cells.
+
+        The largest features are `cell` pixels high and `stretch` times longer; finer detail is added `octaves` - 1
+        times, down to single pixels, each `gain` times as strong as the one before.
+        """
+        field = np.zeros((1, 1), np.float32)
+        strengths = gain ** np.arange(max(1, min(octaves, 1 + int(np.log2(max(cell, 1))))))
+        for octave, strength in enumerate(strengths):
+            size = cell / 2**octave
+            columns, rows = round(self.width / (size * stretch)) + 1, round(self.height / size) + 1
+            field = cv2.resize(field, (columns, rows), interpolation=cv2.INTER_CUBIC)
+            field += (self.rng.random((rows, columns), np.float32) - 0.5) * float(strength)
+        field = cv2.resize(field, (self.width, self.height), interpolation=cv2.INTER_CUBIC)
+        return np.clip(field * float(0.95 / np.sqrt((strengths**2).sum())) + 0.5, 0, 1)
+
+    def profile(self, cell: float, octaves: int = 5) -> Values:
+        """Fractal noise along the columns, (w,), from about -1 to 1."""
+        line = Canvas(self.rng, self.pixels[:1]).noise(cell, octaves=octaves)[0]
+        return (line - 0.5) * 2.6
+
+    def clouds(self, *, cover: float, size: float, flat: float) -> tuple[Values, Values]:
+        """Clouds as two masks: their density, and how lit each part is from above.
+
+        They `cover` a share of the sky, the largest is `size` pixels high, and they are `flat` times longer than high.
+        """
+        field = self.noise(size, octaves=7, gain=0.55, stretch=flat)
+        field = (field - field.mean()) / (field.std() + 1e-6)
+        edge = float(np.quantile(field[::8, ::8], 1 - cover))
+        lift = int(np.clip(size * 0.16, 1, self.height - 1))
+        above = np.vstack([np.repeat(field[:1], lift, axis=0), field[:-lift]])
+        return smooth(edge, edge + 1.1, field), smooth(-0.9, 0.9, blurred(field - above, size * 0.02))
+
+    def below(self, line: Values) -> Values:
+        """The mask of everything below a line of rows (w,), antialiased."""
+        return np.clip(self.y - line + 0.5, 0, 1)
+
+    def shapes(self, outlines: Iterable[Values], *, line: float = 0, blur: float = 0) -> Values:
+        """The mask of polygons, each (k, 2) of x and y in pixels, or of open lines `line` pixels wide; antialiased."""
+        fine = 2 if line else 1
+        drawn = np.zeros((self.height * fine, self.width * fine), np.uint8)
+        for outline in outlines:
+            points = np.round(np.asarray(outline) * fine * 16).astype(np.int32)
+            if line:
+                cv2.polylines(drawn, [points], False, 255, max(1, round(line * 2)), cv2.LINE_AA, shift=4)
+            else:
+                cv2.fillPoly(drawn, [points], 255, cv2.LINE_AA, shift=4)
+        drawn = cv2.resize(drawn, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return blurred(drawn.astype(np.float32) / 255, blur)
+
+    def place(
+        self,
+        sprite: Values,
+        x: float,
+        y: float,
+        scale: float,
+        turn: float = 0.0,
+        *,
+        squeeze: float = 1.0,
+        blur: float = 0.0,
+        fade: float = 1.0,
+        light: bool = False,
+    ) -> None:
+        """Place a sprite (s, s, 4), colours premultiplied by the alpha in the last channel, its centre at (x, y).
+
+        It is enlarged by `scale`, turned anticlockwise by `turn` degrees, then `squeeze` times as high, which tilts it
+        away, blurred by `blur` pixels and covers what is behind by the share `fade`; `light` is added instead.
+        """
+        full = sprite.shape[0]
+        reach = full * scale * 0.72 + 3 * blur + 2
+        left, top = int(max(0, x - reach)), int(max(0, y - reach))
+        part = self.pixels[top : max(0, int(y + reach)), left : max(0, int(x + reach))]
+        if min(part.shape[:2]) < 2:
+            return
+        size = int(np.clip(2 * full * scale, 2, full))  # made smaller first: warping alone would skip pixels
+        sprite = cv2.resize(sprite, (size, size), interpolation=cv2.INTER_AREA)
+        move = cv2.getRotationMatrix2D((size / 2, size / 2), turn, scale * full / size)
+        move[:, 2] -= size / 2
+        move[1] *= squeeze
+        move[:, 2] += x - left, y - top
+        drawn = blurred(cv2.warpAffine(sprite, move, part.shape[1::-1]), blur) * fade
+        part *= 1 - (np.minimum(drawn[..., :3], 1) if light else drawn[..., 3:])
+        part += drawn[..., :3]
+
+    def lights(
+        self,
+        tones: Iterable[Values],
+        rows: tuple[float, float],
+        radii: Values,
+        strength: float,
+        focus: bool = False,
+    ) -> None:
+        """Small lights anywhere between two rows: discs with a brighter rim, or in `focus`, sharp specks.
+
+        Each has its tone and its radius in pixels; the brightest shines with `strength`, the weakest a quarter of it.
+        """
+        at = np.linspace(-1.1, 1.1, 64, dtype=np.float32)
+        far = np.hypot(at, at[:, None])
+        disc = smooth(1, 0.95, far) * (0.55 + 0.45 * smooth(0.5, 1, far))
+        spot = np.exp(-((far * 2.5) ** 2)) if focus else disc
+        for tone, radius in zip(tones, radii, strict=True):
+            sprite = spot[..., None] * np.append(tone, 1).astype(np.float32)
+            x, y = self.width * self.rng.random(), self.rng.uniform(*rows)
+            self.place(sprite, x, y, radius / 29, fade=strength * self.rng.uniform(0.25, 1), light=True)
+
+    def waves(self) -> Values:
+        """Waves on water from the horizon, the first row, to the viewer, the last: (h, w), about -1 to 1.
+
+        They are noise on a plane in perspective, folded so that it repeats without a seam.
+        """
+        plane = Canvas(self.rng, np.zeros((512, 512, 3))).noise(40, gain=0.62, stretch=2.4) - 0.5
+        depth = self.height * 2.25 / (self.y + 1 + self.height * 0.03)
+        across = (self.x / self.width - 0.5) * depth * 190 + self.rng.uniform(210, 300)
+        along = np.broadcast_to(depth * 95 + self.rng.uniform(0, 500), across.shape)
+        across, along = (511 - np.abs(at % 1022 - 511) for at in (across, along))
+        waves = cv2.remap(plane, across.astype(np.float32), along.astype(np.float32), cv2.INTER_LINEAR)
+        return waves * 4 / (1 + depth * 0.045)
+
+    def mirror(self, above: Values, waves: Values, sway: float) -> None:
+        """Fill the canvas with what is above it upside down, moved most up and down by `sway` times its waves."""
+        moved = waves * sway * (self.y + 1)
+        down = np.clip((self.y + 1) * 0.95 + moved, 0, above.shape[0] - 1)
+        upside_down = np.ascontiguousarray(above[::-1])
+        self.pixels[:] = cv2.remap(
+            upside_down, self.x + moved / 6, down, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT
+        )
+
+    def finish(
+        self, *, bloom: float = 0.15, vignette: float = 0.18, grain: float = 0.012, contrast: float = 0.15
+    ) -> NDArray[np.uint8]:
+        """The last steps of a photograph, as uint8 (h, w, 3).
+
+        Light spills around what is bright (`bloom`), the corners are darker (`vignette`), the tone curve is S-shaped
+        (`contrast`), and there is film grain of this standard deviation, which also hides steps in gradients.
+        """
+        picture, longest = np.clip(self.pixels, 0, 1.4), max(self.height, self.width)
+        bright = np.maximum(picture - 0.62, 0)
+        spill = blurred(bright, longest / 90) + blurred(bright, longest / 28)
+        picture = np.clip(picture + (1 - np.minimum(picture, 1)) * spill * (bloom * 2), 0, 1)
+        picture = mixed(picture, picture * picture * (3 - 2 * picture), contrast)
+        far = self.away(self.width / 2, self.height / 2) * float(2 / np.hypot(self.width, self.height))
+        picture *= (1 - vignette * smooth(0.45, 1.1, far))[..., None]
+        specks = self.rng.standard_normal((self.height, self.width), np.float32)
+        specks = cv2.GaussianBlur(specks, (3, 3), 0.6) * (grain * 2)
+        picture += (specks * (1.1 - picture.mean(axis=2)))[..., None]
+        return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)

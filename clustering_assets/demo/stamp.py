@@ -1,41 +1,42 @@
 """The stamp of a generated folder: what it was made from, so that nothing is made twice."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from clustering_assets.storage import write_text
 
-_NAME = ".made_{kind}.json"
+log = logging.getLogger("clustering_assets.demo")
 
 
-def is_complete(folder: Path, recipe: Mapping[str, Any]) -> bool:
-    """Whether `folder` holds all that `recipe` makes: the same recipe, and every file there in its size."""
-    try:
-        stamp = json.loads(_path(folder, recipe).read_text("utf-8"))
-        if stamp["recipe"] != dict(recipe):
-            return False
-        return all((folder / name).stat().st_size == size for name, size in stamp["files"].items())
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # no stamp, or none that can be read: make everything again
+def make_once(
+    folder: Path, recipe: Mapping[str, Any], files: Sequence[Path], make: Callable[[], None]
+) -> None:
+    """Call `make` unless `folder` holds all of `files`, in their sizes, as this recipe made them.
+
+    Files that an earlier recipe of the same kind left there go; others are left alone.
+
+    Args:
+        folder: Where the files lie.
+        recipe: Everything that decides what is made, and its `kind`.
+        files: What `make` makes.
+        make: Makes them.
+    """
+    stamp, before = folder / f".made_{recipe['kind']}.json", {}
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # no stamp, or none that can be read
+        before = dict(json.loads(stamp.read_text("utf-8")))
+    if before == {"recipe": recipe, "files": _sizes(files)}:
+        log.info("The sample %s are already in %s", recipe["kind"], folder)
+        return
+    for name in set(before.get("files", ())) - {file.name for file in files}:
+        (folder / Path(name).name).unlink(missing_ok=True)
+    make()
+    write_text(stamp, json.dumps({"recipe": recipe, "files": _sizes(files)}, indent=1) + "\n")
 
 
-def made_before(folder: Path, kind: str) -> list[Path]:
-    """The files of an earlier recipe of this kind, whatever it was; empty if there is no stamp."""
-    try:
-        stamp = json.loads(_path(folder, {"kind": kind}).read_text("utf-8"))
-        return [folder / name for name in stamp["files"] if ".." not in Path(name).parts]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        return []
-
-
-def write_stamp(folder: Path, recipe: Mapping[str, Any], files: Sequence[Path]) -> None:
-    """Record that `files` in `folder` were made by `recipe`, which has a `kind`."""
-    sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
-    write_text(_path(folder, recipe), json.dumps({"recipe": dict(recipe), "files": sizes}, indent=1) + "\n")
-
-
-def _path(folder: Path, recipe: Mapping[str, Any]) -> Path:
-    """Where the stamp of this kind is."""
-    return folder / _NAME.format(kind=recipe["kind"])
+def _sizes(files: Sequence[Path]) -> dict[str, int]:
+    """The size in bytes of each file that is there."""
+    return {file.name: file.stat().st_size for file in files if file.is_file()}

@@ -33,8 +33,6 @@ from clustering_assets.storage import write_bytes
 
 log = logging.getLogger("clustering_assets.embedding")
 
-PRECISIONS = ("float32", "float16", "bfloat16")
-
 SHARD_ROWS = 1024
 """Most vectors in a shard."""
 

@@ -3,16 +3,15 @@
 import difflib
 import importlib.metadata
 import importlib.util
-import json
 import logging
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from clustering_assets.embedding.backbone import Backbone, BackboneError
+from clustering_assets.embedding.memory import recall, remember
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.weights import (
     TIMEOUT_SECONDS,
@@ -22,7 +21,6 @@ from clustering_assets.embedding.weights import (
     local_file,
     obtain,
 )
-from clustering_assets.storage import write_text
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -37,6 +35,35 @@ PREFERRED, PACKAGED = "resnet50", "efficientnet_lite0"
 
 RETRY_SECONDS = 3600.0
 """How long `auto` remembers that the preferred weights could not be fetched before it asks again."""
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Which network is wanted, and where its weights come from.
+
+    Attributes:
+        backbone: Its name (`check_backbone_name`), or its facts.
+        weights: Weights file of the user's own, instead of the published ones.
+        hub: Folder of fetched weights; None: torch's own.
+        timeout: Longest silence of a server of weights, in seconds.
+    """
+
+    backbone: str | Backbone = "auto"
+    weights: Path | None = None
+    hub: Path | None = None
+    timeout: float = TIMEOUT_SECONDS
+
+    def resolve(self, memory: Path | None = None) -> Backbone:
+        """The facts of the network; errors and `memory` as of `resolve_backbone`."""
+        if isinstance(self.backbone, Backbone):
+            return self.backbone
+        return resolve_backbone(
+            self.backbone, self.weights, memory=memory, hub=self.hub, timeout=self.timeout
+        )
+
+    def obtain(self, backbone: Backbone) -> Path:
+        """The file of the weights, fetched if it is not here; errors as of `obtain`."""
+        return obtain(backbone.weights, self.hub or hub_folder(), self.timeout)
 
 
 def check_backbone_name(name: str) -> None:
@@ -149,7 +176,7 @@ def _published(name: str, memory: Path | None) -> Backbone:
     """A model of torchvision or timm, from memory or from the library itself."""
     library = "timm" if name.startswith("timm:") else "torchvision"
     key = f"{name} {library} {importlib.metadata.version(library)}"
-    facts = _recall(memory).get(key)
+    facts = recall(_memory_file(memory)).get(key)
     if facts is None:
         from clustering_assets.embedding import architectures
 
@@ -162,7 +189,7 @@ def _published(name: str, memory: Path | None) -> Backbone:
             "preprocessing": preprocessing.as_dict(),
             "weights": {"name": weights.name, "digest": weights.digest, "url": weights.url},
         }
-        _remember(memory, key, facts)
+        remember(_memory_file(memory), {key: facts})
     return Backbone(
         name=name,
         library=library,
@@ -176,7 +203,7 @@ def _published(name: str, memory: Path | None) -> Backbone:
 def _choose(memory: Path | None, hub: Path | None, timeout: float) -> Backbone:
     """The preferred backbone if its weights are here or can be fetched, otherwise the packaged one."""
     preferred = _published(PREFERRED, memory)
-    missed = _recall(memory).get("auto", {})
+    missed = recall(_memory_file(memory)).get("auto", {})
     if missed and time.time() - missed["time"] < RETRY_SECONDS and not Path(missed["file"]).exists():
         return _instead(missed["reason"])
     folder = hub or hub_folder()
@@ -184,7 +211,7 @@ def _choose(memory: Path | None, hub: Path | None, timeout: float) -> Backbone:
         obtain(preferred.weights, folder, timeout)
     except WeightsError as error:
         kept = str(folder / preferred.weights.name)
-        _remember(memory, "auto", {"time": time.time(), "file": kept, "reason": str(error)})
+        remember(_memory_file(memory), {"auto": {"time": time.time(), "file": kept, "reason": str(error)}})
         return _instead(str(error))
     return replace(preferred, name=PREFERRED)
 
@@ -196,22 +223,6 @@ def _instead(reason: str) -> Backbone:
     return replace(_packaged(), warning=warning)
 
 
-def _recall(memory: Path | None) -> dict[str, Any]:
-    """What is remembered in `memory`; nothing if the file is missing or unreadable."""
-    if memory is None:
-        return {}
-    try:
-        facts = json.loads((memory / "backbones.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _remember(memory: Path | None, key: str, facts: dict[str, Any]) -> None:
-    """Keep facts for the next time, where that is possible."""
-    if memory is None:
-        return
-    try:
-        write_text(memory / "backbones.json", json.dumps({**_recall(memory), key: facts}, indent=1))
-    except OSError as error:
-        log.info("%s is not writable (%s): the facts of backbones are not kept", memory, error)
+def _memory_file(memory: Path | None) -> Path | None:
+    """Where the facts of backbones are kept."""
+    return memory / "backbones.json" if memory else None

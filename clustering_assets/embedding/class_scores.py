@@ -1,15 +1,16 @@
 """Class scores from features: the linear ImageNet layer that was taken off, for naming clusters."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import models_folder
-from clustering_assets.embedding.catalogue import resolve_backbone
-from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
+from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.storage import atomic_path
 
 log = logging.getLogger("clustering_assets.embedding")
@@ -17,13 +18,10 @@ log = logging.getLogger("clustering_assets.embedding")
 
 def class_scores(
     features: NDArray[np.float32],
-    backbone: str,
-    weights: Path | None = None,
+    network: NetworkSpec,
     *,
     weights_id: str | None = None,
     cache_dir: Path | None = None,
-    hub: Path | None = None,
-    timeout: float = TIMEOUT_SECONDS,
 ) -> tuple[NDArray[np.float32], list[str]] | None:
     """What the network would call pictures with these features.
 
@@ -31,12 +29,9 @@ def class_scores(
 
     Args:
         features: Shape (k, d), from the same backbone and weights; not normalised.
-        backbone: Name of the backbone that made them; never `auto`.
-        weights: The user's own weights file, if one was used.
+        network: What made them; its backbone is never `auto`.
         weights_id: Which weights made the features; None if that is not known.
         cache_dir: Folder of the embedding cache, where the layer is kept so that the next call needs no torch.
-        hub: Folder of fetched weights; torch's own by default.
-        timeout: Longest silence of a server of weights, in seconds.
 
     Returns:
         Scores before softmax, float32, shape (k, 1000), and the 1000 words of ImageNet-1k; None if the
@@ -46,7 +41,7 @@ def class_scores(
         BackboneError: The backbone is unknown.
         WeightsError: Its weights cannot be had.
     """
-    facts = resolve_backbone(backbone, weights, memory=cache_dir, hub=hub, timeout=timeout)
+    facts = network.resolve(memory=cache_dir)
     if weights_id not in (None, facts.weights_id):
         return None
     kept = (
@@ -54,14 +49,18 @@ def class_scores(
         if cache_dir is None
         else models_folder(cache_dir) / f"{facts.architecture}-{facts.fingerprint}.npz"
     )
-    layer = _kept_layer(kept) or _layer(facts, kept, hub, timeout)
+    layer = _kept_layer(kept) or _read_layer(facts, kept, network)
     if layer is None:
         return None
-    matrix, offsets, words = layer
-    return features @ matrix.T + offsets, words
+    return features @ layer.matrix.T + layer.offsets, layer.words
 
 
-_Layer = tuple[NDArray[np.float32], NDArray[np.float32], list[str]]
+class _Layer(NamedTuple):
+    """A linear classification layer: matrix (classes, d), offsets (classes,), and the name of each class."""
+
+    matrix: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+    words: list[str]
 
 
 def _kept_layer(kept: Path | None) -> _Layer | None:
@@ -70,27 +69,24 @@ def _kept_layer(kept: Path | None) -> _Layer | None:
         return None
     try:
         with np.load(kept, allow_pickle=False) as file:
-            return file["matrix"], file["offsets"], file["words"].tolist()
+            return _Layer(file["matrix"], file["offsets"], file["words"].tolist())
     except Exception as error:  # noqa: BLE001 - a damaged archive raises errors of half a dozen kinds
         log.warning("%s cannot be read (%s): it is made anew", kept, error)
         return None
 
 
-def _layer(backbone: Backbone, kept: Path | None, hub: Path | None, timeout: float) -> _Layer | None:
+def _read_layer(backbone: Backbone, kept: Path | None, network: NetworkSpec) -> _Layer | None:
     """The layer from the weights file; kept for the next call where that is possible."""
     from torchvision.models import ResNet50_Weights
 
     from clustering_assets.embedding.state_dicts import classification_layer
 
-    found = classification_layer(backbone, obtain(backbone.weights, hub or hub_folder(), timeout))
+    found = classification_layer(backbone, network.obtain(backbone))
     if found is None:
         return None
     matrix, offsets = (tensor.numpy() for tensor in found)
-    words: list[str] = ResNet50_Weights.DEFAULT.meta["categories"]
+    layer = _Layer(matrix, offsets, ResNet50_Weights.DEFAULT.meta["categories"])
     if kept is not None:
-        try:
-            with atomic_path(kept) as partial, partial.open("wb") as file:
-                np.savez(file, matrix=matrix, offsets=offsets, words=np.array(words))
-        except OSError:
-            return matrix, offsets, words
-    return matrix, offsets, words
+        with suppress(OSError), atomic_path(kept) as partial, partial.open("wb") as file:
+            np.savez(file, matrix=layer.matrix, offsets=layer.offsets, words=np.array(layer.words))
+    return layer

@@ -10,14 +10,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from upath import UPath
 
-from clustering_assets.embedding.pair import Network
 from clustering_assets.errors import ClusteringError
 from clustering_assets.integrity import content_hash
 from clustering_assets.storage import atomic_path
@@ -29,6 +28,32 @@ SEAL = "embeddings.json"
 _BLOCK_ROWS = 4096
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _PLAIN = {escaped: plain for plain, escaped in _ESCAPES.items()}
+
+
+class Network(NamedTuple):
+    """What made vectors.
+
+    Attributes:
+        backbone: Its name; never `auto`.
+        weights_id: Beginning of the SHA-256 of its weights file.
+    """
+
+    backbone: str
+    weights_id: str
+
+
+class EmbeddingPair(NamedTuple):
+    """What the asset `embeddings` hands on.
+
+    Attributes:
+        vectors: float32, shape (n, d); may be mapped from disk.
+        paths: n paths relative to the folder of the pictures; row i belongs to path i.
+        network: What made the vectors; None where that is not known.
+    """
+
+    vectors: NDArray[np.float32]
+    paths: list[str]
+    network: Network | None = None
 
 
 class StoredError(ClusteringError):

@@ -1,6 +1,5 @@
 """Networks run by OpenVINO on the processor: converted from torch once, and kept converted and compiled on disk."""
 
-import hashlib
 import json
 import logging
 import sys
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.memory import recall
 from clustering_assets.embedding.runtime import Plan
+from clustering_assets.embedding.weights import file_digest
 from clustering_assets.storage import write_text
 
 log = logging.getLogger("clustering_assets.embedding")
@@ -256,7 +257,7 @@ def _keep_model(model: Any, kept: Path) -> None:
             openvino().save_model(model, written, compress_to_fp16=False)
         except RuntimeError as error:  # what OpenVINO raises for a full disk
             raise OSError(f"{kept}: {str(error).splitlines()[0]}") from error
-        seal = {suffix: _digest(written.with_suffix(suffix)) for suffix in (".xml", ".bin")}
+        seal = {suffix: file_digest(written.with_suffix(suffix)) for suffix in (".xml", ".bin")}
         for suffix in seal:
             written.with_suffix(suffix).replace(kept.with_suffix(suffix))
     write_text(kept.with_suffix(".json"), json.dumps(seal))
@@ -264,10 +265,10 @@ def _keep_model(model: Any, kept: Path) -> None:
 
 def _is_sealed(kept: Path) -> bool:
     """Whether a kept model is complete and unchanged."""
+    seal = recall(kept.with_suffix(".json"))
     try:
-        seal = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
-        return all(_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
-    except (OSError, ValueError, KeyError, TypeError):
+        return all(file_digest(kept.with_suffix(suffix)) == seal[suffix] for suffix in (".xml", ".bin"))
+    except (OSError, KeyError):
         return False
 
 
@@ -284,14 +285,10 @@ def _is_writable(folder: Path) -> bool:
 
 def _drop_unsealed(folder: Path) -> None:
     """Remove compiled networks that are not as they were written: OpenVINO would run a damaged one."""
-    seal = folder / "seal.json"
-    try:
-        sealed = dict(json.loads(seal.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        sealed = {}
+    sealed = recall(folder / "seal.json")
     for blob in folder.glob("*.blob"):
         try:
-            if sealed.get(blob.name) != _digest(blob):
+            if sealed.get(blob.name) != file_digest(blob):
                 blob.unlink()
         except OSError as error:
             log.info("%s cannot be checked: %s", blob, error)
@@ -301,12 +298,7 @@ def _seal_compiled(folder: Path) -> None:
     """Note the hashes of the compiled networks in a folder."""
     try:
         write_text(
-            folder / "seal.json", json.dumps({blob.name: _digest(blob) for blob in folder.glob("*.blob")})
+            folder / "seal.json", json.dumps({blob.name: file_digest(blob) for blob in folder.glob("*.blob")})
         )
     except OSError as error:
         log.info("the compiled network is not kept: %s", error)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

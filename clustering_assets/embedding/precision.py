@@ -1,19 +1,17 @@
 """Whether a network may compute in fewer bits: measured once against float32, on pictures made for it."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.embedding.memory import recall, remember
 from clustering_assets.embedding.runtime import Plan, Runtime, features
-from clustering_assets.storage import write_text
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -58,13 +56,14 @@ def settle(plan: Plan, backbone: Backbone, start: Callable[[Plan], Runtime], mod
         return plan
     name = f"{backbone.architecture}-{backbone.fingerprint}-agreement.json"
     key = f"{plan.runtime} {version(plan.runtime)} {plan.device} {plan.precision}"
-    agreement = next(filter(None, (_recall(folder / name, key) for folder in models)), None)
+    kept = (recall(folder / name).get(key) for folder in models)
+    agreement = next(filter(None, map(_agreement, kept)), None)
     if agreement is None:
         views = trial_views(backbone.preprocessing.crop)
         exact = features(start(replace(plan, precision="float32")), views)
         agreement = agree(features(start(plan), views), exact)
         for folder in models:
-            if _remember(folder / name, key, agreement):
+            if remember(folder / name, {key: asdict(agreement)}):
                 break
     verdict = f"cosine with float32 {agreement.mean:.4f} on average, {agreement.least:.4f} at least"
     if agreement.is_good:
@@ -118,24 +117,9 @@ def trial_views(side: int) -> NDArray[np.uint8]:
     return np.clip(views, 0, 255).astype(np.uint8)
 
 
-def _recall(path: Path, key: str) -> Agreement | None:
+def _agreement(facts: object) -> Agreement | None:
     """A verdict that was kept."""
     try:
-        return Agreement(**json.loads(path.read_text(encoding="utf-8"))[key])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Agreement(**facts)  # type: ignore[arg-type]
+    except TypeError:
         return None
-
-
-def _remember(path: Path, key: str, agreement: Agreement) -> bool:
-    """Keep a verdict; whether that was possible."""
-    try:
-        known: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    verdicts = {**(known if isinstance(known, dict) else {}), key: asdict(agreement)}
-    try:
-        write_text(path, json.dumps(verdicts, indent=1))
-    except OSError as error:
-        log.info("the verdict on precision is not kept: %s", error)
-        return False
-    return True

@@ -1,7 +1,7 @@
 """What a runtime is: a network ready to run, on some device and in some precision, a few batches at once."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from clustering_assets.errors import ClusteringError
 
 Precision = Literal["float32", "float16", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 IN_FLIGHT = 2
 """Most batches that are under way in a runtime: one is computed while the next is handed over."""

@@ -5,16 +5,17 @@ import importlib.util
 import logging
 import platform
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.runtime import Plan, Runtime, RuntimeUnavailable
+from clustering_assets.settings import Embedding
 from clustering_assets.threads import available_cores
 
 log = logging.getLogger("clustering_assets.embedding")
 
-RUNTIMES = ("auto", "openvino", "torch")
+RUNTIMES: tuple[str, ...] = get_args(Embedding.model_fields["runtime"].annotation)
 
 
 def plan_runtime(requested: str = "auto") -> Plan:
@@ -96,7 +97,6 @@ def _accelerator() -> str:
     return "cuda" if torch.cuda.is_available() and _computes("cuda") else ""
 
 
-@cache
 def _computes(device: str) -> bool:
     """Whether torch was built for this GPU; it finds old ones, but has no code for them."""
     import torch
@@ -111,7 +111,6 @@ def _computes(device: str) -> bool:
     return True
 
 
-@cache
 def _cuda_devices() -> int:
     """How many GPUs NVIDIA's driver has for this process; 0 without a driver."""
     try:

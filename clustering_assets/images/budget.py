@@ -3,15 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
 
-
-class Budget(Protocol):
-    """Whatever decides when there is memory for a picture."""
-
-    def spend(self, pixels: int) -> AbstractContextManager[None]:
-        """Wait until there is room for `pixels`, and hold it inside the block."""
-        ...
+from clustering_assets.work.engine import Budget
 
 
 class PixelBudget:

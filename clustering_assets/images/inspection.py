@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.budget import decode_beside_others
 from clustering_assets.images.buffers import room
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.exif import Facts
 from clustering_assets.images.features import Reduced, VisualFeatures, measure_reduced, reduce
 from clustering_assets.images.load import decode_picture, pixels, read_file
 from clustering_assets.images.perceptual_hash import perceptual_hash
-from clustering_assets.settings import Limits
+from clustering_assets.work.engine import Budget
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
 
 _STRIP = 128 << 10
 
@@ -41,7 +46,16 @@ class _Decoded:
     reduced: Reduced
 
 
-def look(source: FileSource, paths: Sequence[str], limits: Limits) -> list[Look]:
+def begin(budget: Budget) -> None:
+    """Make this process one of many that look at files, and import what the first look would import."""
+    import cv2
+    import pyarrow as pa  # noqa: F401
+
+    decode_beside_others(budget)
+    cv2.setNumThreads(1)
+
+
+def look(source: FileSource, paths: Sequence[str], limits: "Limits") -> list[Look]:
     """Look at a few files.
 
     All are read, then each is decoded and hashed, then all are measured: a small picture costs a third more if every
@@ -80,7 +94,7 @@ def pixel_hash(view: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
+def _read(source: FileSource, path: str, limits: "Limits") -> bytes | Look:
     """The content of a file, or why it cannot be had."""
     try:
         return read_file(source / path, limits)
@@ -88,7 +102,7 @@ def _read(source: FileSource, path: str, limits: Limits) -> bytes | Look:
         return Look(stage=error.stage, reason=error.reason)
 
 
-def _decode(content: bytes | Look, path: str, limits: Limits) -> _Decoded | Look:
+def _decode(content: bytes | Look, path: str, limits: "Limits") -> _Decoded | Look:
     """The picture in `content`, made small, or why there is none."""
     if isinstance(content, Look):
         return content

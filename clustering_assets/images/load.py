@@ -1,6 +1,8 @@
 """The one loader of pictures: every stage sees the same upright 8-bit sRGB pixels, or the reason why not."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ from clustering_assets.images.formats.pillow_settings import while_decoding
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture
-from clustering_assets.settings import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
 
 WHITE: Colour = (255, 255, 255)
 
@@ -46,7 +50,7 @@ class Picture:
 
 
 def load_image(
-    path: AnyFile, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
+    path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
 ) -> NDArray[np.uint8]:
     """The pixels of a picture file: upright, 8-bit, sRGB.
 
@@ -59,7 +63,7 @@ def load_image(
         min_side: Allows a large JPEG to be decoded at 1/2, 1/4 or 1/8 as long as its shorter side keeps at
             least this many pixels. The result stays within 2 levels (mean absolute difference) of
             the full picture averaged down to the same size.
-        limits: What is refused before it is decoded.
+        limits: What is refused before it is decoded; None: what the settings refuse by default.
         background: The colour behind transparent parts, sRGB.
 
     Returns:
@@ -76,7 +80,7 @@ def decode_image(
     name: AnyFile,
     *,
     min_side: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: "Limits | None" = None,
     background: Colour = WHITE,
 ) -> NDArray[np.uint8]:
     """The pixels of a picture held in memory; everything else as in `load_image`.
@@ -98,7 +102,7 @@ def decode_image(
 
 
 def read_picture(
-    path: AnyFile, *, min_side: int | None = None, limits: Limits = DEFAULT_LIMITS, background: Colour = WHITE
+    path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
 ) -> Picture:
     """As `load_image`, with what the file says beside its pixels."""
     return decode_picture(
@@ -111,10 +115,11 @@ def decode_picture(
     name: AnyFile,
     *,
     min_side: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: "Limits | None" = None,
     background: Colour = WHITE,
 ) -> Picture:
     """As `decode_image`, with what the file says beside its pixels."""
+    limits = limits or _default_limits()
     _check_size(len(data), name, limits)
     reader = _reader(data[:HEAD_BYTES], name)(data)
     with while_decoding():
@@ -126,13 +131,13 @@ def decode_picture(
             raise ImageError(name, *_refusal(error, reader, limits)) from error
 
 
-def read_file(path: AnyFile, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def read_file(path: AnyFile, limits: "Limits | None" = None) -> bytes:
     """The whole file, if it is an ordinary one, not too large, and begins like a picture.
 
     Raises:
         ImageError: It is none of that, or cannot be read.
     """
-    file = source_file(path)
+    file, limits = source_file(path), limits or _default_limits()
     try:
         before = file.stat()
         if before.problem:
@@ -168,8 +173,16 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
     return np.frombuffer(numbers.buffers()[1], np.uint8).reshape(image.height, image.width, 4)
 
 
+@lru_cache(maxsize=1)
+def _default_limits() -> "Limits":
+    # Imported only where it is asked for: with pydantic a process of a scan would take twice as long to start.
+    from clustering_assets.settings import DEFAULT_LIMITS
+
+    return DEFAULT_LIMITS
+
+
 def _decoded(
-    reader: Reader, name: AnyFile, min_side: int | None, limits: Limits, background: Colour
+    reader: Reader, name: AnyFile, min_side: int | None, limits: "Limits", background: Colour
 ) -> Picture:
     """The picture of a file, upright and sRGB."""
     image = reader.open()
@@ -190,7 +203,7 @@ def _decoded(
     return Picture(shown, width, height, format, mode, facts)
 
 
-def _refusal(error: Exception, reader: Reader, limits: Limits) -> tuple[str, str]:
+def _refusal(error: Exception, reader: Reader, limits: "Limits") -> tuple[str, str]:
     """Stage and reason of a picture that was not decoded because of `error`."""
     if isinstance(error, Image.DecompressionBombError):
         return "limits", _too_many_pixels(limits)
@@ -219,18 +232,18 @@ def _reader(head: bytes, name: AnyFile) -> type[Reader]:
     raise ImageError(name, stage, "an SVG drawing" if drawing else describe(head))
 
 
-def _check_size(count: int, name: AnyFile, limits: Limits) -> None:
+def _check_size(count: int, name: AnyFile, limits: "Limits") -> None:
     """Refuse a file that is larger than the limit."""
     if count > limits.max_file_megabytes * 1e6:
         reason = f"{count / 1e6:,.0f} MB, more than max_file_megabytes = {limits.max_file_megabytes:g}"
         raise ImageError(name, "limits", reason)
 
 
-def _check_pixels(image: Image.Image, name: AnyFile, limits: Limits) -> None:
+def _check_pixels(image: Image.Image, name: AnyFile, limits: "Limits") -> None:
     """Refuse a picture that is larger than the limit, before it is decoded."""
     if image.width * image.height > limits.max_megapixels * 1e6:
         raise ImageError(name, "limits", f"{image.width} x {image.height} pixels, {_too_many_pixels(limits)}")
 
 
-def _too_many_pixels(limits: Limits) -> str:
+def _too_many_pixels(limits: "Limits") -> str:
     return f"more than max_megapixels = {limits.max_megapixels:g}"

@@ -21,8 +21,10 @@ from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.tables import IMAGE_MANIFEST
-from clustering_assets.threads import available_cores, opencv_on_one_thread
+from clustering_assets.threads import opencv_on_one_thread
 from clustering_assets.words import counted
+from clustering_assets.work.engine import Engine
+from clustering_assets.work.processes import Processes
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -45,8 +47,7 @@ def scan(
     folder: Path | FileSource,
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
-    workers: int | None = None,
-    isolated: bool = True,
+    engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Look at every file of a folder once.
 
@@ -58,9 +59,8 @@ def scan(
         folder: Where the pictures are: a folder, searched recursively, or another source.
         previous: The manifest of an earlier scan of the same folder.
         limits: What is refused before it is decoded.
-        workers: Largest number of workers; None: one for each core this process may use.
-        isolated: Look at files in processes of their own, so that all cores work and a file on which a decoder crashes
-            or hangs costs only itself; otherwise on threads of this process.
+        engine: What looks at the files; None: processes of their own, so that all cores work and a file on which a
+            decoder crashes or hangs costs only itself.
 
     Returns:
         One row for every file, sorted by path, with the columns of `clustering_assets.tables.IMAGE_MANIFEST`.
@@ -73,9 +73,7 @@ def scan(
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-    looking = look_at_all(
-        source, [files[index] for index in fresh], limits, workers or available_cores(), isolated=isolated
-    )
+    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or Processes())
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row

@@ -35,7 +35,7 @@ USUAL_SECONDS = 100.0
 
 @dataclass(frozen=True)
 class Choice:
-    """The track for one cluster; the fields are the columns that `choose_music` adds, described in its table."""
+    """The track for one cluster; the fields are columns of `clustering_assets.tables.MUSIC_CHOICE`."""
 
     track: str = ""
     track_hash: str = ""

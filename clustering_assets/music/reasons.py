@@ -10,6 +10,7 @@ from clustering_assets.music.cluster_features import ClusterFeatures
 from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES
 from clustering_assets.music.fit import STAYING, Fit
 from clustering_assets.music.moods import MOODS
+from clustering_assets.words import listed, one_or_several, ordinal, with_article
 
 MARKED = 0.75
 """Spreads from the usual beyond which a feature is called dark, busy, fast and the like."""
@@ -50,7 +51,7 @@ def why(choice: Decision) -> str:
     """One sentence that explains the choice for a person, with its numbers."""
     track, mood = choice.tracks[choice.track], choice.cluster.mood
     looks = _pictures(choice.cluster)
-    sound = f"{_title(track)} is {_with_article(track.mood)} track, {_music(track)}"
+    sound = f"{_title(track)} is {with_article(track.mood)} track, {_music(track)}"
     if choice.pinned:
         target = "this cluster" if choice.pinned == "cluster" else f"clusters that are {mood}"
         return f"{sound}: pinned for {target}, and {looks[0].lower()}{looks[1:]} read{_s(choice)} as {mood}."
@@ -117,10 +118,6 @@ def _graded(score: float, words: tuple[str, str, str]) -> str:
     return words[0] if score < -MARKED else words[2] if score > MARKED else words[1]
 
 
-def _with_article(mood: str) -> str:
-    return f"an {mood}" if mood[0] in "aeiou" else f"a {mood}"
-
-
 def _rank(choice: Decision) -> str:
     """Which place the track has by distance, and why it is not the first if it is not."""
     fit, count = choice.fits[choice.track], len(choice.tracks)
@@ -128,8 +125,8 @@ def _rank(choice: Decision) -> str:
     if count == 1:
         return f"the only track there is {away}"
     nearer = [index for index, other in enumerate(choice.fits) if other.distance < fit.distance - 1e-9]
-    place = f"the {_ordinal(len(nearer) + 1)} nearest" if nearer else "the nearest"
-    causes = f", as {_listed(_causes(choice, nearer))}" if nearer else ""
+    place = f"the {ordinal(len(nearer) + 1)} nearest" if nearer else "the nearest"
+    causes = f", as {listed(_causes(choice, nearer))}" if nearer else ""
     return f"{place} in mood of {count} tracks {away}{causes}{_shared(choice, count)}"
 
 
@@ -138,7 +135,7 @@ def _shared(choice: Decision, count: int) -> str:
     others = choice.elsewhere[choice.track]
     if not others or choice.clusters <= count:
         return ""
-    have = _counted(others, "another cluster has", "other clusters have")
+    have = one_or_several(others, "another cluster has", "other clusters have")
     return f"; {have} it too, as there are only {count} tracks for {choice.clusters} clusters"
 
 
@@ -159,13 +156,15 @@ def _causes(choice: Decision, nearer: list[int]) -> list[str]:
     if taken:
         causes.append(_taken(choice, taken))
     if short:
-        causes.append(f"{_counted(len(short), 'a nearer one is', 'nearer ones are')} too short for the video")
+        causes.append(
+            f"{one_or_several(len(short), 'a nearer one is', 'nearer ones are')} too short for the video"
+        )
     if kept:
         causes.append("it is the track that the cluster had before and none is clearly nearer")
     if named:
         causes.append(_by_name(choice, named))
     if rest:
-        causes.append(f"{_counted(rest, 'a nearer one is', 'nearer ones are')} not clearly nearer")
+        causes.append(f"{one_or_several(rest, 'a nearer one is', 'nearer ones are')} not clearly nearer")
     return causes
 
 
@@ -188,18 +187,5 @@ def _taken(choice: Decision, taken: list[int]) -> str:
     if len(taken) == 1:
         others = choice.elsewhere[taken[0]]
         title = _title(choice.tracks[taken[0]])
-        return f"the nearer {title} goes with {_counted(others, 'another cluster', 'other clusters')} already"
+        return f"the nearer {title} goes with {one_or_several(others, 'another cluster', 'other clusters')} already"
     return f"{len(taken)} nearer ones go with other clusters already"
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return one if count == 1 else f"{count} {several}"
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

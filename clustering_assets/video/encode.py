@@ -6,9 +6,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -31,6 +29,8 @@ from clustering_assets.storage import atomic_path
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.video.recipe import VideoError
 from clustering_assets.video.slideshow import PictureLost, Slideshow, Sound
+from clustering_assets.work.engine import Engine, Lost, Task
+from clustering_assets.work.threads import Threads
 
 log = logging.getLogger("clustering_assets.video")
 
@@ -137,7 +137,12 @@ class VideoFacts:
 
 
 def write_video(
-    slideshow: Slideshow, path: Path | UPath, *, quality: str = "standard", encoder: str = "x264"
+    slideshow: Slideshow,
+    path: Path | UPath,
+    *,
+    quality: str = "standard",
+    encoder: str = "x264",
+    engine: Engine | None = None,
 ) -> VideoFacts:
     """Write a slideshow to an MP4 file that plays everywhere and begins to play before it is loaded.
 
@@ -150,6 +155,7 @@ def write_video(
         quality: `preview`, `standard` or `high`.
         encoder: `x264`, or `nvenc`, `videotoolbox`, `vaapi`, which fall back to x264 with a warning where they
             do not work.
+        engine: What draws the frames, in this process; None: a few threads.
 
     Raises:
         VideoError: The file cannot be written (disk full, no permission, ...), the soundtrack breaks off, or no
@@ -159,13 +165,14 @@ def write_video(
         raise VideoError(f"quality = {quality!r}: must be one of {', '.join(QUALITIES)}")
     begun = time.monotonic()
     codec, options = choose_encoder(encoder, quality)
+    engine = engine or Threads(_drawers())
     try:
         with opencv_on_one_thread(), atomic_path(path) as partial:
             if isinstance(partial, Path):
-                _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1])
+                _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1], engine)
                 size = partial.stat().st_size
             else:
-                size = _upload(slideshow, partial, codec, options, QUALITIES[quality][1])
+                size = _upload(slideshow, partial, codec, options, QUALITIES[quality][1], engine)
     except _DiskFull as full:
         raise VideoError(f"{path}: could not be written: {full}") from full
     except OSError as error:
@@ -265,11 +272,13 @@ def _pixels(codec: str) -> str:
     return "nv12" if codec == "h264_vaapi" else "yuv420p"
 
 
-def _upload(slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int) -> int:
+def _upload(
+    slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
+) -> int:
     """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
     with tempfile.TemporaryDirectory(prefix="clustering_assets_") as scratch:
         local = Path(scratch) / "video.mp4"
-        _encode_all(slideshow, local, codec, options, bit_rate)
+        _encode_all(slideshow, local, codec, options, bit_rate, engine)
         with local.open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
         return local.stat().st_size
@@ -279,7 +288,9 @@ class _DiskFull(Exception):
     """There is no room for a video; the message says how much it needs and how much there is."""
 
 
-def _encode_all(slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int) -> None:
+def _encode_all(
+    slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
+) -> None:
     """Encode the slideshow, again from the beginning whenever a picture is lost on the way.
 
     Raises:
@@ -288,7 +299,7 @@ def _encode_all(slideshow: Slideshow, path: Path, codec: str, options: dict[str,
     drawn = _Count()
     while True:
         try:
-            return _encode(slideshow, path, codec, options, bit_rate, drawn)
+            return _encode(slideshow, path, codec, options, bit_rate, engine, drawn)
         except PictureLost as lost:
             slideshow.drop(lost)
         except OSError as error:
@@ -319,7 +330,13 @@ def _room(slideshow: Slideshow, path: Path, bit_rate: int, frames: int) -> str:
 
 
 def _encode(
-    slideshow: Slideshow, path: Path, codec: str, options: dict[str, str], bit_rate: int, drawn: _Count
+    slideshow: Slideshow,
+    path: Path,
+    codec: str,
+    options: dict[str, str],
+    bit_rate: int,
+    engine: Engine,
+    drawn: _Count,
 ) -> None:
     """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
     drawn.frames = 0
@@ -328,7 +345,7 @@ def _encode(
     with (
         task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
-        contextlib.closing(_drawn(slideshow)) as frames,
+        contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
         file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
@@ -361,21 +378,23 @@ def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(planes, format="yuv420p")
 
 
-def _drawn(slideshow: Slideshow) -> Generator[NDArray[np.uint8], None, None]:
-    """All frames in order, drawn a few ahead of the encoder by a few threads: a frame depends on no other."""
-    threads = min(4, max(1, available_cores() // 2))
-    ahead: deque[Future[NDArray[np.uint8]]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="drawing") as pool:
-        try:
-            for index in range(slideshow.frame_count):
-                ahead.append(pool.submit(slideshow.planes, index))
-                if len(ahead) > threads + 1:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+def _drawn(slideshow: Slideshow, engine: Engine) -> Generator[NDArray[np.uint8], None, None]:
+    """All frames in order, drawn a few ahead of the encoder: a frame depends on no other."""
+
+    def draw(indices: list[int]) -> list[NDArray[np.uint8]]:
+        return [slideshow.planes(index) for index in indices]
+
+    work = Task(draw, ahead=_drawers() + 1)
+    with contextlib.closing(engine.run(work, range(slideshow.frame_count))) as frames:
+        for index, frame in enumerate(frames):
+            if isinstance(frame, Lost):
+                raise VideoError(f"{slideshow.title}: frame {index} cannot be drawn: drawing {frame.reason}")
+            yield frame
+
+
+def _drawers() -> int:
+    """How many threads draw; the encoder has the other cores."""
+    return min(4, max(1, available_cores() // 2))
 
 
 def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:

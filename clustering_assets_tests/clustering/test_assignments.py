@@ -4,10 +4,10 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.assignments import COLUMNS, Pictures, assign
+from clustering_assets.clustering.assignments import Pictures, assign
 from clustering_assets.clustering.feature_space import VectorsError
 from clustering_assets.clustering.previous import Previous
-from clustering_assets.tables import read_table, write_table
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, read_table, write_table
 
 THREE = Request("kmeans", 3)
 
@@ -21,7 +21,7 @@ def first(blobs, frame):
 
 def test_every_picture_has_a_row_in_the_order_given(first):
     _, groups, images, result = first
-    assert tuple(result.table.columns) == COLUMNS
+    assert list(result.table.columns) == list(CLUSTER_ASSIGNMENTS.columns)
     assert result.table["path"].tolist() == images["path"].tolist()
     assert adjusted_rand_score(groups, result.table["cluster"]) > 0.95
 

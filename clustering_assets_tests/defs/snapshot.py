@@ -23,7 +23,7 @@ def described(spec: dg.AssetSpec) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    from clustering_assets.definitions import defs
+    from clustering_assets_tests.projects import defs
 
     specs = {spec.key.to_user_string(): described(spec) for spec in defs.resolve_all_asset_specs()}
     SNAPSHOT.write_text(json.dumps(specs, indent=2, sort_keys=True) + "\n", encoding="utf-8")

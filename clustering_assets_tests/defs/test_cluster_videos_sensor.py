@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.definitions import defs
-from clustering_assets.defs.data_versions import latest_video
+from clustering_assets.defs.jobs import DIGEST_TAG
+from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.sensors import ATTEMPTS, cluster_videos_sensor, videos_to_request
-from clustering_assets.defs.update import DIGEST_TAG
+from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
 from clustering_assets.slideshows import out_of_date
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
+from clustering_assets_tests.projects import defs
+
+cluster_videos_sensor = defs.resolve_sensor_def("cluster_videos_sensor")
 
 DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"]))
 

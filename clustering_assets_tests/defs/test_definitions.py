@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from clustering_assets.definitions import defs
-from clustering_assets.defs.update import open_instance
+from clustering_assets.defs.instance import open_instance
 from clustering_assets_tests.defs.snapshot import SNAPSHOT, described
+from clustering_assets_tests.projects import defs
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "torchvision", "openvino", "av", "moviepy", "cv2", "sklearn", "scipy", "matplotlib")

@@ -225,8 +225,8 @@ def test_verify_says_so_where_there_is_nothing_to_verify(fresh):
 
 
 def test_a_run_does_not_go_on_with_a_damaged_table(project):
-    from clustering_assets.definitions import defs
     from clustering_assets.defs.update import run_config
+    from clustering_assets_tests.projects import defs
 
     flipped(project.root / "output" / IMAGE_MANIFEST.file, Path())
     with dg.DagsterInstance.ephemeral() as instance:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from clustering_assets.cli.main import cli
-from clustering_assets.definitions import defs
+from clustering_assets_tests.projects import defs
 
 
 @pytest.fixture

@@ -54,8 +54,7 @@ def test_a_table_comes_back_with_its_values_and_types(output, name):
 
 
 def test_embeddings_come_back_as_a_pair(output):
-    from clustering_assets.embedding.files import load_embeddings
-    from clustering_assets.embedding.pair import EmbeddingPair
+    from clustering_assets.embedding.files import EmbeddingPair, load_embeddings
 
     vectors = np.arange(12, dtype=np.float32).reshape(4, 3)
     paths = ["a.jpg", "b c.jpg", "d\ne.jpg", "ü.png"]

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clustering_assets.definitions import defs
 from clustering_assets.defs.assets.videos import VIDEO_SETTINGS
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.sensors import Watch, new_images_sensor, stage_settings, watch_listing
+from clustering_assets.defs.sensors import Watch, stage_settings, watch_listing
 from clustering_assets.defs.update import run_config
 from clustering_assets.outputs import GALLERY
 from clustering_assets.settings import Settings, load_settings
+from clustering_assets_tests.projects import defs
+
+new_images_sensor = defs.resolve_sensor_def("new_images_sensor")
 
 
 @given(listings=st.lists(st.sampled_from("abc"), max_size=30))

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 
 import clustering_assets
-from clustering_assets.definitions import defs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets_tests.projects import defs
 
 
 def test_the_run_of_a_killed_process_is_closed(project):

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.definitions import defs
 from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -24,6 +23,7 @@ from clustering_assets.tables import (
     TABLES,
 )
 from clustering_assets.video import encode
+from clustering_assets_tests.projects import defs
 
 
 def counts(project):
@@ -116,6 +116,8 @@ def test_all_of_it_is_recorded_in_the_instance(first):
     project, _ = first
     with project.instance() as instance:
         assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_1", "cluster_2"}
+        shown = {tag for run in instance.get_runs() for tag in run.tags if not tag.startswith(".dagster/")}
+        assert all(tag.startswith("dagster/") for tag in shown), "tags for programs are not shown"
         videos = instance.get_materialized_partitions(dg.AssetKey("cluster_videos"))
         assert videos == {"cluster_0", "cluster_1", "cluster_2"}
         event = instance.get_latest_materialization_event(dg.AssetKey("cluster_assignments"))
@@ -262,14 +264,14 @@ def test_only_one_update_at_a_time_writes_to_an_output(project):
 
 @pytest.mark.slow
 def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypatch):
-    from clustering_assets.embedding import engine
+    from clustering_assets.embedding import embed as module
 
     config = {"resources": {"settings": {"config": project.settings().model_dump()}}}
-    embed = engine.embed
+    embed = module.embed
 
     def embed_while_another_run_lists_the_folder(*arguments, **settings):
         embedded = embed(*arguments, **settings)
-        monkeypatch.setattr(engine, "embed", embed)
+        monkeypatch.setattr(module, "embed", embed)
         put_copy(project, "late.png")
         with project.instance() as instance:
             job = defs.resolve_implicit_global_asset_job_def()
@@ -279,7 +281,7 @@ def test_what_another_run_changes_meanwhile_is_made_next_time(project, monkeypat
         return embedded
 
     put_copy(project, "early.png")
-    monkeypatch.setattr(engine, "embed", embed_while_another_run_lists_the_folder)
+    monkeypatch.setattr(module, "embed", embed_while_another_run_lists_the_folder)
     project.update()
     project.update()
     assert {"early.png", "late.png"} <= set(project.assignments()["path"])

@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from clustering_assets.demo import music, score
-from clustering_assets.demo.music import MOODS, make_music, synthesise
-from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo import music
+from clustering_assets.demo.music import make_music, synthesise
+from clustering_assets.demo.score import BEATS_PER_BAR, MOODS, TAIL, piece_of
 from clustering_assets.demo.voices import SAMPLE_RATE
 
 SECONDS = 10.0
@@ -67,7 +67,7 @@ def test_the_drums_are_on_the_known_beats(pieces, mood):
     """Sound gets louder at the beats of the grid more than on the same grid shifted by less than a third."""
     from scipy.signal import butter, sosfiltfilt
 
-    grid = beat_grid(mood, seconds=SECONDS)
+    grid = piece_of(mood, seconds=SECONDS)
     low = sosfiltfilt(butter(4, 150, fs=SAMPLE_RATE, output="sos"), pieces[mood].mean(axis=0))
     energy = np.convolve(np.square(low)[::49], np.hanning(27), mode="same")  # 900 values a second, 30 ms
     rise = np.clip(np.diff(energy), 0, None)
@@ -79,10 +79,10 @@ def test_the_drums_are_on_the_known_beats(pieces, mood):
 
 @pytest.mark.parametrize("mood", MOODS)
 def test_the_grid_has_the_moods_tempo_and_lies_inside_the_piece(mood):
-    grid = beat_grid(mood)
+    grid = piece_of(mood)
     assert grid.tempo == {"upbeat": 122, "calm": 72, "energetic": 140, "neutral": 96}[mood]
     assert np.allclose(np.diff(grid.beat_times), 60 / grid.tempo)
-    assert len(grid.beat_times) % grid.beats_per_bar == 0
+    assert len(grid.beat_times) % BEATS_PER_BAR == 0
     assert 30 < grid.beat_times[-1] < 45
 
 
@@ -104,13 +104,21 @@ def test_the_same_seed_gives_the_same_sound_and_another_seed_another():
 @pytest.mark.parametrize("mood", MOODS)
 @pytest.mark.parametrize("seed", [0, 1, 7])
 def test_every_note_of_the_melody_is_in_the_key(mood, seed):
-    style = score.style_of(mood)
-    tonic = score.tonic_of(style, seed)
-    bars = range(8)
-    roots = [score.chord_at(style, bar, 9) for bar in bars]
-    notes = score.melody(style, tonic, bars, roots, score.dice(mood, seed))
+    piece = piece_of(mood, seed)
+    notes = [note for part in piece.style.parts if part.plays == "tune" for note in piece.notes(part)]
     assert notes
-    assert {(note.pitch - tonic) % 12 for note in notes} <= set(style.scale)
+    assert {(note.pitch - piece.tonic) % 12 for note in notes} <= set(piece.style.scale)
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_every_part_plays_within_the_piece_and_the_closing_chord_is_at_home(mood):
+    piece = piece_of(mood)
+    last = (piece.bars - 1) * BEATS_PER_BAR
+    for part in piece.style.parts:
+        notes = list(piece.notes(part))
+        assert notes and all(0 <= note.beat < last + 1 and 0 < note.level <= 1 for note in notes)
+        if part.plays == "bass":
+            assert (notes[-1].pitch - piece.tonic) % 12 == 0
 
 
 def test_a_very_short_piece_still_works():
@@ -132,15 +140,15 @@ def test_the_files_carry_mood_and_title_and_hold_the_piece(folder):
     assert [path.name.split("_")[0] for path in files] == list(MOODS)
     for mood, path in zip(MOODS, files, strict=True):
         sound, tags = _decoded(path)
-        assert tags["title"] == score.style_of(mood).title
+        assert tags["title"] == piece_of(mood).style.title
         assert np.abs(sound - synthesise(mood, 4.0)).max() < 1e-4
 
 
 def test_a_whole_piece_is_as_long_as_its_grid_says():
     seconds = synthesise("upbeat").shape[1] / SAMPLE_RATE
-    grid = beat_grid("upbeat")
+    grid = piece_of("upbeat")
     assert 30 <= seconds <= 46
-    assert seconds == pytest.approx(grid.beat_times[-1] + 60 / grid.tempo + score.TAIL, abs=1e-3)
+    assert seconds == pytest.approx(grid.beat_times[-1] + 60 / grid.tempo + TAIL, abs=1e-3)
 
 
 def test_music_that_is_there_is_not_made_again(folder):

@@ -17,9 +17,11 @@ from clustering_assets.embedding.cache import (
     rewrite_set,
     write_shard,
 )
-from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.catalogue import NetworkSpec
+from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 
-LITE = "efficientnet_lite0"
+LITE = NetworkSpec("efficientnet_lite0")
+OPENVINO = RuntimeOptions("openvino")
 HASHES = pd.Index(["aa", "bb", "cc", "dd"])
 VECTORS = np.linspace(0, 3, 12, dtype=np.float32).reshape(4, 3)
 
@@ -81,16 +83,16 @@ def test_float16_hardly_turns_a_vector(tmp_path):
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
 def test_a_damaged_shard_is_dropped_and_rebuilt(pictures, cache, damage, caplog):
     images, folder = pictures(3)
-    first = embed(images, folder, LITE, cache_dir=cache)
+    first = embed(Inputs(images, folder), LITE, cache_dir=cache)
     (shard,) = (cache / "vectors").rglob("*.parquet")
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes({"flip": bytes(data), "cut": bytes(data[:500]), "empty": b""}[damage])
-    again = embed(images, folder, LITE, cache_dir=cache)
+    again = embed(Inputs(images, folder), LITE, cache_dir=cache)
     assert "is damaged" in caplog.text
     assert again.embedded == 3
     np.testing.assert_array_equal(again.vectors, first.vectors)
-    assert embed(images, folder, LITE, cache_dir=cache).embedded == 0
+    assert embed(Inputs(images, folder), LITE, cache_dir=cache).embedded == 0
 
 
 def test_a_half_written_shard_is_ignored(tmp_path):
@@ -100,21 +102,21 @@ def test_a_half_written_shard_is_ignored(tmp_path):
 
 def test_changed_pixels_are_embedded_again(pictures, cache):
     images, folder = pictures(2)
-    before = embed(images, folder, LITE, cache_dir=cache)
+    before = embed(Inputs(images, folder), LITE, cache_dir=cache)
     (folder / "000.png").write_bytes((folder / "001.png").read_bytes())
     facts = (folder / "000.png").stat()
     images.loc[0, ["content_hash", "bytes", "mtime_ns"]] = ["changed", facts.st_size, facts.st_mtime_ns]
-    after = embed(images, folder, LITE, cache_dir=cache)
+    after = embed(Inputs(images, folder), LITE, cache_dir=cache)
     assert after.embedded == 1
     np.testing.assert_array_equal(after.vectors[0], before.vectors[1])
 
 
 def test_precisions_do_not_mix(pictures, cache):
     images, folder = pictures(3)
-    embed(images.iloc[:2], folder, LITE, runtime="openvino", cache_dir=cache)
+    embed(Inputs(images.iloc[:2], folder), LITE, OPENVINO, cache_dir=cache)
     (one,) = (cache / "vectors").iterdir()
     one.rename(one.with_name(one.name.rsplit("-", 1)[0] + "-float16"))
-    mixed = embed(images, folder, LITE, runtime="openvino", cache_dir=cache)
+    mixed = embed(Inputs(images, folder), LITE, OPENVINO, cache_dir=cache)
     assert mixed.precision != "float16"
     assert mixed.embedded == 3
 
@@ -122,7 +124,7 @@ def test_precisions_do_not_mix(pictures, cache):
 def test_a_cache_that_cannot_be_written_is_reported_and_the_run_goes_on(pictures, tmp_path):
     images, folder = pictures(3)
     (tmp_path / "blocked").write_text("a file where a folder should be")
-    embedded = embed(images, folder, LITE, runtime="openvino", cache_dir=tmp_path / "blocked" / "cache")
+    embedded = embed(Inputs(images, folder), LITE, OPENVINO, cache_dir=tmp_path / "blocked" / "cache")
     assert embedded.vectors.shape == (3, 1280)
     assert "cannot be written to" in embedded.warning
 

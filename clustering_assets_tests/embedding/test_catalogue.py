@@ -8,6 +8,7 @@ import pytest
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import (
     BACKBONES,
+    NetworkSpec,
     check_backbone_name,
     resolve_backbone,
     torchvision_names,
@@ -113,8 +114,8 @@ def test_weights_of_ones_own_change_the_identity(tmp_path):
 
 
 def test_a_named_backbone_never_falls_back(pictures, tmp_path, unreachable):
-    from clustering_assets.embedding.engine import embed
+    from clustering_assets.embedding.embed import Inputs, embed
 
     images, folder = pictures(1)
     with pytest.raises(WeightsError, match=r"resnet18-\w+\.pth are not on this machine.*put the file at"):
-        embed(images, folder, "resnet18", hub=tmp_path, timeout=NOWHERE)
+        embed(Inputs(images, folder), NetworkSpec("resnet18", hub=tmp_path, timeout=NOWHERE))

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
-from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.embed import Inputs, embed
 from clustering_assets.embedding.runtime import Plan, features
 from clustering_assets.embedding.runtime_choice import start_runtime
 
@@ -80,14 +80,14 @@ def test_the_way_from_files_to_vectors_gives_the_golden_ones(tmp_path, cache):
     for name in GOLDEN:
         draw(name).save(tmp_path / f"{name}.png")
     images = pd.DataFrame({"path": [f"{name}.png" for name in GOLDEN], "content_hash": list(GOLDEN)})
-    embedded = embed(images, tmp_path, "efficientnet_lite0", cache_dir=cache)
+    embedded = embed(Inputs(images, tmp_path), NetworkSpec("efficientnet_lite0"), cache_dir=cache)
     check(embedded.vectors, 0.03 if embedded.precision == "bfloat16" else 0.0002)
 
 
 def test_rings_are_a_coil(views, networks_folder):
     plan = Plan("openvino", "cpu", "float32")
     ready = start_runtime(plan, LITE, lambda: LITE.weights.path, batch_size=3, models=[networks_folder])  # type: ignore
-    scored = class_scores(features(ready, views), "efficientnet_lite0")
+    scored = class_scores(features(ready, views), NetworkSpec("efficientnet_lite0"))
     assert scored is not None
     scores, words = scored
     assert words[scores[list(GOLDEN).index("rings")].argmax()] == "coil"

@@ -18,9 +18,9 @@ from torchvision.transforms import functional as tv
 from clustering_assets.embedding import networks
 from clustering_assets.embedding.architectures import last_layer
 from clustering_assets.embedding.backbone import Backbone, BackboneError
-from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
-from clustering_assets.embedding.engine import embed
+from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 from clustering_assets.embedding.weights import WeightsError, WeightsFile
 
 
@@ -127,7 +127,9 @@ def test_weights_fine_tuned_on_other_classes_are_taken(tmp_path, pixels):
     backbone = resolve_backbone("resnet18", tmp_path / "mine.pth")
     with torch.inference_mode():
         assert networks.feature_network(backbone, tmp_path / "mine.pth")(pixels).shape == (2, 512)
-    assert class_scores(np.zeros((1, 512), np.float32), "resnet18", tmp_path / "mine.pth") is None
+    assert (
+        class_scores(np.zeros((1, 512), np.float32), NetworkSpec("resnet18", tmp_path / "mine.pth")) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,12 +171,13 @@ def test_published_weights_are_fetched_checked_loaded_and_used(pictures, cache, 
         url = f"http://127.0.0.1:{server.server_address[1]}/small-test.pth"
         backbone = published("mobilenet_v3_small", tmp_path / "served" / "small-test.pth", url)
         images, folder = pictures(3)
-        embedded = embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "hub")
+        embedded = embed(Inputs(images, folder), NetworkSpec(backbone, hub=tmp_path / "hub"), cache_dir=cache)
         server.shutdown()
     assert embedded.vectors.shape == (3, 1024)
     assert embedded.weights_id == backbone.weights_id
     assert (tmp_path / "hub" / "small-test.pth").exists()
-    assert embed(images, folder, backbone, cache_dir=cache, hub=tmp_path / "nowhere").reused == 3
+    elsewhere = NetworkSpec(backbone, hub=tmp_path / "nowhere")
+    assert embed(Inputs(images, folder), elsewhere, cache_dir=cache).reused == 3
 
 
 def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
@@ -183,7 +186,9 @@ def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
         "mobilenet_v3_small", tmp_path / "hub" / "small-test.pth", "http://127.0.0.1:9/never-asked"
     )
     images, folder = pictures(2)
-    embedded = embed(images, folder, backbone, runtime="torch", hub=tmp_path / "hub")
+    embedded = embed(
+        Inputs(images, folder), NetworkSpec(backbone, hub=tmp_path / "hub"), RuntimeOptions("torch")
+    )
     assert (embedded.runtime, embedded.embedded) == ("torch", 2)
 
 
@@ -193,11 +198,9 @@ def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
         random_weights("mobilenet_v3_small", tmp_path / f"{seed}.pth", seed)
     runs = [
         embed(
-            images,
-            folder,
-            "mobilenet_v3_small",
-            weights=tmp_path / f"{seed}.pth",
-            runtime="torch",
+            Inputs(images, folder),
+            NetworkSpec("mobilenet_v3_small", tmp_path / f"{seed}.pth"),
+            RuntimeOptions("torch"),
             cache_dir=tmp_path / "cache",
         )
         for seed in (0, 1)
@@ -209,7 +212,7 @@ def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
 def test_class_scores_are_the_networks_own(tmp_path, pixels):
     original = random_weights("resnet18", tmp_path / "net.pth")
     features = np.random.default_rng(1).random((2, 512), np.float32)
-    scored = class_scores(features, "resnet18", tmp_path / "net.pth")
+    scored = class_scores(features, NetworkSpec("resnet18", tmp_path / "net.pth"))
     assert scored is not None
     scores, words = scored
     with torch.inference_mode():
@@ -220,11 +223,11 @@ def test_class_scores_are_the_networks_own(tmp_path, pixels):
 
 def test_the_classification_layer_is_kept_for_the_next_call(tmp_path, monkeypatch):
     features = np.ones((1, 1280), np.float32)
-    first = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+    first = class_scores(features, NetworkSpec("efficientnet_lite0"), cache_dir=tmp_path)
     monkeypatch.setattr(
-        "clustering_assets.embedding.class_scores._layer", lambda *_: pytest.fail("loaded again")
+        "clustering_assets.embedding.state_dicts.classification_layer", lambda *_: pytest.fail("loaded again")
     )
-    again = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+    again = class_scores(features, NetworkSpec("efficientnet_lite0"), cache_dir=tmp_path)
     assert first is not None
     assert again is not None
     np.testing.assert_array_equal(first[0], again[0])
@@ -252,10 +255,11 @@ def test_timm_models_are_taken_with_weights_of_ones_own(pictures, tmp_path):
     network = timm.create_model("vit_tiny_patch16_224", pretrained=False)
     torch.save(network.state_dict(), tmp_path / "mine.pth")
     images, folder = pictures(2)
-    embedded = embed(images, folder, "timm:vit_tiny_patch16_224", weights=tmp_path / "mine.pth")
+    spec = NetworkSpec("timm:vit_tiny_patch16_224", tmp_path / "mine.pth")
+    embedded = embed(Inputs(images, folder), spec)
     assert embedded.vectors.shape == (2, 192)
     features = np.ones((1, 192), np.float32)
-    scored = class_scores(features, "timm:vit_tiny_patch16_224", tmp_path / "mine.pth")
+    scored = class_scores(features, spec)
     assert scored is not None
     with torch.inference_mode():
         expected = network.head(torch.from_numpy(features)).numpy()

@@ -16,10 +16,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torchvision import models
 
-from clustering_assets.embedding import networks, runtime_choice
-from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding import networks
+from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
-from clustering_assets.embedding.engine import EmbeddingError, embed
+from clustering_assets.embedding.embed import EmbeddingError, Inputs, RuntimeOptions, embed
 from clustering_assets.embedding.precision import agree, settle, trial_views
 from clustering_assets.embedding.runtime import OutOfMemory, Plan, RuntimeUnavailable, features
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
@@ -101,7 +101,7 @@ def test_every_runtime_agrees_with_torch_in_float32(plan, views, reference, hard
 
 
 def test_the_network_knows_what_the_packaged_photos_show(views, reference):
-    scored = class_scores(reference[[0, 8]], "efficientnet_lite0")
+    scored = class_scores(reference[[0, 8]], NetworkSpec("efficientnet_lite0"))
     assert scored is not None
     scores, words = scored
     assert [words[best] for best in scores.argmax(axis=1)] == ["palace", "daisy"]
@@ -323,12 +323,32 @@ def test_vectors_that_overflow_are_failures_not_numbers(pictures, tmp_path):
     state["_bn1.weight"] = state["_bn1.weight"] * float("inf")
     torch.save(state, tmp_path / "wild.pth")
     with pytest.raises(EmbeddingError, match="overflows"):
-        embed(images, folder, "efficientnet_lite0", weights=tmp_path / "wild.pth", runtime="torch")
+        embed(
+            Inputs(images, folder),
+            NetworkSpec("efficientnet_lite0", tmp_path / "wild.pth"),
+            RuntimeOptions("torch"),
+        )
 
 
 def test_an_unknown_runtime_is_refused():
     with pytest.raises(RuntimeUnavailable, match="auto, openvino, torch"):
         plan_runtime("tensorrt")
+
+
+class _Driver:
+    """NVIDIA's driver, with so many GPUs; without one, it is as if it were not installed."""
+
+    def __init__(self, count):
+        if not count:
+            raise OSError("libcuda.so.1: cannot open shared object file")
+        self.count = count
+
+    def cuInit(self, flags):
+        return 0
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = self.count
+        return 0
 
 
 @pytest.mark.parametrize(
@@ -343,10 +363,18 @@ def test_an_unknown_runtime_is_refused():
 )
 @pytest.mark.parametrize("requested", ["auto", "torch", "openvino"])
 def test_a_gpu_is_chosen_where_torch_computes_on_it(driver, found, computes, wanted, requested, monkeypatch):
-    monkeypatch.setattr(runtime_choice, "_cuda_devices", lambda: driver)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: _Driver(driver))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
-    monkeypatch.setattr(runtime_choice, "_computes", lambda device: computes)
-    plan = plan_runtime(requested)
+    ones = torch.ones
+
+    def on_device(*shape, device=None, **options):
+        if not computes:
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+        return ones(*shape, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "ones", on_device)
+        plan = plan_runtime(requested)
     if wanted is None or requested == "openvino":
         assert plan.device == "cpu"
     else:
@@ -386,7 +414,7 @@ def test_every_part_of_a_network_goes_to_the_gpu_with_it(architecture, tmp_path)
 @CUDA
 def test_a_gpu_is_chosen_and_used(pictures):
     images, folder = pictures(5)
-    embedded = embed(images, folder, "efficientnet_lite0")
+    embedded = embed(Inputs(images, folder), NetworkSpec("efficientnet_lite0"))
     assert (embedded.runtime, embedded.precision) == ("torch", "float16")
     assert embedded.device == torch.cuda.get_device_name()
 
@@ -424,8 +452,8 @@ def test_openvino_reports_to_nobody(tmp_path):
         "asked = []\n"
         "sys.addaudithook(lambda event, args: asked.append(args) if event in "
         "('socket.connect', 'socket.getaddrinfo', 'subprocess.Popen') else None)\n"
-        "from clustering_assets.embedding import backbones, runtimes\n"
-        "lite = backbones.resolve_backbone('efficientnet_lite0')\n"
+        "from clustering_assets.embedding import catalogue, runtime_choice\n"
+        "lite = catalogue.resolve_backbone('efficientnet_lite0')\n"
         "plan = runtime_choice.Plan('openvino', 'cpu', 'float32')\n"
         f"folders = [pathlib.Path({str(tmp_path)!r})]\n"
         "runtime_choice.start_runtime(plan, lite, lambda: lite.weights.path, batch_size=1, models=folders)\n"

@@ -2,8 +2,9 @@
 
 import pytest
 
-from clustering_assets.images.ledger import COLUMNS, ledger
+from clustering_assets.images.ledger import ledger
 from clustering_assets.images.manifest import scan
+from clustering_assets.tables import LEDGER
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def row(table, path):
 
 def test_the_scan_alone_makes_a_ledger(manifest):
     table = ledger(manifest)
-    assert tuple(table.columns) == COLUMNS
+    assert list(table.columns) == list(LEDGER.columns)
     assert outcomes(table) == {
         "a.png": "used",
         "b.png": "used",

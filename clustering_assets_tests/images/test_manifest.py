@@ -12,12 +12,10 @@ import pytest
 import xxhash
 from PIL import Image
 
-from clustering_assets.files.source import FoundFile
 from clustering_assets.images import inspection as looks
 from clustering_assets.images import manifest as manifests
 from clustering_assets.images.features import measure, measure_reduced, reduce
 from clustering_assets.images.inspection import pixel_hash
-from clustering_assets.images.inspectors import portions
 from clustering_assets.images.load import pixels, read_file
 from clustering_assets.images.manifest import (
     DatasetError,
@@ -31,9 +29,10 @@ from clustering_assets.images.manifest import (
 )
 from clustering_assets.settings import Limits
 from clustering_assets.tables import IMAGE_MANIFEST
+from clustering_assets.work.threads import Threads
 
-scan = partial(manifests.scan, isolated=False)
-"""On threads, which start faster; `test_crew.py` shows that processes give the same."""
+scan = partial(manifests.scan, engine=Threads())
+"""On threads, which start faster; `test_inspectors.py` shows that processes give the same."""
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def opened(monkeypatch) -> list[str]:
     read = looks.read_file
 
     def spy(path, limits):
-        names.append(Path(path).name)
+        names.append(path.name)
         return read(path, limits)
 
     monkeypatch.setattr(looks, "read_file", spy)
@@ -118,7 +117,7 @@ def test_the_content_hash_knows_width_from_height(save, encoded, tmp_path):
 
 
 def test_the_number_of_threads_changes_nothing(folder):
-    pd.testing.assert_frame_equal(scan(folder, workers=1), scan(folder, workers=7))
+    pd.testing.assert_frame_equal(scan(folder, engine=Threads(1)), scan(folder, engine=Threads(7)))
 
 
 def test_an_unchanged_file_is_not_opened_again(folder, opened):
@@ -312,18 +311,6 @@ def test_a_drawing_that_claims_to_be_a_photo_is_a_failure(folder, save):
     assert (row["stage"], row["reason"]) == ("format", "an SVG drawing")
 
 
-def test_files_are_handed_out_in_portions_small_enough_to_lie_in_memory_together():
-    files = [
-        FoundFile(f"{number}.jpg", size, 0) for number, size in enumerate([50_000] * 100 + [3 << 20] * 3)
-    ]
-    shared = list(portions(files, workers=1))
-    assert [file for portion in shared for file in portion] == files
-    assert max(map(len, shared)) == 12 and [len(portion) for portion in shared[-3:]] == [1, 1, 1]
-    assert all(len(portion) == 1 or sum(file.bytes for file in portion) <= 1 << 20 for portion in shared)
-    assert len(list(portions(files, workers=8))) == len(files), "every worker gets some of a small folder"
-    assert list(portions([], workers=2)) == []
-
-
 def test_a_file_longer_than_the_first_look_is_read_to_its_end(save, encoded, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (400, 500, 3), np.uint8)
     data = encoded(noise, "PNG")
@@ -338,8 +325,8 @@ def test_pictures_of_another_source_are_scanned_as_those_of_a_folder(
         save(f"pictures/{seed}.jpg", encoded(photo(seed), "JPEG"))
     save("pictures/half.png", encoded(photo(7), "PNG")[:5000])
     save("pictures/.hidden.jpg", b"")
-    expected = scan(tmp_path / "pictures", isolated=False)
+    expected = scan(tmp_path / "pictures")
     source = memory_source(tmp_path / "pictures")
-    pd.testing.assert_frame_equal(scan(source, isolated=False), expected)
+    pd.testing.assert_frame_equal(scan(source), expected)
     with pytest.raises(DatasetError, match="4 files in memory:, but min_images is 9"):
         check_folder(source, 9)

@@ -8,7 +8,7 @@ from scipy.signal import resample_poly
 
 from clustering_assets.audio.decoding import RATE
 from clustering_assets.demo.music import synthesise
-from clustering_assets.demo.score import beat_grid
+from clustering_assets.demo.score import piece_of
 from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.music.rhythm import Rhythm, rhythm_of
 from clustering_assets.music.spectra import SpectrumMeter
@@ -52,7 +52,7 @@ def metrical_levels(beats: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("mood", ["upbeat", "calm", "energetic", "neutral"])
 def test_beats_of_generated_music_are_found(mood):
-    known = beat_grid(mood)
+    known = piece_of(mood)
     found = generated(mood)
     assert found.tempo == pytest.approx(known.tempo, rel=0.01)
     assert f_measure(found.beat_times, known.beat_times) >= 0.95
@@ -60,9 +60,9 @@ def test_beats_of_generated_music_are_found(mood):
 
 @pytest.mark.parametrize("mood", ["upbeat", "energetic", "neutral"])
 def test_the_first_beat_of_the_bar_is_found(mood):
-    found, known = generated(mood), beat_grid(mood)
+    found, known = generated(mood), piece_of(mood)
     first = found.beat_times[found.downbeat]
-    assert int(np.argmin(np.abs(known.beat_times - first))) % 4 == known.downbeat % 4
+    assert int(np.argmin(np.abs(known.beat_times - first))) % 4 == 0
 
 
 @pytest.mark.parametrize("tempo", [64, 80, 96, 112, 128, 150, 174])

@@ -8,13 +8,14 @@ import pandas as pd
 
 from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.assets.dataset import OWNERS
-from clustering_assets.defs.data_versions import USES, data_version, recorded
+from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.records import recorded
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
 from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.settings import Settings
@@ -115,6 +116,7 @@ def _class_scores(
 ) -> "ClassScores":
     """What the network that made the vectors would call them; where its weights are out of reach, that is left out."""
     from clustering_assets.embedding.backbone import BackboneError
+    from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.class_scores import class_scores
     from clustering_assets.embedding.weights import WeightsError
 
@@ -128,8 +130,7 @@ def _class_scores(
         try:
             return class_scores(
                 features,
-                network.backbone,
-                Path(values.weights) if values.weights else None,
+                NetworkSpec(network.backbone, Path(values.weights) if values.weights else None),
                 weights_id=network.weights_id,
                 cache_dir=settings.outputs.local_cache() if values.cache else None,
             )

@@ -10,7 +10,7 @@ from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.pair import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
 from clustering_assets.outputs import EMBEDDINGS
 
@@ -33,20 +33,17 @@ def embeddings(
     Row *i* of `embeddings.npy` belongs to line *i* of `image_paths.txt`. Vectors are kept by picture content and
     network, so a picture is embedded once, whatever it is called and wherever it moves.
     """
-    from clustering_assets.embedding.engine import embed
+    from clustering_assets.embedding.catalogue import NetworkSpec
+    from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
     from clustering_assets.images.manifest import DatasetError, check_usable, usable, with_failures
 
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
-        usable(image_manifest),
-        file_source(values.images),
-        values.backbone,
-        weights=Path(values.weights) if values.weights else None,
-        runtime=values.runtime,
-        batch_size=values.batch_size,
+        Inputs(usable(image_manifest), file_source(values.images), values.limits),
+        NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
+        RuntimeOptions(values.runtime, values.batch_size),
         cache_dir=settings.outputs.local_cache() if values.cache else None,
-        limits=values.limits,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:

@@ -1,28 +1,25 @@
 """What came of it all: the ledger of files, the page that a person opens first, and the summary."""
 
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
-from clustering_assets.defs.data_versions import DETAILS, USES, data_version, latest_video
+from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, USES, data_version
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.graph import project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
+from clustering_assets.defs.records import latest_video, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
-from clustering_assets.defs.update import CLOSING, SCANS, STAGES
 from clustering_assets.files import file_source
 from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
-from clustering_assets.report.summary import StageRecord, VideoRecord, failures_of, summarise
+from clustering_assets.report.summary import failures_of, summarise
 from clustering_assets.slideshows import recipes
 from clustering_assets.tables import LEDGER
-
-RECORDED = (*SCANS, *STAGES, *CLOSING)
-"""Unpartitioned assets whose record the summary shows."""
 
 
 @dg.asset(
@@ -59,9 +56,9 @@ def ledger(
 
     version = data_version(context, settings.value)
     started = update_started(context.instance)
-    stages = stage_records(context.instance, started).values()
+    stages = stage_records(context.instance, project_stages().recorded, started).values()
     videos = [latest_video(context.instance, key) for key in music_choice["key"]]
-    lost = failures_of([*(stage.noted for stage in stages), *map(_noted, videos)])
+    lost = failures_of([*(stage.noted for stage in stages), *map(noted, videos)])
     copies = cluster_assignments.loc[cluster_assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
     table = make_ledger(image_manifest, lost, dict(copies.itertuples(index=False, name=None)))
     outcomes = table["outcome"].value_counts()
@@ -88,7 +85,7 @@ def ledger(
     code_version="1",
     io_manager_key="text_io",
     deps=[cluster_videos, "gallery"],
-    metadata={OUTPUT: SUMMARY_REPORT},
+    metadata={OUTPUT: SUMMARY_REPORT, EVERY_UPDATE: True},
 )
 @told()
 def summary_report(
@@ -112,7 +109,7 @@ def summary_report(
         ledger,
         cluster_assignments,
         music_choice,
-        stages=stage_records(context.instance, started),
+        stages=stage_records(context.instance, project_stages().recorded, started),
         videos=[
             video_record(context.instance, settings.outputs, key, started, due=key in due) for key in wanted
         ],
@@ -178,61 +175,3 @@ def _address_of_pictures(images: str, outputs: Outputs) -> str | None:
 
     page = outputs.path(GALLERY)
     return relative_address(Path(images), Path(page)) if isinstance(page, Path) else None
-
-
-def update_started(instance: dg.DagsterInstance) -> float:
-    """When the update under way began, in seconds since the epoch: the start of the run that listed the pictures."""
-    event = instance.get_latest_materialization_event(dg.AssetKey("image_manifest"))
-    record = instance.get_run_record_by_id(event.run_id) if event else None
-    return record.start_time or 0.0 if record else 0.0
-
-
-def stage_records(instance: dg.DagsterInstance, started: float) -> dict[str, StageRecord]:
-    """What was recorded of each unpartitioned asset that has been made, by name."""
-    records = {name: stage_record(instance, name, started) for name in RECORDED}
-    return {name: record for name, record in records.items() if record is not None}
-
-
-def stage_record(instance: dg.DagsterInstance, name: str, started: float) -> StageRecord | None:
-    """What was recorded of the latest materialization of an unpartitioned asset; None if there is none."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(name))
-    if event is None or event.asset_materialization is None:
-        return None
-    return StageRecord(
-        fresh=event.timestamp >= started,
-        seconds=_seconds(instance, event),
-        noted=_noted(event),
-    )
-
-
-def video_record(
-    instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float, due: bool
-) -> VideoRecord:
-    """What was recorded of the latest video of a cluster, and where its file is."""
-    event = latest_video(instance, key)
-    path = outputs.existing_video(key)
-    noted = _noted(event)
-    return VideoRecord(
-        key=key,
-        path=str(path) if path else "",
-        due=due,
-        rendered=bool(event and event.timestamp >= started and noted.get("rendered")),
-        render_seconds=_seconds(instance, event) if event else 0.0,
-        noted=noted,
-    )
-
-
-def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
-    """How long the step of a materialization took."""
-    if event.step_key is None:
-        return 0.0
-    for step in instance.get_run_step_stats(event.run_id, [event.step_key]):
-        if step.start_time and step.end_time:
-            return step.end_time - step.start_time
-    return 0.0
-
-
-def _noted(event: dg.EventLogEntry | None) -> dict[str, Any]:
-    """The metadata of a materialization; empty if there is none."""
-    made = event.asset_materialization if event else None
-    return {name: value.value for name, value in made.metadata.items()} if made else {}

@@ -9,7 +9,7 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.outputs import VIDEOS
 from clustering_assets.slideshows import Recipe, make_clip, recipes
 

@@ -7,8 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
-from clustering_assets.embedding.files import load_embeddings, load_network, save_embeddings
-from clustering_assets.embedding.pair import EmbeddingPair
+from clustering_assets.embedding.files import EmbeddingPair, load_embeddings, load_network, save_embeddings
 
 
 class ArrayIOManager(OutputIOManager):

@@ -4,19 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.demo.canvas import (
-    Picture,
-    Values,
-    colour,
-    distance,
-    finish,
-    gradient,
-    lay,
-    mixed,
-    noise,
-    shine,
-    smooth,
-)
+from clustering_assets.demo.canvas import Canvas, Values, colour, gradient, mixed, one_of
 
 _NIGHTS = (
     # sky at the top, sky over the roofs, glow of the streets
@@ -25,162 +13,105 @@ _NIGHTS = (
     ("#0c0a28", "#57306c", "#f08a55"),
     ("#020d18", "#15445a", "#6fc2b8"),
 )
-_WARM = tuple(map(colour, ("#ffd58a", "#ffc46b", "#ffe3b0", "#fff0d0", "#ffb259", "#cfe4ff", "#9fd0ff")))
+_LAMPS = np.array(
+    [colour(code) for code in ("#ffd58a", "#ffc46b", "#ffe3b0", "#fff0d0", "#ffb259", "#cfe4ff", "#9fd0ff")]
+)
+_RED = colour("#ff4030")
 
 
 def paint(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uint8]:
     """A skyline at night, uint8 (height, width, 3)."""
-    top, low, glow = map(colour, _NIGHTS[rng.integers(len(_NIGHTS))])
-    water = int(height * rng.uniform(0.68, 0.82))
-    picture = gradient(
-        height, width, [(0, top), (0.35, mixed(top, low, 0.35)), (water / height, low), (1, low)]
-    )
-    _sky(rng, picture, water, low)
-    shine(picture, glow, _rising(height, width, water, height * 0.16) * np.float32(0.5))
-    layers = 4
-    for layer in range(layers):
-        near = layer / (layers - 1)
-        _buildings(rng, picture, water, near, mixed(low, top, 0.4 + 0.5 * near) * np.float32(1 - 0.45 * near))
-        shine(picture, glow, _rising(height, width, water, height * 0.05) * np.float32(0.22 * (1 - near)))
-    picture[water:] = _reflection(rng, picture[:water], height - water, top)
+    top, low, glow = one_of(rng, _NIGHTS)
+    shore = int(height * rng.uniform(0.68, 0.82))
+    canvas = Canvas(rng, gradient(height, width, (0, top), (0.35, mixed(top, low, 0.35)), (0.75, low)))
+    land, water = canvas.rows(0, shore), canvas.rows(shore)
+    _paint_sky(land, low)
+    above = shore - land.y
+    land.shine(glow, np.exp(above / (height * -0.16)) * 0.5)
+    for near in np.linspace(0, 1, 4):
+        _build(land, near, mixed(low, top, 0.4 + 0.5 * near) * (1 - 0.45 * near))
+        land.shine(glow, np.exp(above / (height * -0.05)) * 0.22 * (1 - near))
+    _paint_water(water, land.pixels, top)
     if rng.random() < 0.4:
-        _bokeh(rng, picture, water)
-    return finish(rng, picture, bloom=0.55, vignette=0.2, grain=0.012, contrast=0.3)
+        tones = rng.choice([*_LAMPS, _RED, _RED], rng.integers(6, 16))
+        radii = canvas.size * rng.uniform(0.015, 0.05, len(tones))
+        canvas.lights(tones, (shore - water.height * 0.15, height), radii, 0.6)
+    return canvas.finish(bloom=0.55, vignette=0.2, contrast=0.3)
 
 
-def _rising(height: int, width: int, row: int, reach: float) -> Values:
-    """A glow that is 1 at a row and fades upwards over `reach` pixels."""
-    above = np.clip(row - np.arange(height, dtype=np.float32), 0, None)
-    return np.repeat(np.exp(-above / np.float32(reach))[:, None], width, axis=1).astype(np.float32)
-
-
-def _sky(rng: np.random.Generator, picture: Picture, water: int, low: Values) -> None:
+def _paint_sky(land: Canvas, low: Values) -> None:
     """Stars, perhaps a moon, and thin cloud lit by the city."""
-    height, width = picture.shape[:2]
-    stars = np.zeros((height, width), np.float32)
-    count = int(width * water * 0.00025)
-    stars[rng.integers(0, int(water * 0.7), count), rng.integers(0, width, count)] = rng.random(count) ** 3
-    shine(picture, colour("#dfe8ff"), np.minimum(cv2.GaussianBlur(stars, (3, 3), 0.55) * 2.2, 1))
+    rng, height, width = land.rng, land.height, land.width
+    stars = rng.random((height, width), np.float32)
+    stars = np.clip(stars - 0.99975, 0, 1) * 4000 * (land.y < height * 0.7)
+    land.shine(colour("#dfe8ff"), np.minimum(cv2.GaussianBlur(stars**3, (3, 3), 0.55) * 2.2, 1))
     if rng.random() < 0.6:
-        x, y = width * rng.uniform(0.1, 0.9), water * rng.uniform(0.1, 0.35)
-        size = min(width, height) * rng.uniform(0.025, 0.05)
-        far = distance(height, width, x, y)
-        shine(picture, colour("#b9c8ee"), np.exp(-far / np.float32(size * 2.6)) * np.float32(0.4))
-        face = 0.85 + 0.3 * (noise(rng, height, width, size * 0.8, octaves=3) - 0.5)
-        lay(picture, colour("#f5f0e0") * face[..., None], smooth(size + 1, size - 1, far))
-    veil = noise(rng, height, width, width * 0.4, octaves=5, stretch=3)
-    lay(picture, mixed(low, colour("#ffffff"), 0.12), smooth(0.5, 0.85, veil) * np.float32(0.5))
+        moon = width * rng.uniform(0.1, 0.9), height * rng.uniform(0.1, 0.35)
+        radius = land.size * rng.uniform(0.03, 0.06)
+        land.glow(colour("#b9c8ee") * 0.4, *moon, radius * 2.6)
+        face = 0.7 + 0.3 * land.noise(radius * 0.8, octaves=3)
+        land.lay(colour("#f5f0e0") * face[..., None], land.disc(*moon, radius))
+    density, _ = land.clouds(cover=0.5, size=width * 0.4, flat=3)
+    land.lay(mixed(low, 1, 0.12), density * 0.4)
 
 
-def _buildings(rng: np.random.Generator, picture: Picture, water: int, near: float, body: Values) -> None:
-    """One row of houses, drawn from left to right, their windows lit here and there."""
-    height, width = picture.shape[:2]
-    unit = min(height, width * 0.75)
-    x = -rng.uniform(0, 0.05) * width
-    skyline = rng.uniform(0.2, 0.8) * width
+def _build(land: Canvas, near: float, body: Values) -> None:
+    """One row of houses from left to right, the tallest about the middle of the town; the nearest row is low."""
+    rng, width = land.rng, land.width
+    unit = min(land.height * 1.33, width * 0.75)
+    x, middle = -rng.uniform(0, 0.05) * width, rng.uniform(0.2, 0.8) * width
     while x < width:
         wide = unit * rng.uniform(0.05, 0.13) * (0.7 + 0.7 * near)
-        centre = np.exp(-(((x + wide / 2 - skyline) / (width * 0.33)) ** 2))
-        tall = unit * (0.12 + 0.5 * centre * (1 - 0.45 * near)) * rng.uniform(0.45, 1.15)
-        tall = min(tall, water * 0.92)
-        if near == 1:
-            tall = unit * rng.uniform(0.04, 0.2)
-        _building(rng, picture, round(x), round(x + wide), round(water - tall), water, near, body)
+        centre = np.exp(-(((x + wide / 2 - middle) / (width * 0.33)) ** 2))
+        tall = (0.12 + 0.5 * centre * (1 - 0.45 * near)) * rng.uniform(0.45, 1.15)
+        tall = unit * (tall if near < 1 else rng.uniform(0.04, 0.2))
+        _house(land, x, wide, min(tall, land.height * 0.8), near, body * rng.uniform(0.75, 1.3))
         x += wide * rng.uniform(0.75, 1.25)
 
 
-def _building(
-    rng: np.random.Generator,
-    picture: Picture,
-    left: int,
-    right: int,
-    top: int,
-    bottom: int,
-    near: float,
-    body: Values,
-) -> None:
-    """One house: a body, sometimes stepped or with a mast, and a grid of windows."""
-    height, width = picture.shape[:2]
-    tone = body * np.float32(rng.uniform(0.75, 1.3))
-    blocks = [(left, right, max(2, top))]
-    if rng.random() < 0.4:  # a narrower tower on top
-        inset = (right - left) * rng.uniform(0.15, 0.3)
-        blocks.append((round(left + inset), round(right - inset), max(2, round(top - (bottom - top) * 0.18))))
-    if rng.random() < 0.25 and near < 0.9:
-        mast = (blocks[-1][0] + blocks[-1][1]) // 2
-        if 1 < mast < width - 2:
-            tip = max(2, round(blocks[-1][2] - (bottom - top) * rng.uniform(0.12, 0.3)))
-            picture[tip : blocks[-1][2], mast : mast + max(1, width // 800)] = tone
-            lamp = picture[tip - 2 : tip + 1, mast - 1 : mast + 2]
-            shine(lamp, colour("#ff4030"), np.ones(lamp.shape[:2], np.float32))
-    pitch = max(4, round(min(height, width) * (0.0075 + 0.004 * near) * rng.uniform(0.85, 1.3)))
-    lit = rng.uniform(0.12, 0.55) if near < 0.9 else rng.uniform(0.05, 0.25)
-    office = rng.random() < 0.35
-    for low, high, roof in blocks:
-        first, last = max(0, low), min(width, high)
-        if last - first < 3:
-            continue
-        rows = np.linspace(0, 1, bottom - roof, dtype=np.float32)[:, None, None]
-        picture[roof:bottom, first:last] = tone * (1 + 0.35 * rows)
-        edge = max(1, (last - first) // 14)
-        picture[roof:bottom, first : first + edge] *= 1.25
-        _windows(
-            rng, picture[roof + pitch : bottom - pitch // 2, first + 2 : last - 2], pitch, lit, office, near
-        )
+def _house(land: Canvas, x: float, wide: float, tall: float, near: float, tone: Values) -> None:
+    """One house with a grid of windows, sometimes with a narrower tower on top or a mast with a lamp."""
+    rng, unit = land.rng, land.size * 1.2
+    storey = max(4, round(unit * (0.0075 + 0.004 * near) * rng.uniform(0.85, 1.3)))
+    lit, office = rng.uniform(0.12, 0.55) * (1 if near < 1 else 0.45), rng.random() < 0.35
+    blocks = [(x, wide, tall)]
+    if rng.random() < 0.4:
+        inset = wide * rng.uniform(0.15, 0.3)
+        blocks.append((x + inset, wide - 2 * inset, tall * 1.18))
+    if rng.random() < 0.25 and near < 1:
+        x, tall = blocks[-1][0] + blocks[-1][1] / 2, blocks[-1][2] + tall * rng.uniform(0.12, 0.3)
+        left, tip = max(0, round(x)), max(0, round(land.height - tall))
+        land.pixels[tip:, left : left + max(1, land.width // 800)] = tone
+        land.pixels[max(0, tip - 2) : tip + 1, max(0, left - 1) : left + 2] = _RED
+    for left, across, high in blocks:
+        roof = max(2, round(land.height - high))
+        front = land.pixels[roof:, max(0, round(left)) : max(0, round(left + across))]
+        if front.shape[1] >= 3:
+            front[:] = tone * np.linspace(1, 1.35, len(front), dtype=np.float32)[:, None, None]
+            front[:, : max(1, front.shape[1] // 14)] *= 1.25
+            _light(rng, front[storey : -storey // 2, 2:-2], storey, lit * (0.7 + 0.3 * near), office)
 
 
-def _windows(
-    rng: np.random.Generator, part: Picture, pitch: int, lit: float, office: bool, near: float
-) -> None:
+def _light(rng: np.random.Generator, front: Values, storey: int, lit: float, office: bool) -> None:
     """Light some windows of a front, in place; in an office whole floors are lit together."""
-    tall, wide = part.shape[:2]
-    rows, columns = tall // pitch, wide // pitch
-    if rows < 1 or columns < 1:
-        return
-    on = rng.random((rows, columns)) < lit
+    rows, columns = front.shape[0] // storey, front.shape[1] // storey
+    on = rng.random((rows, columns)) < (0.85 if office else lit)
     if office:
-        on = (rng.random((rows, 1)) < lit) & (rng.random((rows, columns)) < 0.85)
-    level = np.where(on, rng.uniform(0.35, 1.0, (rows, columns)), 0.02).astype(np.float32)
-    tones = np.array(_WARM)[rng.integers(0, len(_WARM) if office else len(_WARM) - 2, (rows, columns))]
-    pane = np.zeros((pitch, pitch), np.float32)
-    margin = max(1, round(pitch * 0.22))
-    pane[margin : pitch - margin + (pitch > 5), margin:pitch] = 1
-    light = np.kron(level, pane)[..., None] * np.repeat(np.repeat(tones, pitch, 0), pitch, 1)
-    target = part[: rows * pitch, : columns * pitch]
-    target += light.astype(np.float32) * np.float32(0.55 + 0.45 * near) * (1 - np.minimum(target, 1))
+        on &= rng.random((rows, 1)) < lit
+    level = np.where(on, rng.uniform(0.35, 1.0, (rows, columns)), 0.02)
+    lamps = _LAMPS[rng.integers(0, len(_LAMPS) if office else len(_LAMPS) - 2, (rows, columns))]
+    pane = np.zeros((storey, storey, 1), np.float32)
+    margin = max(1, round(storey * 0.22))
+    pane[margin : storey - margin + (storey > 5), margin:] = 1
+    front = front[: rows * storey, : columns * storey]
+    front += np.kron(level[..., None] * lamps, pane) * (1 - np.minimum(front, 1))
 
 
-def _reflection(rng: np.random.Generator, city: Picture, rows: int, top: Values) -> Picture:
-    """The city upside down in the water: drawn out into long streaks and broken by ripples."""
-    height, width = city.shape[:2]
-    depth = np.arange(rows, dtype=np.float32)[:, None]
-    ripples = noise(rng, rows, width, max(6.0, rows / 16), octaves=4, gain=0.6, stretch=7) - np.float32(0.5)
-    shift = ripples * (2 + depth * np.float32(0.16))
-    columns = np.arange(width, dtype=np.float32)[None, :] + shift * np.float32(0.5)
-    source = np.clip(height - 1 - depth * np.float32(1.15) + shift * np.float32(3), 0, height - 1)
-    lamps = np.maximum(city.mean(axis=2, keepdims=True) - np.float32(0.35), 0)
-    bright = city * (1 + lamps * np.float32(9))  # long streaks of light, not of walls
-    streaks = cv2.blur(bright, (3, max(3, rows // 6)), borderType=cv2.BORDER_REFLECT)
-    mirrored = cv2.remap(
-        streaks, columns, np.broadcast_to(source, columns.shape).astype(np.float32), cv2.INTER_LINEAR
-    )
-    dark = np.float32(0.85) - np.float32(0.3) * depth / rows
-    mirrored = mirrored * (dark + ripples * np.float32(0.7))[..., None]
-    return np.clip(mirrored * np.float32(0.85) + top * np.float32(0.25), 0, 1.2).astype(np.float32)
-
-
-def _bokeh(rng: np.random.Generator, picture: Picture, water: int) -> None:
-    """Lights out of focus, close to the camera."""
-    height, width = picture.shape[:2]
-    size = min(height, width)
-    for _ in range(rng.integers(6, 16)):
-        x, y = width * rng.random(), water + (height - water) * rng.uniform(-0.15, 1.0)
-        radius = size * rng.uniform(0.015, 0.05)
-        left, right = int(max(0, x - radius - 2)), int(min(width, x + radius + 2))
-        upper, lower = int(max(0, y - radius - 2)), int(min(height, y + radius + 2))
-        if right - left < 2 or lower - upper < 2:
-            continue
-        far = distance(lower - upper, right - left, x - left, y - upper)
-        ring = smooth(radius + 1, radius - 1, far) * (0.55 + 0.45 * smooth(radius * 0.6, radius, far))
-        tone = _WARM[rng.integers(len(_WARM))] if rng.random() < 0.7 else colour("#ff5a4a")
-        shine(picture[upper:lower, left:right], tone, ring * np.float32(rng.uniform(0.25, 0.6)))
+def _paint_water(water: Canvas, city: Values, top: Values) -> None:
+    """The city upside down in the water: drawn out into long streaks of light and broken by ripples."""
+    ripples = water.noise(max(6.0, water.height / 16), octaves=4, gain=0.6, stretch=7) - 0.5
+    lamps = np.maximum(city.mean(axis=2, keepdims=True) - 0.35, 0)
+    streaks = cv2.blur(city * (1 + lamps * 9), (3, max(3, water.height // 6)), borderType=cv2.BORDER_REFLECT)
+    water.mirror(streaks, ripples, 0.6)
+    shade = (0.72 - 0.25 * water.y / water.height + 0.6 * ripples)[..., None]
+    water.pixels[:] = np.clip(water.pixels * shade + top * 0.25, 0, 1.2)

@@ -1,7 +1,7 @@
-"""A process in which files are looked at: it answers the one that started it until that closes the pipe.
+"""A process that does units of work: it answers the one that started it until that closes the pipe.
 
-A decoder that crashes takes only this process with it, and one that never returns is ended by the clock of this
-process, which needs neither the interpreter nor the parent. Nothing is imported here that a look does not need.
+A unit that crashes takes only this process with it, and one that never returns is ended by the clock of this
+process, which needs neither the interpreter nor the parent. Nothing is imported here that the work does not need.
 """
 
 import faulthandler
@@ -13,14 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from clustering_assets.files.source import FileSource
-from clustering_assets.images.budget import decode_beside_others
-from clustering_assets.images.inspection import Look
-from clustering_assets.settings import Limits
-
-LookFunction = Callable[[FileSource, Sequence[str], Limits], list[Look]]
+from clustering_assets.work.engine import Budget
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
@@ -30,30 +25,15 @@ TIME_IS_UP = 1
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a worker is told once.
-
-    Attributes:
-        look: What to do with files; it is found by its name, so it belongs to a module.
-        source: Where the files are.
-        limits: What is refused before it is decoded.
-    """
-
-    look: LookFunction
-    source: FileSource
-    limits: Limits
-
-
-@dataclass(frozen=True)
 class Request:
-    """A few files to look at.
+    """A portion of work.
 
     Attributes:
-        paths: Their names in the source.
-        seconds: How long they may take; a picture for whose pixels it has to ask has a second more for each million.
+        units: What the task's function is called with.
+        seconds: How long it may take; for pixels that it has to ask for it has a second more for each million.
     """
 
-    paths: Sequence[str]
+    units: list[Any]
     seconds: float
 
 
@@ -72,37 +52,30 @@ class Failed:
 
 
 def serve() -> None:
-    """Answer requests until the pipe is closed: begin with a task, then one list of looks for each request."""
+    """Answer requests until the pipe is closed: begin with the task, then a list of results for each request."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("r+b", buffering=0) as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a decoder prints must not get among the replies
         try:
-            task: Task = pickle.load(requests)
+            function, begin = pickle.load(requests)
             line = _Line(requests, replies, nowhere)
-            decode_beside_others(line)
-            _warm_up()
+            if begin:
+                begin(line)
             line.send([])
             os.dup2(nowhere.fileno(), 2)
             while True:
-                request: Request = pickle.load(requests)
-                line.send(_answer(task, request, line))
+                line.send(_answer(function, pickle.load(requests), line))
         except (EOFError, BrokenPipeError):
             return
 
 
-def _warm_up() -> None:
-    """Import what the first look would import, while no clock runs."""
-    import cv2
-    import pyarrow as pa  # noqa: F401
-
-    cv2.setNumThreads(1)
-
-
-def _answer(task: Task, request: Request, line: "_Line") -> list[Look] | Failed:
-    """The looks at the files of a request, before its time is up."""
+def _answer(
+    function: Callable[[list[Any]], Sequence[Any]], request: Request, line: "_Line"
+) -> Sequence[Any] | Failed:
+    """The results of a request, before its time is up."""
     line.begin(request.seconds)
     try:
-        return task.look(task.source, request.paths, task.limits)
+        return function(request.units)
     except (EOFError, BrokenPipeError):
         raise
     except Exception:  # noqa: BLE001 - the parent raises it
@@ -111,7 +84,7 @@ def _answer(task: Task, request: Request, line: "_Line") -> list[Look] | Failed:
         faulthandler.cancel_dump_traceback_later()
 
 
-class _Line:
+class _Line(Budget):
     """The way to the parent, which also knows how much memory its workers use together; and the clock."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO, nowhere: BinaryIO) -> None:

@@ -1,17 +1,15 @@
-"""Pictures to vectors: decode on several threads, run the network on one, and compute nothing twice."""
+"""Pictures to vectors: prepared by an engine, run through the network in batches, and nothing computed twice."""
 
 import logging
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -20,32 +18,37 @@ from numpy.typing import NDArray
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import (
     MANY_SHARDS,
-    PRECISIONS,
     VectorStore,
     list_shards,
     models_folder,
     rewrite_set,
     set_folder,
 )
-from clustering_assets.embedding.catalogue import resolve_backbone
+from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.precision import settle
-from clustering_assets.embedding.preprocessing import Preprocessing
-from clustering_assets.embedding.runtime import IN_FLIGHT, Pending, Plan, Runtime
+from clustering_assets.embedding.preparing import (
+    Batch,
+    Content,
+    Copy,
+    Failed,
+    Failure,
+    prepare,
+    prepared_batches,
+)
+from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, Pending, Plan, Runtime
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
-from clustering_assets.embedding.weights import TIMEOUT_SECONDS, hub_folder, obtain
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
-from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import read_picture
 from clustering_assets.progress import task
-from clustering_assets.settings import DEFAULT_LIMITS, Limits
+from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
 from clustering_assets.threads import available_cores
+from clustering_assets.work.engine import Engine
+from clustering_assets.work.threads import Threads
 
 log = logging.getLogger("clustering_assets.embedding")
 
-
-MOST_WORKERS = 16
+MOST_THREADS = 16
 """Most threads that decode; more only wait for the one that runs the network."""
 
 
@@ -53,18 +56,36 @@ class EmbeddingError(ClusteringError):
     """No picture could be embedded."""
 
 
-class Failure(NamedTuple):
-    """A picture that could not be embedded.
+@dataclass(frozen=True)
+class Inputs:
+    """Pictures to embed.
 
     Attributes:
-        path: The file, relative to the images folder.
-        stage: Where it failed, for example `read`, `decode` or `embed`.
-        reason: Why, in words.
+        table: Columns `path` (relative to `folder`) and `content_hash`. With the columns `bytes` and `mtime_ns`, a file
+            that changed since they were noted is refused.
+        folder: Where the pictures are.
+        limits: What is refused before it is decoded.
     """
 
-    path: str
-    stage: str
-    reason: str
+    table: pd.DataFrame
+    folder: Path | FileSource
+    limits: Limits = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """How the network is run, and what feeds it.
+
+    Attributes:
+        runtime: `auto`, `openvino` or `torch`.
+        batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
+            of its own size.
+        engine: What decodes the pictures; None: threads, as many as there are cores for this process, at most 16.
+    """
+
+    runtime: str = "auto"
+    batch_size: int = Embedding.model_fields["batch_size"].default
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)
@@ -107,35 +128,19 @@ class Embedded:
 
 
 def embed(
-    images: pd.DataFrame,
-    folder: Path | FileSource,
-    backbone: str | Backbone = "auto",
+    inputs: Inputs,
+    network: NetworkSpec,
+    options: RuntimeOptions | None = None,
     *,
-    weights: Path | None = None,
-    runtime: str = "auto",
-    batch_size: int = 32,
     cache_dir: Path | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    workers: int | None = None,
-    hub: Path | None = None,
-    timeout: float = TIMEOUT_SECONDS,
 ) -> Embedded:
     """Embed pictures, each content once; those in the cache are not opened.
 
     Args:
-        images: Columns `path` (relative to `folder`) and `content_hash`. With the columns `bytes` and
-            `mtime_ns`, a file that changed since they were noted is refused.
-        folder: Where the pictures are.
-        backbone: Name of the network (`check_backbone_name`), or its facts.
-        weights: Weights file of the user's own, instead of the published ones.
-        runtime: `auto`, `openvino` or `torch`.
-        batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
-            of its own size.
+        inputs: The pictures.
+        network: What embeds them.
+        options: How it is run; None: the defaults.
         cache_dir: Folder of the cache; None embeds everything and keeps nothing.
-        limits: What is refused before it is decoded.
-        workers: Threads that decode; by default as many as there are cores for this process, at most 16.
-        hub: Folder of fetched weights; torch's own by default.
-        timeout: Longest silence of a server of weights, in seconds.
 
     Returns:
         A row for each picture that has a vector, in the order of `images`.
@@ -147,11 +152,11 @@ def embed(
         OutOfMemory: The device has no room for even one picture.
     """
     begun = time.monotonic()
-    if images.empty:
+    options = options or RuntimeOptions()
+    if inputs.table.empty:
         raise EmbeddingError("there are no pictures to embed")
-    if isinstance(backbone, str):
-        backbone = resolve_backbone(backbone, weights, memory=cache_dir, hub=hub, timeout=timeout)
-    pictures = Pictures(images, folder, backbone.preprocessing, limits)
+    backbone = network.resolve(memory=cache_dir)
+    pictures = Pictures(inputs.table)
     with ExitStack() as stack:
         models = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-")))]
         if cache_dir is not None:
@@ -159,31 +164,36 @@ def embed(
         start = partial(
             start_runtime,
             backbone=backbone,
-            weights=lambda: obtain(backbone.weights, hub or hub_folder(), timeout),
-            batch_size=batch_size,
+            weights=lambda: network.obtain(backbone),
+            batch_size=options.batch_size,
             models=models,
         )
         plan, store = _open_store(
             pictures.contents,
             backbone,
             cache_dir,
-            lambda: settle(plan_runtime(runtime), backbone, start, models),
+            lambda: settle(plan_runtime(options.runtime), backbone, start, models),
         )
         stack.enter_context(store)
         missing = np.flatnonzero(~store.at_hand)
-        device, rate = "disk", 0.0
+        embedded, device, rate = 0, "disk", 0.0
         if len(missing):
-            engine = start(plan)
-            device = engine.device_name
+            runtime = start(plan)
+            device = runtime.device_name
             log.info(
                 "embedding %d pictures with %s: %s on %s in %s",
                 len(missing), backbone.name, plan.runtime, device, plan.precision,
             )  # fmt: skip
             started = time.monotonic()
-            embedded = _embed_missing(pictures, missing, engine, store, workers)
+            batches = prepared_batches(
+                partial(prepare, file_source(inputs.folder), backbone.preprocessing, inputs.limits),
+                pictures.select(missing),
+                runtime.batch_size,
+                options.engine or Threads(min(available_cores(), MOST_THREADS)),
+            )
+            with closing(batches):
+                embedded = _embed_batches(batches, len(missing), pictures, runtime, store)
             rate = embedded / (time.monotonic() - started)
-        else:
-            embedded = 0
         rows = pictures.rows_with(store.at_hand)
         if not len(rows):
             raise EmbeddingError(_nothing_left(pictures.failures))
@@ -192,8 +202,8 @@ def embed(
         _tidy(set_folder(cache_dir, backbone, plan.precision))
     return Embedded(
         vectors=vectors,
-        paths=images["path"].iloc[rows].tolist(),
-        content_hashes=images["content_hash"].iloc[rows].tolist(),
+        paths=inputs.table["path"].iloc[rows].tolist(),
+        content_hashes=inputs.table["content_hash"].iloc[rows].tolist(),
         failures=pictures.failures,
         backbone=backbone.name,
         dimension=backbone.dimension,
@@ -218,51 +228,46 @@ class Pictures:
         failures: What went wrong so far.
     """
 
-    def __init__(
-        self, images: pd.DataFrame, folder: Path | FileSource, preprocessing: Preprocessing, limits: Limits
-    ) -> None:
-        self.codes, contents = pd.factorize(images["content_hash"])
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.codes, contents = pd.factorize(table["content_hash"])
         self.contents = pd.Index(contents)
         self.failures: list[Failure] = []
         self._failed_rows: list[int] = []
-        self._source, self._preprocessing, self._limits = file_source(folder), preprocessing, limits
-        self._paths = images["path"].to_numpy(dtype=object)
-        noted = {"bytes", "mtime_ns"} <= set(images.columns)
-        self._noted = images[["bytes", "mtime_ns"]].to_numpy(dtype=np.int64) if noted else None
+        self._paths = table["path"].to_numpy(dtype=object)
+        noted = {"bytes", "mtime_ns"} <= set(table.columns)
+        self._noted = table[["bytes", "mtime_ns"]].to_numpy(dtype=np.int64) if noted else None
         self._order = np.argsort(self.codes, kind="stable")
         self._starts = np.searchsorted(self.codes[self._order], np.arange(len(self.contents) + 1))
 
-    def prepare(self, content: int) -> tuple[NDArray[np.uint8] | None, list[tuple[int, Failure]]]:
-        """The network's view of a content, from the first of its files that can be read.
+    def content(self, number: int) -> Content:
+        """The files of one of `contents`."""
+        rows = self._order[self._starts[number] : self._starts[number + 1]].tolist()
+        noted = None if self._noted is None else self._noted[rows].tolist()
+        return Content(
+            number,
+            tuple(
+                Copy(row, self._paths[row], None if noted is None else tuple(noted[place]))
+                for place, row in enumerate(rows)
+            ),
+        )
 
-        Safe to call from several threads.
+    def select(self, numbers: NDArray[np.intp]) -> Sequence[Content]:
+        """Some of `contents` with their files, each made when it is asked for."""
+        return _Selected(self, numbers)
 
-        Returns:
-            Pixels (crop, crop, 3), or None if no file can be read; and what went wrong, by row.
-        """
-        failed = []
-        for row in self._order[self._starts[content] : self._starts[content + 1]]:
-            path = self._paths[row]
-            try:
-                pixels = self._read(path, row)
-            except ImageError as error:
-                failed.append((int(row), Failure(path, error.stage, error.reason)))
-            else:
-                return pixels, failed
-        return None, failed
-
-    def fail(self, failed: Sequence[tuple[int, Failure]]) -> None:
-        """Note failures, by row."""
+    def fail(self, failed: Iterable[Failed]) -> None:
+        """Note failures."""
         for row, failure in failed:
             self._failed_rows.append(row)
             self.failures.append(failure)
 
-    def fail_content(self, content: int, stage: str, reason: str) -> None:
-        """Note a failure of all files of a content."""
-        rows = self._order[self._starts[content] : self._starts[content + 1]]
+    def fail_content(self, number: int, stage: str, reason: str) -> None:
+        """Note a failure of all files of a content that have not failed before."""
         known = set(self._failed_rows)
         self.fail(
-            [(int(row), Failure(self._paths[row], stage, reason)) for row in rows if int(row) not in known]
+            Failed(copy.row, Failure(copy.path, stage, reason))
+            for copy in self.content(number).copies
+            if copy.row not in known
         )
 
     def rows_with(self, at_hand: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -271,24 +276,18 @@ class Pictures:
         good[self._failed_rows] = False
         return np.flatnonzero(good)
 
-    def _read(self, path: str, row: int) -> NDArray[np.uint8]:
-        """Load one file and prepare it.
 
-        Raises:
-            ImageError: It cannot be used, or is not the file that was scanned.
-        """
-        file = self._source / path
-        picture = read_picture(file, min_side=self._preprocessing.min_side, limits=self._limits)
-        if self._noted is not None:
-            try:
-                facts = file.stat()
-            except OSError as error:
-                raise ImageError(path, "read", error.strerror or type(error).__name__) from error
-            if (facts.bytes, facts.mtime_ns) != tuple(self._noted[row]):
-                raise ImageError(
-                    path, "embed", "changed since it was scanned; the next run takes it as it is now"
-                )
-        return self._preprocessing.prepare(picture.image)
+class _Selected(Sequence[Content]):
+    """Contents that take no memory until they are asked for."""
+
+    def __init__(self, pictures: Pictures, numbers: NDArray[np.intp]) -> None:
+        self._pictures, self._numbers = pictures, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._pictures.content(int(self._numbers[index]))
 
 
 def _open_store(
@@ -310,17 +309,13 @@ def _open_store(
     return plan, VectorStore(contents, backbone.dimension, set_folder(cache_dir, backbone, plan.precision))
 
 
-def _embed_missing(
-    pictures: Pictures,
-    missing: NDArray[np.intp],
-    engine: Runtime,
-    store: VectorStore,
-    workers: int | None,
+def _embed_batches(
+    batches: Iterable[Batch], total: int, pictures: Pictures, runtime: Runtime, store: VectorStore
 ) -> int:
-    """Embed contents into the store.
+    """Embed prepared contents into the store.
 
     Returns:
-        How many were embedded; the others are among the failures of `pictures`.
+        How many were embedded; the others of `total` are among the failures of `pictures`.
     """
     embedded = 0
     under_way: deque[tuple[Batch, Pending]] = deque()
@@ -329,83 +324,25 @@ def _embed_missing(
         batch, pending = under_way.popleft()
         features = pending.result()
         finite = np.isfinite(features).all(axis=1)
-        store.put(batch.kept_indices[finite], features[finite])
-        for content in batch.kept_indices[~finite]:
-            pictures.fail_content(content, "embed", f"the network's {engine.plan.precision} overflows")
+        store.put(batch.kept[finite], features[finite])
+        for number in batch.kept[~finite]:
+            pictures.fail_content(number, "embed", f"the network's {runtime.plan.precision} overflows")
         progress.advance(batch.count)
         return int(finite.sum())
 
-    with task("Embedding", total=len(missing), unit="images") as progress:
-        for batch in prepared_batches(pictures.prepare, missing, engine.batch_size, workers):
+    with task("Embedding", total=total, unit="images") as progress:
+        for batch in batches:
             pictures.fail(batch.failed)
-            if not len(batch.kept_indices):
+            if not len(batch.kept):
                 progress.advance(batch.count)
                 continue
-            under_way.append((batch, engine.start(batch.pixels)))
+            under_way.append((batch, runtime.start(batch.pixels)))
             if len(under_way) == IN_FLIGHT:
                 embedded += finish_first()
         while under_way:
             embedded += finish_first()
     store.flush()
     return embedded
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Pictures on their way into the network.
-
-    Attributes:
-        kept_indices: Which contents they are, shape (k,).
-        pixels: Shape (k, crop, crop, 3).
-        failed: What went wrong, by row.
-        count: How many contents were tried; k of them came through.
-    """
-
-    kept_indices: NDArray[np.intp]
-    pixels: NDArray[np.uint8]
-    failed: list[tuple[int, Failure]]
-    count: int
-
-
-def prepared_batches(
-    prepare: Callable[[int], tuple[NDArray[np.uint8] | None, list[tuple[int, Failure]]]],
-    contents: NDArray[np.intp],
-    batch_size: int,
-    workers: int | None = None,
-) -> Iterator[Batch]:
-    """Prepare pictures on several threads, at most two batches ahead of whoever takes them.
-
-    The order is kept. Pictures that fail do not leave holes: a batch is filled up with later ones.
-
-    Args:
-        prepare: Gives the pixels of a content, or None, and what went wrong; called from several threads.
-        contents: What to prepare, in order.
-        batch_size: Pictures in a batch; the last may have fewer.
-        workers: Threads; by default as many as there are cores for this process, at most 16.
-    """
-    pool = ThreadPoolExecutor(workers or min(available_cores(), MOST_WORKERS), "prepare")
-    waiting = iter(contents.tolist())
-    ahead = deque((content, pool.submit(prepare, content)) for content in islice(waiting, 2 * batch_size))
-    kept: list[int] = []
-    views: list[NDArray[np.uint8]] = []
-    failed: list[tuple[int, Failure]] = []
-    count = 0
-    try:
-        while ahead:
-            content, future = ahead.popleft()
-            pixels, problems = future.result()
-            ahead.extend((later, pool.submit(prepare, later)) for later in islice(waiting, 1))
-            failed.extend(problems)
-            count += 1
-            if pixels is not None:
-                kept.append(content)
-                views.append(pixels)
-            if len(kept) == batch_size or not ahead:
-                pixels = np.stack(views) if views else np.empty((0, 0, 0, 3), np.uint8)
-                yield Batch(np.array(kept, np.intp), pixels, failed, count)
-                kept, views, failed, count = [], [], [], 0
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _assemble(store: VectorStore, codes: NDArray[np.intp], dimension: int) -> NDArray[np.float32]:

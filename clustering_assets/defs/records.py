@@ -1,0 +1,92 @@
+"""What the instance has recorded: the latest materialization of each asset, its data version and what it noted."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+
+from clustering_assets.outputs import Outputs
+from clustering_assets.report.summary import StageRecord, VideoRecord
+
+DATA_VERSION_TAG = "dagster/data_version"
+VIDEOS = dg.AssetKey("cluster_videos")
+"""The asset that has a partition for each cluster."""
+
+
+def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    """The data version of the latest materialization; None if there is none."""
+    return recorded_digest(instance.get_latest_materialization_event(key))
+
+
+def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
+    """The latest materialization of the video of one cluster; None if there is none."""
+    return next(iter(latest_videos(instance, key, 1)), None)
+
+
+def latest_videos(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
+    """The latest materializations of the video of one cluster, the newest first."""
+    wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key])
+    return [record.event_log_entry for record in instance.fetch_materializations(wanted, limit=most).records]
+
+
+def recorded_digest(event: dg.EventLogEntry | None) -> str | None:
+    """The data version that a materialization recorded; None if there is none."""
+    materialization = event.asset_materialization if event else None
+    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+
+
+def noted(event: dg.EventLogEntry | None) -> dict[str, Any]:
+    """The metadata of a materialization; empty if there is none."""
+    made = event.asset_materialization if event else None
+    return {name: value.value for name, value in made.metadata.items()} if made else {}
+
+
+def recorded(instance: dg.DagsterInstance, asset: str, name: str) -> object:
+    """A value that the latest materialization of an unpartitioned asset noted; None if there is none."""
+    return noted(instance.get_latest_materialization_event(dg.AssetKey(asset))).get(name)
+
+
+def update_started(instance: dg.DagsterInstance) -> float:
+    """When the update under way began, in seconds since the epoch: the start of the run that listed the pictures."""
+    event = instance.get_latest_materialization_event(dg.AssetKey("image_manifest"))
+    record = instance.get_run_record_by_id(event.run_id) if event else None
+    return record.start_time or 0.0 if record else 0.0
+
+
+def stage_records(
+    instance: dg.DagsterInstance, names: Iterable[str], started: float
+) -> dict[str, StageRecord]:
+    """What was recorded of each of these unpartitioned assets that has been made, by name."""
+    events = {name: instance.get_latest_materialization_event(dg.AssetKey(name)) for name in names}
+    return {
+        name: StageRecord(event.timestamp >= started, _seconds(instance, event), noted(event))
+        for name, event in events.items()
+        if event is not None
+    }
+
+
+def video_record(
+    instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float, due: bool
+) -> VideoRecord:
+    """What was recorded of the latest video of a cluster, and where its file is."""
+    event = latest_video(instance, key)
+    path = outputs.existing_video(key)
+    facts = noted(event)
+    return VideoRecord(
+        key=key,
+        path=str(path) if path else "",
+        due=due,
+        rendered=bool(event and event.timestamp >= started and facts.get("rendered")),
+        render_seconds=_seconds(instance, event) if event else 0.0,
+        noted=facts,
+    )
+
+
+def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
+    """How long the step of a materialization took."""
+    if event.step_key is None:
+        return 0.0
+    for step in instance.get_run_step_stats(event.run_id, [event.step_key]):
+        if step.start_time and step.end_time:
+            return step.end_time - step.start_time
+    return 0.0
