@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from clustering_assets.defs import checks, import_jobs, jobs
-from clustering_assets.defs.graph import project_assets
+from clustering_assets.defs import import_jobs, jobs
+from clustering_assets.defs.graph import ASSETS, project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
 from clustering_assets.defs.io_managers.figure import FigureIO
 from clustering_assets.defs.io_managers.page import PageIO
@@ -48,7 +48,7 @@ def make_definitions(settings: Settings) -> dg.Definitions:
     """
     return dg.Definitions(
         assets=project_assets(),
-        asset_checks=dg.load_asset_checks_from_modules([checks]),
+        asset_checks=dg.load_asset_checks_from_package_name(ASSETS),
         jobs=[
             jobs.cluster_images,
             jobs.render_videos,

@@ -174,7 +174,7 @@ class Records:
     def _read(self, name: str) -> Published | None:
         try:
             return Published(**json.loads(self._record(name).read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
     def _write(self, name: str, record: Published) -> None:

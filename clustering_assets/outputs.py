@@ -17,6 +17,7 @@ import pandas as pd
 from upath import UPath
 
 from clustering_assets.integrity import Records, State, content_hash
+from clustering_assets.settings import Settings
 from clustering_assets.storage import atomic_path
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
@@ -31,7 +32,6 @@ log = logging.getLogger("clustering_assets.outputs")
 
 DATASET_ANALYSIS = "dataset_analysis.txt"
 EMBEDDINGS = "embeddings/embeddings.npy"
-IMAGE_PATHS = "embeddings/image_paths.txt"
 EMBEDDING_CACHE = "embeddings/cache"
 CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
@@ -40,7 +40,7 @@ SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 
 COMPANIONS = {
-    EMBEDDINGS: (IMAGE_PATHS, "embeddings/embeddings.json"),
+    EMBEDDINGS: ("embeddings/image_paths.txt", "embeddings/embeddings.json"),
     DATASET_ANALYSIS: ("dataset_analysis.json", "dataset_analysis.png"),
     SUMMARY_REPORT: ("summary_report.json",),
 }
@@ -62,7 +62,11 @@ RESULTS = (
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
 EARLIER = "earlier"
-_VIDEO = re.compile(r"(?P<key>cluster_\d+|unclustered)_slideshow(_with_music)?\.mp4")
+
+PINS = "pins.csv"
+"""Name of the file in the music folder where users pin tracks, unless a setting names another."""
+
+_VIDEO = re.compile(rf"(?P<key>cluster_\d+|unclustered)_({re.escape(WITH_MUSIC)}|{re.escape(WITHOUT_MUSIC)})")
 
 
 def files_of(name: str) -> tuple[str, ...]:
@@ -216,6 +220,16 @@ class Outputs:
         except DamagedTable as error:
             log.warning("%s", error)
             return None
+
+
+def names_file(settings: Settings) -> Path:
+    """The user's own file of names for clusters, which need not exist."""
+    return Path(settings.names_file or str(Outputs(settings.output).path(CLUSTER_NAMES)))
+
+
+def pins_file(settings: Settings) -> Path:
+    """The user's own file of pinned tracks, which need not exist."""
+    return Path(settings.pins_file or Path(settings.music) / PINS)
 
 
 def write_json(path: Path | UPath, data: Any) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
+from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.settings import Settings, SettingsError
-from clustering_assets.wishes import check_wishes
 
 _FILES = ("weights", "names_file", "pins_file")
 
@@ -18,6 +18,9 @@ def check_named(settings: Settings) -> None:
         NamesError: The names of clusters cannot be read; the message gives file and line.
         PinsError: The same for the pinned tracks.
     """
+    from clustering_assets.clustering.given_names import read_names
+    from clustering_assets.music.pins import read_pins
+
     try:
         check_backbone_name(settings.backbone)
     except BackboneError as error:
@@ -29,4 +32,5 @@ def check_named(settings: Settings) -> None:
         raise SettingsError(
             f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
         )
-    check_wishes(settings)
+    read_names(names_file(settings))
+    read_pins(pins_file(settings))

@@ -8,8 +8,10 @@ import click
 import pytest
 
 from clustering_assets import outputs
-from clustering_assets.cli.main import cli
+from clustering_assets.cli.group import cli
+from clustering_assets.embedding.files import PATHS
 from clustering_assets.settings import settings_table
+from clustering_assets.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +31,7 @@ def test_the_table_of_settings_is_the_one_of_the_code():
 
 def test_every_output_is_explained():
     names = [value for name, value in vars(outputs).items() if name.isupper() and isinstance(value, str)]
-    for name in names:
+    for name in [*names, *(table.file for table in TABLES), PATHS]:
         if "." in name:
             assert Path(name).name in README, name
 

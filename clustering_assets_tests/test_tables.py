@@ -1,6 +1,7 @@
 """Stored tables: what is written comes back, and what a file system may say fits in."""
 
 import os
+from datetime import datetime
 
 import pandas as pd
 import pytest
@@ -31,7 +32,7 @@ VALUES = {
     .map(lambda number: number / 64)
     .map(lambda number: float(f"{number:.6g}")),
     "bool": st.booleans(),
-    "timestamp[ns]": st.datetimes().filter(lambda time: 1700 < time.year < 2200),
+    "timestamp[ns]": st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)),
     "list<item: double>": st.lists(st.floats(0, 100), max_size=3),
 }
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clustering_assets.cli.group import FAILED, cli
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.errors import ClusteringError
 from clustering_assets.progress import track
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from clustering_assets.outputs import Outputs
 
 
-@click.command()
+@cli.command()
 @click.option("--output", default=None, metavar="DIR-OR-URL", help="Output to look at. [default: output]")
 def verify(output: str | None) -> None:
     """Read every result in full, and name those that are not as they were written.
@@ -48,7 +49,7 @@ def verify(output: str | None) -> None:
     click.echo(f"{counted(len(states), 'file')} looked at, {whole:,} as written.")
     if lost:
         click.echo("Run again with the same settings to make the others anew.")
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def read_everything(outputs: "Outputs") -> "dict[str, State]":

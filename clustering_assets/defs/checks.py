@@ -1,44 +1,65 @@
-"""Asset checks that need the finished file."""
+"""Checks that an asset makes of its value before it is stored: each is one function beside the asset."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import dagster as dg
-import pandas as pd
-
-from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.files import EmbeddingPair
-from clustering_assets.slideshows import make_clip, recipes
 
 
-@dg.asset_check(
-    asset="cluster_videos",
-    additional_ins={
-        name: dg.AssetIn(name)
-        for name in ("image_manifest", "embeddings", "cluster_assignments", "music_tracks", "music_choice")
-    },
-    description="The finished file, decoded: frames as planned, H.264 and AAC with the right tags, sound as long as "
-    "the picture and as loud as meant, slides where the plan has them.",
-)
-def video_as_planned(
-    context: dg.AssetCheckExecutionContext,
-    settings: SettingsResource,
-    image_manifest: pd.DataFrame,
-    embeddings: EmbeddingPair,
-    cluster_assignments: pd.DataFrame,
-    music_tracks: pd.DataFrame,
-    music_choice: pd.DataFrame,
-) -> dg.AssetCheckResult:
-    """Decode the video of the run's cluster and compare it with its plan."""
-    from clustering_assets.storage import local_copy
-    from clustering_assets.video.verify import verify
+class Verdict(NamedTuple):
+    """What a check found; a description says what is wrong, or how it stands."""
 
-    key = context.run.tags["dagster/partition"]
-    recipe = recipes(cluster_assignments, image_manifest, music_choice, settings.value)[key]
-    slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)
-    with local_copy(settings.outputs.video(key, music=slideshow.soundtrack is not None)) as path:
-        results = verify(path, slideshow)
-    failed = [result for result in results if not result.passed]
-    return dg.AssetCheckResult(
-        passed=not failed,
-        description="; ".join(f"{check.name} is {check.value}, expected {check.expected}" for check in failed)
-        or None,
-        metadata={"cluster": key} | {result.name: str(result.value) for result in results},
-    )
+    passed: bool
+    description: str | None = None
+    metadata: Mapping[str, Any] = {}
+
+
+Judge = Callable[..., Verdict]
+
+
+class Checks:
+    """The checks of one asset.
+
+    >>> checks = Checks("cluster_assignments")
+    >>> @checks("Every cluster has at least three pictures.")
+    ... def no_tiny_clusters(sizes: list[int]) -> Verdict:
+    ...     return Verdict(min(sizes) >= 3)
+    >>> [result.passed for result in checks.results([5, 2])]
+    [False]
+    """
+
+    def __init__(self, asset: str) -> None:
+        self._asset = asset
+        self._checks: list[tuple[dg.AssetCheckSpec, Judge]] = []
+
+    def __call__(self, description: str, *, blocking: bool = False) -> Callable[[Judge], Judge]:
+        """Make a function a check, named as the function.
+
+        Args:
+            description: What holds where the check passes.
+            blocking: Whether a run ends where it does not; otherwise it draws a warning.
+        """
+
+        def added(judge: Judge) -> Judge:
+            name = getattr(judge, "__name__", "")
+            spec = dg.AssetCheckSpec(name, asset=self._asset, description=description, blocking=blocking)
+            self._checks.append((spec, judge))
+            return judge
+
+        return added
+
+    @property
+    def specs(self) -> list[dg.AssetCheckSpec]:
+        """The checks, for the definition of the asset."""
+        return [spec for spec, _ in self._checks]
+
+    def results(self, *value: Any) -> list[dg.AssetCheckResult]:
+        """What all checks find in a value."""
+        return [
+            dg.AssetCheckResult(
+                **judge(*value)._asdict(),
+                check_name=spec.name,
+                severity=dg.AssetCheckSeverity.ERROR if spec.blocking else dg.AssetCheckSeverity.WARN,
+            )
+            for spec, judge in self._checks
+        ]

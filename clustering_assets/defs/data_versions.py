@@ -14,8 +14,8 @@ from typing import Any
 import dagster as dg
 
 from clustering_assets.defs.records import recorded, recorded_version
+from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.settings import Settings
-from clustering_assets.wishes import names_file, pins_file
 
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""

@@ -24,7 +24,7 @@ from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
 from clustering_assets.integrity import State
-from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of
+from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import recipes
 from clustering_assets.tables import (
@@ -34,7 +34,6 @@ from clustering_assets.tables import (
     MUSIC_TRACKS,
     DamagedTable,
 )
-from clustering_assets.wishes import names_file, pins_file
 from clustering_assets.words import counted
 
 ATTEMPTS = 3

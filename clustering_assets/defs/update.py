@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
@@ -211,6 +212,8 @@ class _Runner:
             raise RunFailed(
                 failure.description or "the run failed without saying why; see it in the UI"
             ) from failure
+        except DagsterAssetCheckFailedError as blocked:
+            raise RunFailed(str(blocked)) from blocked
         except dg.DagsterExecutionInterruptedError as interrupt:
             raise KeyboardInterrupt from interrupt
         except dg.DagsterUserCodeExecutionError as wrapped:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from upath import UPath
 
+from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.containers import ANY_ENCODING
-from clustering_assets.demo.voices import SAMPLE_RATE
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, split

@@ -196,7 +196,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
 def test_the_cache_can_be_looked_at_and_made_smaller_but_not_by_a_wrong_name(project):
     from click.testing import CliRunner
 
-    from clustering_assets.cli.main import cli
+    from clustering_assets.cli.group import cli
     from clustering_assets.embedding.cache import cache_info
 
     run = CliRunner().invoke

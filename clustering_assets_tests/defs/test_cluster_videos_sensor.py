@@ -182,7 +182,7 @@ def test_the_summary_is_refreshed_once_after_the_last_video(project):
         assert report.job_name == "refresh_report"
 
 
-@pytest.mark.parametrize("missing", [MUSIC_CHOICE])
+@pytest.mark.parametrize("missing", [MUSIC_CHOICE.file])
 def test_clusters_without_chosen_music_wait_for_it(project, missing):
     project.outputs.path(missing).unlink()
     with project.instance() as instance:

@@ -49,10 +49,11 @@ def test_jobs_sensors_and_checks_are_there():
 
 def test_the_workspace_names_a_module_with_definitions():
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
-    module = workspace["load_from"][0]["python_module"]["module_name"]
-    assert module == "clustering_assets.definitions"
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "dagster" not in project["tool"], "[tool.dagster] would silently win over workspace.yaml"
+    module = workspace["load_from"][0]["python_module"]
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    assert module["module_name"] == tool["dg"]["project"]["code_location_target_module"]
+    assert module["location_name"] == tool["dg"]["project"]["code_location_name"]
+    assert "dagster" not in tool, "[tool.dagster] would silently win over both"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from clustering_assets.cli.main import cli
+from clustering_assets.cli.group import cli
 from clustering_assets_tests.projects import defs
 
 

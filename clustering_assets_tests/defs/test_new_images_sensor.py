@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clustering_assets.defs.assets.videos import VIDEO_SETTINGS
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import Watch, stage_settings, watch_listing
 from clustering_assets.defs.update import run_config
 from clustering_assets.outputs import GALLERY
-from clustering_assets.settings import Settings, load_settings
+from clustering_assets.settings import Settings, VideoSettings, load_settings
 from clustering_assets_tests.projects import defs
 
 new_images_sensor = defs.resolve_sensor_def("new_images_sensor")
@@ -206,7 +205,7 @@ def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_n
 
 def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result():
     no_result = {"sensors", "batch_size", "cache"}
-    assert stage_settings() | set(VIDEO_SETTINGS) | no_result == set(Settings.model_fields)
+    assert stage_settings() | set(VideoSettings.model_fields) | no_result == set(Settings.model_fields)
     assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
     assert not {"fps", "quality", "titles", *no_result} & stage_settings()
 

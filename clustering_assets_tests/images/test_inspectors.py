@@ -68,7 +68,8 @@ def test_a_worker_imports_nothing_that_is_slow_and_not_needed(photo, encoded, sa
         from types import SimpleNamespace
         from clustering_assets.images.inspection import begin, look
         begin(memory)
-        assert look(LocalFolder(Path(sys.argv[1])), ["a.png"], SimpleNamespace(max_megapixels=1, max_file_megabytes=1))[0].content_hash
+        limits = SimpleNamespace(max_megapixels=1, max_file_megabytes=1)
+        assert look(LocalFolder(Path(sys.argv[1])), ["a.png"], limits)[0].content_hash
         print(*sys.modules)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), path.parent]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.assets.dataset import OWNERS
+from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -17,10 +18,9 @@ from clustering_assets.defs.records import recorded
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_PLOT
+from clustering_assets.outputs import CLUSTER_PLOT, names_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
-from clustering_assets.wishes import names_file
 
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment
@@ -36,6 +36,36 @@ STABLE = 0.5
 """Mean adjusted Rand index between subsamples' clusterings below which a warning says that they differ."""
 
 
+checks = Checks("cluster_assignments")
+
+
+@checks(f"Every cluster has at least {SMALL_CLUSTER} pictures.")
+def no_tiny_clusters(assignment: "Assignment") -> Verdict:
+    """Whether each cluster is worth a slideshow."""
+    real = assignment.clusters[assignment.clusters["cluster"] >= 0]
+    tiny = list(real.loc[real["size"] < SMALL_CLUSTER, "key"])
+    return Verdict(
+        not tiny, f"Few pictures in {', '.join(tiny)}: fewer clusters may fit better." if tiny else None
+    )
+
+
+@checks(f"Clusterings of subsamples agree with this one (adjusted Rand index >= {STABLE}).")
+def stable_clusters(assignment: "Assignment") -> Verdict:
+    """Whether another sample of the pictures would have given the same clusters."""
+    stability = float(assignment.quality.stability)
+    words = f"Stability {stability:.2f}: another sample of the same pictures would cluster differently."
+    return Verdict(not stability < STABLE, words if stability < STABLE else None, {"stability": stability})
+
+
+@checks(f"No cluster holds more than {DOMINATING_SHARE:.0%} of all pictures.")
+def no_dominating_cluster(assignment: "Assignment") -> Verdict:
+    """Whether the clustering has found more than one thing."""
+    real = assignment.clusters[assignment.clusters["cluster"] >= 0]
+    share = float(real["size"].max()) / len(assignment.table) if len(real) else 0.0
+    words = f"The largest cluster holds {share:.0%} of all pictures."
+    return Verdict(len(real) == 1 or share <= DOMINATING_SHARE, words)
+
+
 @dg.asset(
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
@@ -44,23 +74,7 @@ STABLE = 0.5
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "no_tiny_clusters",
-            asset="cluster_assignments",
-            description=f"Every cluster has at least {SMALL_CLUSTER} pictures.",
-        ),
-        dg.AssetCheckSpec(
-            "stable_clusters",
-            asset="cluster_assignments",
-            description=f"Clusterings of subsamples agree with this one (adjusted Rand index >= {STABLE}).",
-        ),
-        dg.AssetCheckSpec(
-            "no_dominating_cluster",
-            asset="cluster_assignments",
-            description=f"No cluster holds more than {DOMINATING_SHARE:.0%} of all pictures.",
-        ),
-    ],
+    check_specs=checks.specs,
 )
 @told()
 def cluster_assignments(
@@ -106,7 +120,7 @@ def cluster_assignments(
     return dg.MaterializeResult(
         value=assignment.table,
         data_version=version,
-        check_results=_check_clusters(assignment),
+        check_results=checks.results(assignment),
         metadata=_describe(assignment, values, network),
     )
 
@@ -195,39 +209,6 @@ def _fit(assignment: "Assignment") -> dict[str, dict[str, Any]]:
         }
         for row in assignment.clusters.to_dict("records")
     }
-
-
-def _check_clusters(assignment: "Assignment") -> list[dg.AssetCheckResult]:
-    """Warnings about clusters that will disappoint."""
-    real = assignment.clusters[assignment.clusters["cluster"] >= 0]
-    tiny = real[real["size"] < SMALL_CLUSTER]
-    stability = float(assignment.quality.stability)
-    share = float(real["size"].max()) / len(assignment.table) if len(real) else 0.0
-    return [
-        dg.AssetCheckResult(
-            check_name="no_tiny_clusters",
-            passed=tiny.empty,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"Few pictures in {', '.join(tiny['key'])}: fewer clusters may fit better."
-            if len(tiny)
-            else None,
-        ),
-        dg.AssetCheckResult(
-            check_name="stable_clusters",
-            passed=not stability < STABLE,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"Stability {stability:.2f}: another sample of the same pictures would cluster differently."
-            if stability < STABLE
-            else None,
-            metadata={"stability": stability},
-        ),
-        dg.AssetCheckResult(
-            check_name="no_dominating_cluster",
-            passed=len(real) == 1 or share <= DOMINATING_SHARE,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"The largest cluster holds {share:.0%} of all pictures.",
-        ),
-    ]
 
 
 @dg.asset(

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import DETAILS, USES, data_version, digest
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -13,7 +14,7 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import DATASET_ANALYSIS
-from clustering_assets.settings import NUMBERED, Settings
+from clustering_assets.settings import NUMBERED, Limits, Settings
 from clustering_assets.tables import IMAGE_MANIFEST
 
 OWNERS = ["team:clustering-assets"]
@@ -30,6 +31,35 @@ source_images = dg.AssetSpec(
 )
 
 
+checks = Checks("image_manifest")
+
+
+@checks(
+    "At least `min_images` pictures are usable and no more than `max_failure_rate` were rejected.",
+    blocking=True,
+)
+def enough_usable_images(manifest: pd.DataFrame, values: Settings) -> Verdict:
+    """Whether a run can go on with these files."""
+    problem = _why_not(manifest, values)
+    return Verdict(not problem, problem or None)
+
+
+@checks("No picture was rejected; a warning names those that were.")
+def every_file_is_usable(manifest: pd.DataFrame, values: Settings) -> Verdict:
+    """Which files a run goes on without."""
+    from clustering_assets.images.manifest import OTHER, common_reasons
+
+    rejected = manifest[(manifest["outcome"] == "rejected") & (manifest["stage"] != OTHER)]
+    return Verdict(
+        rejected.empty,
+        f"{len(rejected)} of {len(manifest)} files were rejected." if len(rejected) else None,
+        {
+            "reasons": dg.MetadataValue.json(common_reasons(manifest)),
+            "files": dg.MetadataValue.json(rejected["path"].head(100).tolist()),
+        },
+    )
+
+
 @dg.asset(
     group_name="dataset",
     kinds={"python", "pillow", "parquet"},
@@ -40,21 +70,9 @@ source_images = dg.AssetSpec(
     deps=[source_images],
     metadata={
         OUTPUT: IMAGE_MANIFEST.file,
-        USES: ["images", "max_megapixels", "max_file_megabytes"],
+        USES: ["images", *Limits.model_fields],
     },
-    check_specs=[
-        dg.AssetCheckSpec(
-            "enough_usable_images",
-            asset="image_manifest",
-            blocking=True,
-            description="At least `min_images` pictures are usable and no more than `max_failure_rate` were rejected.",
-        ),
-        dg.AssetCheckSpec(
-            "every_file_is_usable",
-            asset="image_manifest",
-            description="No picture was rejected; a warning names those that were.",
-        ),
-    ],
+    check_specs=checks.specs,
 )
 def image_manifest(
     context: dg.AssetExecutionContext, settings: SettingsResource
@@ -82,7 +100,7 @@ def image_manifest(
     yield dg.MaterializeResult(
         value=manifest,
         data_version=dg.DataVersion(content_digest(manifest)),
-        check_results=_check_manifest(manifest, problem),
+        check_results=checks.results(manifest, values),
         metadata={
             "found": len(manifest),
             "used": int(counts.get("used", 0)),
@@ -95,28 +113,6 @@ def image_manifest(
     )
     if problem:  # the check would stop the run too, but not say why
         raise dg.Failure(problem, allow_retries=False)
-
-
-def _check_manifest(manifest: pd.DataFrame, problem: str) -> list[dg.AssetCheckResult]:
-    """Whether a run can go on with these files, and which ones it goes on without."""
-    from clustering_assets.images.manifest import OTHER, common_reasons
-
-    rejected = manifest[(manifest["outcome"] == "rejected") & (manifest["stage"] != OTHER)]
-    return [
-        dg.AssetCheckResult(
-            check_name="enough_usable_images", passed=not problem, description=problem or None
-        ),
-        dg.AssetCheckResult(
-            check_name="every_file_is_usable",
-            passed=rejected.empty,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{len(rejected)} of {len(manifest)} files were rejected." if len(rejected) else None,
-            metadata={
-                "reasons": dg.MetadataValue.json(common_reasons(manifest)),
-                "files": dg.MetadataValue.json(rejected["path"].head(100).tolist()),
-            },
-        ),
-    ]
 
 
 def _why_not(manifest: pd.DataFrame, values: Settings) -> str:

@@ -4,15 +4,28 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.defs.assets.dataset import OWNERS
+from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version, digest
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
+from clustering_assets.outputs import pins_file
+from clustering_assets.settings import Settings
 from clustering_assets.slideshows import expected_seconds
 from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
-from clustering_assets.wishes import pins_file
+
+checks = Checks("music_tracks")
+
+
+@checks("The music folder holds at least one track that can be used.")
+def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
+    """Whether the videos will have sound."""
+    usable = bool((tracks["outcome"] == "used").any())
+    return Verdict(
+        usable, None if usable else f"No usable track in {values.music}: the videos will be silent."
+    )
 
 
 @dg.asset(
@@ -23,13 +36,7 @@ from clustering_assets.wishes import pins_file
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music"]},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "has_music",
-            asset="music_tracks",
-            description="The music folder holds at least one track that can be used.",
-        )
-    ],
+    check_specs=checks.specs,
 )
 @told()
 def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
@@ -49,16 +56,7 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
         data_version=dg.DataVersion(
             digest([VERSION, tracks[["path", "content_hash", "outcome"]].values.tolist()])
         ),
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="has_music",
-                passed=len(used) > 0,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=None
-                if len(used)
-                else f"No usable track in {values.music}: the videos will be silent.",
-            )
-        ],
+        check_results=checks.results(tracks, values),
         metadata={
             "tracks": len(used),
             "minutes": round(float(used["seconds"].sum()) / 60, 1),

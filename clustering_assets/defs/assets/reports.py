@@ -1,5 +1,6 @@
 """What came of it all: the ledger of files, the page that a person opens first, and the summary."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +8,7 @@ import pandas as pd
 
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
+from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.graph import project_stages
@@ -21,6 +23,18 @@ from clustering_assets.report.summary import failures_of, summarise
 from clustering_assets.slideshows import recipes
 from clustering_assets.tables import LEDGER
 
+checks = Checks("ledger")
+
+
+@checks("No picture that the scan found good failed in a later stage.")
+def nothing_lost_on_the_way(lost: Sequence[Sequence[str]]) -> Verdict:
+    """Which pictures became unreadable while the update was under way."""
+    return Verdict(
+        not lost,
+        f"{len(lost)} pictures could not be read any more." if lost else None,
+        {"files": dg.MetadataValue.json([list(failure) for failure in lost[:100]])},
+    )
+
 
 @dg.asset(
     group_name="reports",
@@ -31,13 +45,7 @@ from clustering_assets.tables import LEDGER
     dagster_type=TABLE,
     deps=["embeddings", cluster_videos],
     metadata={OUTPUT: LEDGER.file, DETAILS: ["image_manifest"]},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "nothing_lost_on_the_way",
-            asset="ledger",
-            description="No picture that the scan found good failed in a later stage.",
-        )
-    ],
+    check_specs=checks.specs,
 )
 @told()
 def ledger(
@@ -65,15 +73,7 @@ def ledger(
     return dg.MaterializeResult(
         value=table,
         data_version=version,
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="nothing_lost_on_the_way",
-                passed=not lost,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=f"{len(lost)} pictures could not be read any more." if lost else None,
-                metadata={"files": dg.MetadataValue.json([list(failure) for failure in lost[:100]])},
-            )
-        ],
+        check_results=checks.results(lost),
         metadata={str(outcome): int(count) for outcome, count in outcomes.items()},
     )
 

@@ -11,23 +11,8 @@ from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.outputs import VIDEOS
+from clustering_assets.settings import VideoSettings
 from clustering_assets.slideshows import Recipe, make_clip, recipes
-
-VIDEO_SETTINGS = [
-    "resolution",
-    "fps",
-    "seconds_per_image",
-    "transition_seconds",
-    "max_images_per_video",
-    "motion",
-    "beat_sync",
-    "order",
-    "titles",
-    "captions",
-    "quality",
-    "encoder",
-    "seed",
-]
 
 
 @dg.asset(
@@ -38,7 +23,7 @@ VIDEO_SETTINGS = [
     io_manager_key="video_io",
     partitions_def=CLUSTERS,
     pool="render",
-    metadata={OUTPUT: f"{VIDEOS}/{{partition}}", USES: VIDEO_SETTINGS},
+    metadata={OUTPUT: f"{VIDEOS}/{{partition}}", USES: list(VideoSettings.model_fields)},
 )
 @told()
 def cluster_videos(
@@ -93,3 +78,36 @@ def _recipe_of(key: str, wanted: dict[str, Recipe]) -> Recipe:
             allow_retries=False,
         )
     return wanted[key]
+
+
+@dg.asset_check(
+    asset=cluster_videos,
+    additional_ins={name: dg.AssetIn(key) for name, key in cluster_videos.keys_by_input_name.items()},
+    description="The finished file, decoded: frames as planned, H.264 and AAC with the right tags, sound as long as "
+    "the picture and as loud as meant, slides where the plan has them.",
+)
+def video_as_planned(
+    context: dg.AssetCheckExecutionContext,
+    settings: SettingsResource,
+    image_manifest: pd.DataFrame,
+    embeddings: EmbeddingPair,
+    cluster_assignments: pd.DataFrame,
+    music_tracks: pd.DataFrame,
+    music_choice: pd.DataFrame,
+) -> dg.AssetCheckResult:
+    """Decode the video of the run's cluster and compare it with its plan."""
+    from clustering_assets.storage import local_copy
+    from clustering_assets.video.verify import verify
+
+    key = context.run.tags["dagster/partition"]
+    recipe = recipes(cluster_assignments, image_manifest, music_choice, settings.value)[key]
+    slideshow = make_clip(recipe, settings.value, embeddings, music_tracks)
+    with local_copy(settings.outputs.video(key, music=slideshow.soundtrack is not None)) as path:
+        results = verify(path, slideshow)
+    failed = [result for result in results if not result.passed]
+    return dg.AssetCheckResult(
+        passed=not failed,
+        description="; ".join(f"{check.name} is {check.value}, expected {check.expected}" for check in failed)
+        or None,
+        metadata={"cluster": key} | {result.name: str(result.value) for result in results},
+    )

@@ -1,0 +1,78 @@
+"""What a command says when everything is up to date, and what it ends with."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clustering_assets.cli.group import FAILED
+from clustering_assets.settings import Settings
+from clustering_assets.words import counted, duration
+
+if TYPE_CHECKING:
+    from clustering_assets.defs.update import UpdateResult
+
+
+def close(result: "UpdateResult", settings: Settings, seconds: float) -> None:
+    """Say what was done and where it is; a video that failed or is not as planned fails the command.
+
+    Args:
+        result: What was done.
+        settings: The settings that it was done with.
+        seconds: How long it took.
+    """
+    from clustering_assets.outputs import SUMMARY_REPORT, Outputs
+
+    path = Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json")
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    click.echo(closing_words(result, summary, settings, seconds))
+    if result.failed or result.flawed:
+        sys.exit(FAILED)
+
+
+def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Settings, seconds: float) -> str:
+    """What the command says at the end: what was done, each cluster with its music, and what to open first."""
+    from clustering_assets.outputs import GALLERY
+
+    counts = summary["counts"]
+    rows = [
+        (
+            cluster["key"],
+            cluster["name"],
+            counted(cluster["size"], "picture"),
+            cluster["mood"],
+            cluster["track"] or "no music",
+        )
+        for cluster in summary["clusters"]
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
+    nothing_new = not result.made and not result.rendered and not result.failed
+    head = "Nothing new: everything is up to date" if nothing_new else "Done"
+    lines = [
+        "",
+        f"{head}, in {duration(seconds)}.",
+        f"{counted(counts['found'], 'file')} found, {counts['usable']:,} usable, {counts['rejected']:,} rejected, "
+        f"{counted(counts['duplicates'], 'exact duplicate')}.",
+        f"{counts['embedded']:,} embedded, {counts['reused']:,} reused. {counted(counts['clusters'], 'cluster')}. "
+        f"{counted(counts['videos_rendered'], 'video')} rendered, {counts['videos_reused']:,} reused"
+        + (f", {counts['videos_outdated']:,} out of date." if counts["videos_outdated"] else "."),
+        *(f"Clusters: {note}" for note in str(summary["quality"]["notes"] or "").splitlines()),
+        *(f"Since the last run: {news}" for news in [summary["quality"]["since_last_run"]] if news),
+        "",
+        *(
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ),
+        "",
+        *(f"Warning: {warning}" for warning in summary["warnings"]),
+        *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
+        *(f"The video of {key} is not as planned: {flaw}" for key, flaw in result.flawed.items()),
+        f"Videos:   {settings.output}/videos/",
+        f"Plot:     {settings.output}/clusters/cluster_visualization.png",
+        f"Report:   {settings.output}/summary_report.txt",
+        *([f"Rejected: see {settings.output}/dataset_analysis.txt"] if counts["rejected"] else []),
+        "",
+        f"Open first: {settings.output}/{GALLERY}",
+    ]
+    return "\n".join(lines)
