@@ -8,7 +8,7 @@
 import json
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,17 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
+from clustering_assets.integrity import Records, State, content_hash
 from clustering_assets.settings import Settings
 from clustering_assets.storage import atomic_path
-from clustering_assets.tables import TABLES, DamagedTable, Table, read_table
+from clustering_assets.tables import (
+    CLUSTER_ASSIGNMENTS,
+    MUSIC_CHOICE,
+    TABLES,
+    DamagedTable,
+    Table,
+    read_table,
+)
 
 log = logging.getLogger("clustering_assets.outputs")
 
@@ -32,10 +40,24 @@ SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 
 COMPANIONS = {
-    DATASET_ANALYSIS: (".json", ".png"),
-    SUMMARY_REPORT: (".json",),
+    EMBEDDINGS: ("embeddings/image_paths.txt", "embeddings/embeddings.json"),
+    DATASET_ANALYSIS: ("dataset_analysis.json", "dataset_analysis.png"),
+    SUMMARY_REPORT: ("summary_report.json",),
 }
-"""Endings of the files that are written together with another, under the same name."""
+"""Files that are written together with another."""
+
+OWN_HEIRS = frozenset({CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file})
+"""Tables that are made with the help of what they were before, and would come out otherwise without it."""
+
+RESULTS = (
+    *(table.file for table in TABLES),
+    DATASET_ANALYSIS,
+    EMBEDDINGS,
+    CLUSTER_PLOT,
+    GALLERY,
+    SUMMARY_REPORT,
+)
+"""Everything but the videos, each with its `COMPANIONS`."""
 
 WITH_MUSIC = "slideshow_with_music.mp4"
 WITHOUT_MUSIC = "slideshow.mp4"
@@ -45,6 +67,11 @@ PINS = "pins.csv"
 """Name of the file in the music folder where users pin tracks, unless a setting names another."""
 
 _VIDEO = re.compile(rf"(?P<key>cluster_\d+|unclustered)_({re.escape(WITH_MUSIC)}|{re.escape(WITHOUT_MUSIC)})")
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The names of the files of a result."""
+    return name, *COMPANIONS.get(name, ())
 
 
 @dataclass(frozen=True)
@@ -61,6 +88,15 @@ class Outputs:
         """
         return UPath(self.root) / name
 
+    @property
+    def records(self) -> Records:
+        """What each file was when it was published."""
+        return Records(self.root, OWN_HEIRS)
+
+    def name_of(self, path: UPath) -> str:
+        """The name of a file below the output."""
+        return path.relative_to(UPath(self.root)).as_posix()
+
     def video(self, key: str, *, music: bool) -> UPath:
         """The place of the video of the cluster `key`, with or without music."""
         return self.path(VIDEOS) / f"{key}_{WITH_MUSIC if music else WITHOUT_MUSIC}"
@@ -70,8 +106,15 @@ class Outputs:
         both = (self.video(key, music=music) for music in (True, False))
         return next((path for path in both if path.is_file()), None)
 
+    def videos(self) -> list[UPath]:
+        """All videos, those of clusters that are gone included, sorted."""
+        folder = self.path(VIDEOS)
+        return sorted(folder.rglob("[!.]*.mp4")) if folder.is_dir() else []
+
     def set_aside_videos(self, keep: Collection[str]) -> list[str]:
         """Move the videos of clusters that are gone into the folder `earlier`, so that those beside it are current.
+
+        Where such a video was deleted, nothing misses it any more.
 
         Args:
             keep: Partition keys of the clusters that there are.
@@ -87,7 +130,12 @@ class Outputs:
                 aside = self.earlier_video(path.name)
                 aside.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(aside)
+                self.records.moved(self.name_of(path), self.name_of(aside))
                 moved.append(path.name)
+        for name in self.records.names():
+            found = _VIDEO.fullmatch(Path(name).name)
+            if found and found["key"] not in keep and not self.path(name).is_file():
+                self.records.forget(name)
         return moved
 
     def earlier_video(self, name: str) -> UPath:
@@ -104,42 +152,69 @@ class Outputs:
 
         Raises:
             FileNotFoundError: It has not been made yet.
-            DamagedTable: It cannot be read, or lacks columns.
+            DamagedTable: It cannot be read, lacks columns or is not as it was written.
         """
-        return read_table(self.path(table.file), table.needed)
+        path = self.path(table.file)
+        if self.records.state(table.file) is State.DAMAGED:
+            raise DamagedTable(f"{path} {State.DAMAGED.value}; run again to make it anew")
+        return read_table(path, table.needed)
 
-    def is_whole(self, name: str, rows: int | None = None) -> bool:
-        """Whether a result is there with all its files, and can be read where it is a table or the embeddings.
+    def is_whole(self, name: str, rows: int | None = None, hashes: Mapping[str, str] | None = None) -> bool:
+        """Whether a result is there with all its files, as they were written; says in the log why not.
+
+        What an older version wrote without a record is believed, and recorded, where it can be checked: tables and
+        the embeddings.
 
         Args:
             name: The name below the output.
-            rows: Rows that the table had when it was written; None if that is not known.
+            rows: Rows that it had when it was written; None if that is not known.
+            hashes: Hash that each file had when it was written; None or empty if that is not known.
         """
-        path = self.path(name)
-        if not all(file.exists() for file in (path, *map(path.with_suffix, COMPANIONS.get(name, ())))):
-            return False
-        if name == EMBEDDINGS:
-            return self._has_embeddings()
-        table = next((table for table in TABLES if table.file == name), None)
-        if table is None:
-            return True
-        found = self.read_previous(table)
-        return found is not None and rows in (None, len(found))
-
-    def _has_embeddings(self) -> bool:
-        from clustering_assets.embedding.files import StoredError, load_embeddings
-
-        try:
-            load_embeddings(self.root, mmap=True)
-        except StoredError as error:
-            log.warning("the embeddings are made anew: %s", error)
+        files = files_of(name)
+        states = {file: self.records.state(file) for file in files}
+        for file, state in states.items():
+            if state in (State.DAMAGED, State.MISSING):
+                log.warning("%s %s: it is made anew", self.path(file), state.value)
+                return False
+        if State.UNRECORDED in states.values():
+            found = {file: content_hash(self.path(file)) for file in files} if hashes else None
+            if found != hashes if found else not self._reads_well(name, rows):
+                return False
+            self.records.publish(files)
+        if hashes and hashes != self.records.hashes(files):
+            log.warning("%s is not the one that was made last: it is made anew", self.path(name))
             return False
         return True
 
-    def read_previous(self, table: Table) -> pd.DataFrame | None:
-        """The table that an earlier run left; None when there is none or it cannot be read."""
+    def _reads_well(self, name: str, rows: int | None) -> bool:
+        """Whether a table or the embeddings can be read, and have as many rows as when they were written."""
+        from clustering_assets.embedding.files import StoredError, load_embeddings
+
         try:
-            return self.read_table(table)
+            if name == EMBEDDINGS:
+                found = len(load_embeddings(self.root, mmap=True)[0])
+            elif table := next((table for table in TABLES if table.file == name), None):
+                found = len(self.read_table(table))
+            else:
+                return False
+        except (StoredError, DamagedTable) as error:
+            log.warning("%s", error)
+            return False
+        return rows in (None, found)
+
+    def damaged(self) -> list[str]:
+        """Names of the results, videos apart, that are damaged or gone although they were published."""
+        names = (name for name in self.records.names() if not name.startswith(f"{VIDEOS}/"))
+        return [name for name in names if self.records.state(name) in (State.DAMAGED, State.MISSING)]
+
+    def read_previous(self, table: Table) -> pd.DataFrame | None:
+        """The table that an earlier run left; None when there is none that can be believed."""
+        path = self.records.intact(table.file)
+        if path is None:
+            log.warning("%s is damaged or gone: it is made anew without what it was", self.path(table.file))
+            return None
+        try:
+            return read_table(path, table.needed)
         except FileNotFoundError:
             return None
         except DamagedTable as error:

@@ -23,9 +23,16 @@ from clustering_assets.defs.partitions import (
 from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
-from clustering_assets.outputs import names_file, pins_file
+from clustering_assets.integrity import State
+from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, DamagedTable
+from clustering_assets.tables import (
+    CLUSTER_ASSIGNMENTS,
+    IMAGE_MANIFEST,
+    MUSIC_CHOICE,
+    MUSIC_TRACKS,
+    DamagedTable,
+)
 from clustering_assets.video.recipe import recipes
 from clustering_assets.words import counted
 
@@ -37,6 +44,15 @@ LISTING_TAG = ".dagster/clustering_assets.listing"
 
 REPORT_TAG = ".dagster/clustering_assets.report"
 """Tag of a summary that a sensor asked for: the time of the newest video in it."""
+
+REPAIR_TAG = ".dagster/clustering_assets.repair"
+"""Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
+
+INGREDIENTS = (
+    *(table.file for table in (IMAGE_MANIFEST, CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)),
+    *files_of(EMBEDDINGS),
+)
+"""Results that videos are made of."""
 
 ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCELED: "was cancelled"}
 
@@ -95,7 +111,8 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     Args:
         watch: What the last tick remembered.
         fingerprint: Fingerprint of the listing now.
-        failed: Whether the last update was for this very listing, failed, and deserves another try.
+        failed: Whether the last update was for this very listing and deserves another try: it failed, or some of its
+            results were damaged since.
 
     Returns:
         What to remember, and why there is nothing to do; an empty reason means that an update is due.
@@ -130,8 +147,9 @@ def new_images_sensor(
         watch = Watch(listing, before.requested, before.updates)
         return _nothing(f"{counted(len(files), 'picture')}: waiting for run {waiting_for} to end", watch)
     asked = _latest_run(context.instance, {LISTING_TAG: listing})
+    repair = _repair(context.instance, settings.outputs)
     watch, nothing_to_do = watch_listing(
-        before, listing, failed=_deserves_another_try(context.instance, asked)
+        before, listing, failed=bool(repair) or _deserves_another_try(context.instance, asked)
     )
     if nothing_to_do:
         if asked and asked.status in ENDED_BADLY and watch.requested == listing:
@@ -140,9 +158,18 @@ def new_images_sensor(
                 "settings tries again"
             )
         return _nothing(f"{counted(len(files), 'picture')}: {nothing_to_do}", watch)
-    tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested}
+    tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested, **repair}
     run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags=tags)
     return dg.SensorResult(run_requests=[run], cursor=json.dumps(asdict(watch)))
+
+
+def _repair(instance: dg.DagsterInstance, outputs: Outputs) -> dict[str, str]:
+    """The tag of an update that shall mend damaged results; none where there are none, or that was tried in vain."""
+    if not (damaged := outputs.damaged()):
+        return {}
+    tag = {REPAIR_TAG: digest([outputs.records.evidence(name) for name in damaged])}
+    asked = _latest_run(instance, tag)
+    return tag if asked is None or _deserves_another_try(instance, asked) else {}
 
 
 def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
@@ -221,6 +248,8 @@ def cluster_videos_sensor(
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
     except DamagedTable as error:
         return dg.SkipReason(f"{error} (job cluster_images)")
+    if damaged := [name for name in outputs.damaged() if name in INGREDIENTS]:
+        return dg.SkipReason(f"{', '.join(damaged)} {State.DAMAGED.value}: run job cluster_images")
     if set(choice["key"]) != set(wanted):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
@@ -283,7 +312,7 @@ def _deserves_another_try(instance: dg.DagsterInstance, run: dg.DagsterRun | Non
     """Whether a run failed for a reason that may pass, and runs for the same thing have not failed too often."""
     if run is None or run.status is not dg.DagsterRunStatus.FAILURE or _was_refused(instance, run.run_id):
         return False
-    same = {tag: run.tags[tag] for tag in (LISTING_TAG, REPORT_TAG) if tag in run.tags}
+    same = {tag: run.tags[tag] for tag in (LISTING_TAG, REPORT_TAG, REPAIR_TAG) if tag in run.tags}
     return _failures(instance, same) < ATTEMPTS
 
 

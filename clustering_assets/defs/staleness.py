@@ -1,12 +1,13 @@
 """What is up to date, judged by what was recorded and by what really lies in the output."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 
 from clustering_assets.defs.data_versions import expected_version
-from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
 from clustering_assets.defs.records import (
     VIDEOS,
     latest_video,
@@ -17,9 +18,12 @@ from clustering_assets.defs.records import (
     recorded_version,
 )
 from clustering_assets.files import file_source
+from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
 from clustering_assets.video.recipe import Recipe, out_of_date
+
+log = logging.getLogger("clustering_assets.outputs")
 
 REPAIRS = 3
 """How often in a row a video may be made with something missing before it is left as it is."""
@@ -32,8 +36,14 @@ def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Setti
     """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
     if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
         return False
-    rows = recorded(instance, spec.key.to_user_string(), "dagster/row_count")
-    return Outputs(settings.output).is_whole(spec.metadata[OUTPUT], rows if isinstance(rows, int) else None)
+    rows, hashes = (
+        recorded(instance, spec.key.to_user_string(), name) for name in ("dagster/row_count", PUBLISHED)
+    )
+    return Outputs(settings.output).is_whole(
+        spec.metadata[OUTPUT],
+        rows if isinstance(rows, int) else None,
+        hashes if isinstance(hashes, dict) else None,
+    )
 
 
 def follows_upstream(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
@@ -73,15 +83,21 @@ def videos_due(
 def _is_there(recipe: Recipe, instance: dg.DagsterInstance, outputs: Outputs, settings: Settings) -> bool:
     """Whether the output holds the video that the recipe describes, as whole as it can be made now.
 
-    What was recorded may be about the video of another output; a file may have been cut short or replaced.
+    What was recorded may be about the video of another output; a file may have been cut short or replaced. One without
+    a record counts as missing: it is looked at when its turn comes, and kept if it is whole.
     """
+    from clustering_assets.video.encode import read_digest
     from clustering_assets.video.omissions import digest_of_what_is_left, readable_again
 
     path = outputs.existing_video(recipe.key)
-    if path is None or not isinstance(path, Path):
-        return path is not None  # on an object store, what was recorded has to do
-    from clustering_assets.video.encode import read_digest
-
+    if path is None:
+        return False
+    if (state := outputs.records.state(outputs.name_of(path))) is not State.WHOLE:
+        if state is State.DAMAGED:
+            log.warning("%s %s: it is made anew", path, state.value)
+        return False
+    if not isinstance(path, Path):
+        return True  # on an object store, what was recorded has to do
     tries = latest_videos(instance, recipe.key, REPAIRS)
     failures = _left_out(tries[0]) if tries else []
     if read_digest(path) not in (recipe.digest, digest_of_what_is_left(recipe.digest, failures)):
@@ -98,11 +114,11 @@ def _left_out(event: dg.EventLogEntry) -> list[list[str]]:
 
 
 def holds_video(recipe: Recipe, outputs: Outputs) -> bool:
-    """Whether the output holds the very video that the recipe describes, whatever is recorded of it."""
-    from clustering_assets.video.encode import read_digest
+    """Whether the output holds the very video that the recipe describes, whatever Dagster knows of it."""
+    from clustering_assets.video.verify import is_whole
 
     path = outputs.existing_video(recipe.key)
-    return path is not None and read_digest(path) == recipe.digest
+    return path is not None and is_whole(path, recipe.digest, outputs)
 
 
 def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[str]:
@@ -115,7 +131,7 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[st
     Returns:
         Keys of the clusters whose video is back.
     """
-    from clustering_assets.video.encode import read_digest
+    from clustering_assets.video.verify import is_whole
 
     found = []
     for key, recipe in wanted.items():
@@ -123,8 +139,9 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[st
             continue
         place = outputs.video(key, music=bool(recipe.track))
         aside = outputs.earlier_video(place.name)
-        if aside.is_file() and read_digest(aside) == recipe.digest:
+        if aside.is_file() and is_whole(aside, recipe.digest, outputs):
             aside.replace(place)
+            outputs.records.moved(outputs.name_of(aside), outputs.name_of(place))
             found.append(key)
     return found
 

@@ -138,6 +138,8 @@ def _update(
     outputs = Outputs(settings.output)
     outputs.set_aside_videos(keep=result.clusters)
     bring_back_videos(result.clusters, outputs)
+    for recipe in result.clusters.values():
+        holds_video(recipe, outputs)  # and records it, where an older version did not
     due = videos_due(instance, result.clusters, settings)
     for key in result.clusters.keys() - set(due):
         confirm_video(instance, key)

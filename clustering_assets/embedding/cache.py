@@ -227,6 +227,12 @@ def read_shard(path: Path) -> bytes | None:
     return None
 
 
+def damaged_shards(cache: Path) -> list[Path]:
+    """Read all shards of a cache, remove those that are damaged, and return them."""
+    shards = [shard for folder in _set_folders(cache) for shard in list_shards(folder)]
+    return [shard for shard in shards if read_shard(shard) is None]
+
+
 def parse_shard(data: bytes) -> tuple[pd.Index, NDArray[np.float16] | NDArray[np.float32]]:
     """The content hashes (k,) and the vectors (k, d) of a shard."""
     table = pq.read_table(pa.BufferReader(data))

@@ -1,5 +1,6 @@
 """Class scores from features: the linear ImageNet layer that was taken off, for naming clusters."""
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import models_folder
 from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.storage import atomic_path
+
+log = logging.getLogger("clustering_assets.embedding")
 
 
 def class_scores(
@@ -61,13 +64,14 @@ class _Layer(NamedTuple):
 
 
 def _kept_layer(kept: Path | None) -> _Layer | None:
-    """The layer from an earlier call."""
-    if kept is None:
+    """The layer from an earlier call; None if it was not kept or cannot be read any more."""
+    if kept is None or not kept.exists():
         return None
     try:
         with np.load(kept, allow_pickle=False) as file:
             return _Layer(file["matrix"], file["offsets"], file["words"].tolist())
-    except (OSError, ValueError, KeyError, EOFError):
+    except Exception as error:  # noqa: BLE001 - a damaged archive raises errors of half a dozen kinds
+        log.warning("%s cannot be read (%s): it is made anew", kept, error)
         return None
 
 

@@ -9,9 +9,8 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from upath import UPath
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.integrity import content_hash
 from clustering_assets.storage import atomic_path
 
 VECTORS = "embeddings.npy"
@@ -175,33 +175,11 @@ def _check_seal(folder: Any, text: bytes) -> None:
         return
     except (ValueError, KeyError, TypeError):
         raise StoredError(f"{folder / SEAL} is damaged; run again to mend it") from None
-    if wanted != (_hash(folder / VECTORS), xxhash.xxh3_128_hexdigest(text)):
+    if wanted != (content_hash(folder / VECTORS), xxhash.xxh3_128_hexdigest(text)):
         raise StoredError(
             f"{folder}: {VECTORS} and {PATHS} were not written together, or one was changed since; run again to mend "
             f"them, or delete {SEAL} if the change is yours"
         )
-
-
-def _hash(path: Any) -> str:
-    """XxHash of a file's content; of a local file that has not changed since it was asked for last, from memory."""
-    if not isinstance(path, Path):
-        with path.open("rb") as file:
-            return _hash_content(file)
-    facts = path.stat()
-    return _hash_local(path.absolute(), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-
-
-@lru_cache(maxsize=16)
-def _hash_local(path: Path, *facts: int) -> str:
-    with path.open("rb") as file:
-        return _hash_content(file)
-
-
-def _hash_content(file: IO[bytes]) -> str:
-    hasher = xxhash.xxh3_128()
-    while block := file.read(1 << 22):
-        hasher.update(block)
-    return hasher.hexdigest()
 
 
 def format_paths(paths: Sequence[str]) -> bytes:

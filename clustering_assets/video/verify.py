@@ -1,5 +1,7 @@
 """The output contract: what a finished video file must be, checked by decoding it."""
 
+import contextlib
+import logging
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,17 +13,22 @@ import av.error
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from upath import UPath
 
 from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
 from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.audio.soundtrack import TOLERANCE
 from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.integrity import State
+from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, pairs, split
 from clustering_assets.video.encode import BT709, KEY_SECONDS, LIMITED, read_digest
 from clustering_assets.video.errors import PictureLost, VideoError
 from clustering_assets.video.selection import even_sample
 from clustering_assets.video.slideshow import Slideshow
+
+log = logging.getLogger("clustering_assets.video")
 
 MIN_PSNR = {"preview": 28.0, "standard": 32.0, "high": 34.0}
 """Least PSNR of each plane of a slide against the renderer's own frame, in dB: photos have 10 dB more, noise 3."""
@@ -116,6 +123,45 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
     digest = read_digest(path)
     checks.append(Check("recipe_digest", digest == slideshow.digest, str(digest), slideshow.digest))
     return checks
+
+
+def is_whole(path: UPath, digest: str, outputs: Outputs) -> bool:
+    """Whether a stored video has this recipe digest and is as it was written.
+
+    A video without a record, of an older version or of a run that was killed just then, is decoded from beginning to
+    end, and recorded if nothing is wrong with it.
+    """
+    name = outputs.name_of(path)
+    state = outputs.records.state(name)
+    if state not in (State.WHOLE, State.UNRECORDED) or read_digest(path) != digest:
+        return False
+    if state is State.UNRECORDED:
+        if not plays_through(path):
+            return False
+        outputs.records.publish([name])
+    return True
+
+
+def plays_through(path: Path | UPath) -> bool:
+    """Whether all pictures and all sound of a video file are there and can be decoded."""
+    try:
+        with contextlib.ExitStack() as stack:
+            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            file = stack.enter_context(av.open(source, **ANY_ENCODING))
+            counts = dict.fromkeys(range(len(file.streams)), 0)
+            for stream in (*file.streams.video, *file.streams.audio):
+                stream.thread_type = "AUTO"
+                stream.codec_context.options = {"err_detect": "explode"}
+            for packet in file.demux():
+                for frame in packet.decode():
+                    if getattr(frame, "is_corrupt", False):
+                        return False
+                    counts[packet.stream.index] += 1
+            missing = [stream.frames - counts[stream.index] for stream in file.streams]
+    except (OSError, av.error.FFmpegError) as error:
+        log.warning("%s cannot be decoded: %s", path, error)
+        return False
+    return max(missing) <= 1  # what an AAC encoder puts before the beginning
 
 
 def top_level_boxes(path: Path) -> Iterator[str]:

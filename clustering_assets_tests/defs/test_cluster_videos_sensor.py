@@ -11,7 +11,7 @@ from clustering_assets.defs.jobs import DIGEST_TAG
 from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, write_table
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
 from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
 
@@ -92,6 +92,24 @@ def test_a_deleted_file_is_asked_for(project):
         assert [request.partition_key for request in tick(project, instance).run_requests] == ["cluster_2"]
 
 
+def test_a_damaged_file_is_asked_for(project):
+    path = project.root / "output/videos/cluster_2_slideshow_with_music.mp4"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with project.instance() as instance:
+        assert [request.partition_key for request in tick(project, instance).run_requests] == ["cluster_2"]
+
+
+@pytest.mark.parametrize("name", [CLUSTER_ASSIGNMENTS.file, MUSIC_TRACKS.file, "embeddings/image_paths.txt"])
+def test_no_video_is_made_of_damaged_results(name, project):
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    path = project.outputs.path(name)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with project.instance() as instance:
+        result = tick(project, instance)
+    assert isinstance(result, dg.SkipReason)
+    assert name in result.skip_message and "cluster_images" in result.skip_message
+
+
 def test_a_video_that_keeps_failing_is_left_to_a_person(project):
     with project.instance() as instance:
         request = tick(project, instance, fps=12).run_requests[0]
@@ -124,6 +142,7 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
     write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
     write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
+    project.outputs.records.publish([CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file])
     with project.instance() as instance:
         result = tick(project, instance)
     asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}

@@ -11,6 +11,7 @@ from PIL import Image
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import Watch, stage_settings, watch_listing
 from clustering_assets.defs.update import run_config
+from clustering_assets.outputs import GALLERY
 from clustering_assets.settings import Settings, VideoSettings, load_settings
 from clustering_assets_tests.projects import defs
 
@@ -142,6 +143,38 @@ def test_an_update_that_ended_in_the_middle_is_gone_on_with_when_the_sensor_is_f
             run_config=run_config(project.settings()),
         )
         assert look(project, look(project, None, instance).cursor, instance).run_requests
+
+
+@pytest.mark.parametrize("left", [None, b"", b"<html>"])
+def test_results_that_were_damaged_or_deleted_are_made_anew_once(left, project):
+    config = run_config(project.settings())
+    page = project.root / "output" / GALLERY
+    whole = page.read_bytes()
+    with project.instance() as instance:
+        cursor = look(project, None, instance).cursor
+        for _ in range(2):
+            page.unlink() if left is None else page.write_bytes(left)
+            asked = look(project, cursor, instance)
+            (request,) = asked.run_requests
+            job = defs.resolve_job_def(
+                "refresh_report"
+            )  # mends the page, and costs less than the job asked for
+            assert job.execute_in_process(instance=instance, run_config=config, tags=request.tags).success
+            assert page.read_bytes() == whole
+            cursor = look(project, asked.cursor, instance).cursor
+            assert not look(project, cursor, instance).run_requests
+
+
+def test_damage_that_an_update_does_not_mend_is_not_asked_for_for_ever(project):
+    (project.root / "output" / GALLERY).unlink()
+    with project.instance() as instance:
+        cursor = look(project, None, instance).cursor
+        asked = look(project, cursor, instance)
+        (request,) = asked.run_requests
+        instance.create_run_for_job(
+            defs.resolve_job_def("cluster_images"), status=dg.DagsterRunStatus.SUCCESS, tags=request.tags
+        )
+        assert not look(project, asked.cursor, instance).run_requests
 
 
 def test_too_few_pictures_are_refused_once_and_another_setting_tries_again(project):

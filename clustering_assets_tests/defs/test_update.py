@@ -637,6 +637,7 @@ def test_a_pin_that_does_nothing_is_told(project):
 def test_weights_that_are_out_of_reach_cost_clusters_only_their_words(project):
     seal = project.root / "output/embeddings/embeddings.json"
     seal.write_text(json.dumps({**json.loads(seal.read_text()), "backbone": "timm:"}))
+    project.outputs.records.publish(["embeddings/embeddings.json"])
     with dg.DagsterInstance.ephemeral() as instance:
         assert one_asset(project, "cluster_assignments", instance).success
     assert project.assignments()["cluster"].nunique() == 3

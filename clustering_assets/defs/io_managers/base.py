@@ -9,7 +9,12 @@ from upath import UPath
 
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.integrity import State
+from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.storage import mark_output
+
+PUBLISHED = "published"
+"""Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
 
 OUTPUT = "output"
 """Metadata key of an asset definition: where below the output its result lies."""
@@ -54,6 +59,7 @@ class OutputIOManager(dg.UPathIOManager):
         """
         try:
             with told():
+                self._refuse_damage(context)
                 if not context.has_asset_partitions or context.has_partition_key:
                     return super().load_input(context)
                 paths = self._get_paths_for_partitions(context)
@@ -63,7 +69,7 @@ class OutputIOManager(dg.UPathIOManager):
             raise dg.Failure(f"There is no {name} in {self.root} yet: materialize {name} first.") from error
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store a value.
+        """Store a value, and record what was written.
 
         Raises:
             Failure: It cannot be written.
@@ -71,12 +77,37 @@ class OutputIOManager(dg.UPathIOManager):
         try:
             with told():
                 super().handle_output(context, obj)
+                hashes = Outputs(self.root).records.publish(self.files(context, obj))
+                context.add_output_metadata({PUBLISHED: dg.MetadataValue.json(hashes)})
         except OSError as error:
             name = context.asset_key.to_user_string()
             raise dg.Failure(
                 f"{name} cannot be stored in {self.root}: {error.strerror or error}. Make room or choose another "
                 "folder with the setting output."
             ) from error
+
+    def files(self, context: dg.OutputContext, obj: Any) -> list[str]:
+        """Names below the output of the files that were written."""
+        outputs = Outputs(self.root)
+        return [name for name in self._names(context) if outputs.path(name).is_file()]
+
+    def _names(self, context: dg.InputContext | dg.OutputContext) -> list[str]:
+        """Names below the output of everything that a context is about."""
+        several = context.has_asset_partitions
+        paths = self._get_paths_for_partitions(context).values() if several else [self._get_path(context)]
+        names = [Outputs(self.root).name_of(path) for path in paths]
+        return [file for name in names for file in files_of(name)]
+
+    def _refuse_damage(self, context: dg.InputContext) -> None:
+        """Refuse to go on with what is not as it was written.
+
+        Raises:
+            Failure: It has to be made anew.
+        """
+        for name in self._names(context):
+            if Outputs(self.root).records.state(name) is State.DAMAGED:
+                asset = context.asset_key.to_user_string()
+                raise dg.Failure(f"{name} in {self.root} {State.DAMAGED.value}: materialize {asset} anew.")
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, Any]:
         """What the UI shows of the stored value beside its path."""

@@ -28,17 +28,26 @@ class VideoIOManager(OutputIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: "Slideshow", path: UPath) -> None:
         """Render, or find that there is nothing to do."""
-        from clustering_assets.video.encode import read_digest, write_video
+        from clustering_assets.video.encode import write_video
+        from clustering_assets.video.verify import is_whole
 
-        final = self._file(context, obj)
-        if read_digest(final) == obj.digest:
+        final, outputs = self._file(context, obj), Outputs(self.root)
+        if is_whole(final, obj.digest, outputs):
             context.log.info("%s is up to date and is kept.", final)
             context.add_output_metadata({"rendered": False})
             return
+        outputs.records.forget(
+            outputs.name_of(final)
+        )  # a new file without a record is looked at, not made again
         facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
-        other = Outputs(self.root).video(context.partition_key, music=obj.soundtrack is None)
+        other = outputs.video(context.partition_key, music=obj.soundtrack is None)
         other.unlink(missing_ok=True)
+        outputs.records.forget(outputs.name_of(other))
         context.add_output_metadata({"rendered": True, **_shown(facts)})
+
+    def files(self, context: dg.OutputContext, obj: "Slideshow") -> list[str]:
+        """The name of the video below the output."""
+        return [Outputs(self.root).name_of(self._file(context, obj))]
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
