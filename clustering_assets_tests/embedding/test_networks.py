@@ -237,13 +237,13 @@ def test_the_classification_layer_is_kept_for_the_next_call(tmp_path, monkeypatc
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
 def test_a_kept_classification_layer_that_was_damaged_is_kept_anew(damage, tmp_path):
     features = np.ones((1, 1280), np.float32)
-    first = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+    first = class_scores(features, NetworkSpec("efficientnet_lite0"), cache_dir=tmp_path)
     (kept,) = tmp_path.rglob("*.npz")
     whole = kept.read_bytes()
     for place in (30, len(whole) // 2, len(whole) - 60) if damage == "flipped" else (0,):
         flipped = whole[:place] + bytes([whole[place] ^ 0x21]) + whole[place + 1 :]
         kept.write_bytes({"flipped": flipped, "cut": whole[:-2000], "empty": b""}[damage])
-        again = class_scores(features, "efficientnet_lite0", cache_dir=tmp_path)
+        again = class_scores(features, NetworkSpec("efficientnet_lite0"), cache_dir=tmp_path)
         assert first is not None and again is not None
         np.testing.assert_array_equal(first[0], again[0])
         assert kept.read_bytes() == whole

@@ -98,7 +98,7 @@ def test_music_is_the_same_in_any_codec(tmp_path, lively, ending, rate):
 @pytest.mark.parametrize("seconds", [1.2, 1.9])
 def test_of_a_snippet_no_rhythm_is_claimed(tmp_path, lively, seconds):
     sound, facts = lively
-    start = 4 * SAMPLE_RATE
+    start = 14 * SAMPLE_RATE  # after the opening, which is calmer than the piece
     snippet = analyse_track(
         write_sound(tmp_path / "snippet.flac", sound[:, start : start + round(seconds * SAMPLE_RATE)])
     )
