@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from clustering_assets.cli.main import cli
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.integrity import RECORDS, State
-from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, files_of
+from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, Outputs, files_of
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, DamagedTable
 from clustering_assets_tests.projects import Project, without_dagster_home
 
@@ -241,3 +241,19 @@ def test_a_run_does_not_go_on_with_a_damaged_table(project):
     assert (
         said == f"{IMAGE_MANIFEST.file} in output is not as it was written: materialize image_manifest anew."
     )
+
+
+@pytest.mark.slow
+def test_results_in_an_object_store_are_looked_after_too(project, monkeypatch):
+    monkeypatch.setenv("CLUSTERING_ROOTS", f"{project.root}:memory://{project.root.name}")
+    store = {"output": f"memory://{project.root.name}/{id(project)}/out"}
+    assert len(project.update(**store).rendered) == 3
+    assert project.update(**store).rendered == []
+    outputs = Outputs(store["output"])
+    names = [GALLERY, "clusters/cluster_visualization.png", "videos/cluster_1_slideshow_with_music.mp4"]
+    before = {name: outputs.path(name).read_bytes() for name in names}
+    for name, content in before.items():
+        outputs.path(name).write_bytes(content[:-1] + b"x")
+    result = project.update(**store)
+    assert "cluster_plot" in result.made and "gallery" in result.made and result.rendered == ["cluster_1"]
+    assert {name: outputs.path(name).read_bytes() for name in names} == before
