@@ -7,7 +7,8 @@ import pytest
 
 from clustering_assets_tests.rooms import PAGE, with_drawing
 
-TESTS = sorted(Path(__file__).parent.rglob("*.py"))
+FOLDER = Path(__file__).parent
+TESTS = sorted(FOLDER.rglob("*.py"))
 
 
 def test_the_drawing_shows_the_imports_that_there_are():
@@ -16,7 +17,7 @@ def test_the_drawing_shows_the_imports_that_there_are():
     assert page == with_drawing(page)
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(TESTS[0].parent).as_posix())
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_tests_import_public_names_only(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     private = [
