@@ -8,7 +8,7 @@
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
-from clustering_assets.integrity import Records, State, content_hash
+from clustering_assets.integrity import Records, State
 from clustering_assets.settings import Settings
 from clustering_assets.storage import atomic_path
 from clustering_assets.tables import (
@@ -158,49 +158,6 @@ class Outputs:
         if self.records.state(table.file) is State.DAMAGED:
             raise DamagedTable(f"{path} {State.DAMAGED.value}; run again to make it anew")
         return read_table(path, table.needed)
-
-    def is_whole(self, name: str, rows: int | None = None, hashes: Mapping[str, str] | None = None) -> bool:
-        """Whether a result is there with all its files, as they were written; says in the log why not.
-
-        What an older version wrote without a record is believed, and recorded, where it can be checked: tables and
-        the embeddings.
-
-        Args:
-            name: The name below the output.
-            rows: Rows that it had when it was written; None if that is not known.
-            hashes: Hash that each file had when it was written; None or empty if that is not known.
-        """
-        files = files_of(name)
-        states = {file: self.records.state(file) for file in files}
-        for file, state in states.items():
-            if state in (State.DAMAGED, State.MISSING):
-                log.warning("%s %s: it is made anew", self.path(file), state.value)
-                return False
-        if State.UNRECORDED in states.values():
-            found = {file: content_hash(self.path(file)) for file in files} if hashes else None
-            if found != hashes if found else not self._reads_well(name, rows):
-                return False
-            self.records.publish(files)
-        if hashes and hashes != self.records.hashes(files):
-            log.warning("%s is not the one that was made last: it is made anew", self.path(name))
-            return False
-        return True
-
-    def _reads_well(self, name: str, rows: int | None) -> bool:
-        """Whether a table or the embeddings can be read, and have as many rows as when they were written."""
-        from clustering_assets.embedding.files import StoredError, load_embeddings
-
-        try:
-            if name == EMBEDDINGS:
-                found = len(load_embeddings(self.root, mmap=True)[0])
-            elif table := next((table for table in TABLES if table.file == name), None):
-                found = len(self.read_table(table))
-            else:
-                return False
-        except (StoredError, DamagedTable) as error:
-            log.warning("%s", error)
-            return False
-        return rows in (None, found)
 
     def damaged(self) -> list[str]:
         """Names of the results, videos apart, that are damaged or gone although they were published."""

@@ -12,6 +12,7 @@ from upath import UPath
 from clustering_assets.images.manifest import REJECTED, scan
 from clustering_assets.music.library import analyse_library
 from clustering_assets.outputs import Outputs
+from clustering_assets.results import is_whole
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
@@ -72,7 +73,7 @@ def test_a_damaged_table_is_named_with_the_way_out(tmp_path, content, words):
     with pytest.raises(DamagedTable, match=f"cluster_assignments.csv.*{words}.*run again"):
         outputs.read_table(CLUSTER_ASSIGNMENTS)
     assert outputs.read_previous(CLUSTER_ASSIGNMENTS) is None
-    assert not outputs.is_whole(CLUSTER_ASSIGNMENTS.file)
+    assert not is_whole(outputs, CLUSTER_ASSIGNMENTS.file)
     with pytest.raises(FileNotFoundError):
         outputs.read_table(MUSIC_CHOICE)
 

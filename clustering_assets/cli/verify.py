@@ -59,6 +59,7 @@ def read_everything(outputs: "Outputs") -> "dict[str, State]":
     """
     from clustering_assets.integrity import State
     from clustering_assets.outputs import RESULTS, files_of
+    from clustering_assets.results import is_whole
     from clustering_assets.video.encode import read_digest
     from clustering_assets.video.verify import plays_through
 
@@ -66,7 +67,7 @@ def read_everything(outputs: "Outputs") -> "dict[str, State]":
     there = {name: [file for file in files_of(name) if outputs.path(file).is_file()] for name in RESULTS}
     for name, files in there.items():
         if files and all(records.state(file) is State.UNRECORDED for file in files):
-            outputs.is_whole(name)
+            is_whole(outputs, name)
     videos = {outputs.name_of(path): path for path in outputs.videos()}
     for name, path in videos.items():
         if records.state(name) is State.UNRECORDED and read_digest(path) and plays_through(path):

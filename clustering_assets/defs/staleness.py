@@ -20,6 +20,7 @@ from clustering_assets.defs.records import (
 from clustering_assets.files import file_source
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
+from clustering_assets.results import is_whole
 from clustering_assets.settings import Settings
 from clustering_assets.video.recipe import Recipe, out_of_date
 
@@ -39,7 +40,8 @@ def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Setti
     rows, hashes = (
         recorded(instance, spec.key.to_user_string(), name) for name in ("dagster/row_count", PUBLISHED)
     )
-    return Outputs(settings.output).is_whole(
+    return is_whole(
+        Outputs(settings.output),
         spec.metadata[OUTPUT],
         rows if isinstance(rows, int) else None,
         hashes if isinstance(hashes, dict) else None,
@@ -115,10 +117,10 @@ def _left_out(event: dg.EventLogEntry) -> list[list[str]]:
 
 def holds_video(recipe: Recipe, outputs: Outputs) -> bool:
     """Whether the output holds the very video that the recipe describes, whatever Dagster knows of it."""
-    from clustering_assets.video.verify import is_whole
+    from clustering_assets.video.verify import is_whole as is_whole_video
 
     path = outputs.existing_video(recipe.key)
-    return path is not None and is_whole(path, recipe.digest, outputs)
+    return path is not None and is_whole_video(path, recipe.digest, outputs)
 
 
 def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[str]:
@@ -131,7 +133,7 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[st
     Returns:
         Keys of the clusters whose video is back.
     """
-    from clustering_assets.video.verify import is_whole
+    from clustering_assets.video.verify import is_whole as is_whole_video
 
     found = []
     for key, recipe in wanted.items():
@@ -139,7 +141,7 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[st
             continue
         place = outputs.video(key, music=bool(recipe.track))
         aside = outputs.earlier_video(place.name)
-        if aside.is_file() and is_whole(aside, recipe.digest, outputs):
+        if aside.is_file() and is_whole_video(aside, recipe.digest, outputs):
             aside.replace(place)
             outputs.records.moved(outputs.name_of(aside), outputs.name_of(place))
             found.append(key)
