@@ -412,16 +412,16 @@ def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
 
 @pytest.mark.slow
 def test_a_video_that_cannot_be_made_whole_is_not_made_for_ever(project, monkeypatch):
-    from clustering_assets.video import omissions, slideshow
+    from clustering_assets.video import omissions, storyboard
+    from clustering_assets.video.errors import Failure
 
-    class Deaf(slideshow.Slideshow):
-        """One that never hears its music."""
+    plain = storyboard.make_storyboard
 
-        def __init__(self, *arguments, **facts):
-            super().__init__(*arguments, **facts)
-            self.failures.append(("song.mp3", omissions.SOUNDTRACK, "cannot be heard"))
+    def deaf(material, failures=()):
+        """The storyboard of a video that never hears its music."""
+        return plain(material, (*failures, Failure("song.mp3", omissions.SOUNDTRACK, "cannot be heard")))
 
-    monkeypatch.setattr(slideshow, "Slideshow", Deaf)
+    monkeypatch.setattr(storyboard, "make_storyboard", deaf)
     monkeypatch.setattr(omissions, "readable_again", lambda failures, *_, **__: tuple(failures))
     rendered = [len(project.update(fps=12).rendered) for _ in range(5)]
     assert rendered == [3, 3, 3, 0, 0]
