@@ -9,8 +9,7 @@ import argparse
 
 from moviepy import CompositeVideoClip, TextClip, afx, vfx
 
-from clustering_assets.slideshows import open_slideshow
-from clustering_assets.video.moviepy_clips import PLAYABLE
+from clustering_assets import PLAYABLE, open_slideshow
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.embedding.files import load_embeddings
+from clustering_assets import load_embeddings
 
 
 def neighbours(vectors: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
