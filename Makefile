@@ -28,7 +28,7 @@ ifneq ($(value OUTPUT),)
 export CLUSTERING_OUTPUT := $(value OUTPUT)
 endif
 
-.PHONY: help setup demo run dev test test-all check format clean
+.PHONY: help setup demo run dev test test-all lint check format clean
 
 help:
 	@echo "make demo                             sample pictures and music, then everything on them"
@@ -60,9 +60,11 @@ test: $(STAMP)
 test-all: $(STAMP)
 	$(PYTEST) -m "slow or not slow"
 
-check: $(STAMP)
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check: lint
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/dagster definitions validate -m clustering_assets.definitions

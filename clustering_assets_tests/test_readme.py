@@ -15,12 +15,15 @@ from clustering_assets.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+HOOKS = re.findall(r"entry: (.*)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
 COMMANDS = [
     line
-    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for block in [*re.findall(r"```sh\n(.*?)```", README + CONTRIBUTING, flags=re.DOTALL), *HOOKS]
     for line in block.splitlines()
     if line.strip()
 ]
+LINKED = re.findall(r"!\[[^\]]*\]\(([^)]+)\)|\]\(((?:docs/)?\w+\.md)\)", README + CONTRIBUTING)
 
 
 def test_the_table_of_settings_is_the_one_of_the_code():
@@ -53,7 +56,7 @@ def test_every_command_line_is_understood(command):
     subcommand.make_context(name, flags)
 
 
-@pytest.mark.parametrize("target", re.findall(r"!\[[^\]]*\]\(([^)]+)\)|\]\((docs/[^)]+)\)", README))
+@pytest.mark.parametrize("target", LINKED)
 def test_every_picture_and_page_is_there(target):
     assert (ROOT / next(filter(None, target))).is_file()
 

@@ -33,7 +33,7 @@ def close(result: "UpdateResult", settings: Settings, seconds: float) -> None:
 
 def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Settings, seconds: float) -> str:
     """What the command says at the end: what was done, each cluster with its music, and what to open first."""
-    from clustering_assets.outputs import GALLERY
+    from clustering_assets.outputs import CLUSTER_PLOT, DATASET_ANALYSIS, GALLERY, SUMMARY_REPORT, VIDEOS
 
     counts = summary["counts"]
     rows = [
@@ -68,10 +68,10 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         *(f"Warning: {warning}" for warning in summary["warnings"]),
         *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
         *(f"The video of {key} is not as planned: {flaw}" for key, flaw in result.flawed.items()),
-        f"Videos:   {settings.output}/videos/",
-        f"Plot:     {settings.output}/clusters/cluster_visualization.png",
-        f"Report:   {settings.output}/summary_report.txt",
-        *([f"Rejected: see {settings.output}/dataset_analysis.txt"] if counts["rejected"] else []),
+        f"Videos:   {settings.output}/{VIDEOS}/",
+        f"Plot:     {settings.output}/{CLUSTER_PLOT}",
+        f"Report:   {settings.output}/{SUMMARY_REPORT}",
+        *([f"Rejected: see {settings.output}/{DATASET_ANALYSIS}"] if counts["rejected"] else []),
         "",
         f"Open first: {settings.output}/{GALLERY}",
     ]

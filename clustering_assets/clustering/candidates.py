@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 
 from clustering_assets.clustering.consensus import Consensus, cut
 from clustering_assets.clustering.graph import Sparse, eigenmap, modularity, similarity_graph
-from clustering_assets.clustering.quality import silhouettes
+from clustering_assets.clustering.quality import STABLE, silhouettes
 
 MOST = 20
 """Largest number of clusters that is considered."""
@@ -47,9 +47,6 @@ SIMPLER = 0.05
 
 WORTH = 0.5
 """Least score (of at most 2) that a lead can be given in per cent of."""
-
-STABLE = 0.5
-"""Least stability at which another sample of the same pictures would be clustered much alike."""
 
 NOISE, CLEAR_CUT = 0.28, 0.42
 """Mean silhouettes in the layouts: noise of five kinds stayed below the first; photos of one kind of thing came between

@@ -19,6 +19,9 @@ BLOCK = 500_000
 MEDOID_ROWS = 2_000
 """Largest cluster whose medoid is found exactly; beyond, the picture nearest to the centre stands in."""
 
+STABLE = 0.5
+"""Least stability at which another sample of the same pictures would be clustered much alike."""
+
 
 @dataclass(frozen=True)
 class Quality:

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.clustering.keys import cluster_of
+from clustering_assets.clustering.quality import STABLE
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version
@@ -31,9 +32,6 @@ SMALL_CLUSTER = 3
 
 DOMINATING_SHARE = 0.8
 """One cluster with more than this share of all pictures draws a warning: the clustering found little."""
-
-STABLE = 0.5
-"""Mean adjusted Rand index between subsamples' clusterings below which a warning says that they differ."""
 
 
 checks = Checks("cluster_assignments")
