@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image
+from clustering_assets.images.load import read_picture
 from clustering_assets.progress import track
 from clustering_assets.report.previews import data_url
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
@@ -63,7 +63,7 @@ def shrink_pictures(
 
     def shrink(path: str) -> Image.Image | ImageError:
         try:
-            image = Image.fromarray(load_image(folder / path, min_side=min(box), limits=limits))
+            image = read_picture(folder / path, min_side=min(box), limits=limits).image
         except ImageError as error:
             return error
         if cropped:
