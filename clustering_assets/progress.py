@@ -40,7 +40,7 @@ class Reporter(Protocol):
 
 
 class _LoggedTask:
-    """A task that writes a line now and then."""
+    """What stands in where nobody shows progress: a line in the log now and then."""
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
@@ -61,14 +61,6 @@ class _LoggedTask:
         if took >= 1:
             line = standing(self._done, self._total, self._unit, took)
             log.info("%s: %s, done in %s", self._title, line, duration(took))
-
-
-class LogReporter:
-    """The reporter in force where nobody set another: plain log lines."""
-
-    def start(self, title: str, total: int | None, unit: str) -> Task:
-        """Begin a task that writes log lines."""
-        return _LoggedTask(title, total, unit)
 
 
 _reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
@@ -93,7 +85,8 @@ def task(title: str, total: int | None = None, unit: str = "items") -> Iterator[
         total: Number of items; None when it is not known.
         unit: What an item is, in the plural.
     """
-    running = (_reporter.get() or LogReporter()).start(title, total, unit)
+    reporter = _reporter.get()
+    running = reporter.start(title, total, unit) if reporter else _LoggedTask(title, total, unit)
     try:
         yield running
     finally:

@@ -291,9 +291,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+    known = {
         ROOTS_VARIABLE,
         HOSTS_VARIABLE,
+        *(f"CLUSTERING_{name.upper()}" for name in Settings.model_fields),
     }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
@@ -312,12 +313,3 @@ def _explain(problem: Any, group: type[Group]) -> str:
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
-
-
-def settings_table() -> str:
-    """All settings as a Markdown table, as the README shows them."""
-    lines = ["| setting | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{name}` | {default} | {str(field.description).replace('|', chr(92) + '|')} |")
-    return "\n".join(lines)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeVar
+from typing import IO, TypeVar, cast
 
 from clustering_assets.progress import track
 from clustering_assets.sources.imported import PICTURE_SUFFIXES, Imported, SourceError
@@ -140,16 +140,7 @@ def _zip_entry(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Entry:
 def _tar_entry(file: tarfile.TarFile, info: tarfile.TarInfo) -> _Entry:
     """An entry of a tar archive."""
     problem = _name_problem(info.name) if info.isreg() else "not a regular file"
-
-    @contextmanager
-    def opened() -> Iterator[IO[bytes]]:
-        part = file.extractfile(info)
-        if part is None:
-            raise ValueError("not a regular file")
-        with part:
-            yield part
-
-    return _Entry(info.name, info.size, info.size, opened, problem)
+    return _Entry(info.name, info.size, info.size, lambda: cast("IO[bytes]", file.extractfile(info)), problem)
 
 
 def _name_problem(name: str) -> str:
