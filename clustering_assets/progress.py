@@ -49,6 +49,7 @@ class _LoggedTask:
         self._tenth = 0
 
     def advance(self, count: int = 1) -> None:
+        """Count, and write a line if a tenth is full and the last line is two seconds old."""
         self._done += count
         now = time.monotonic()
         tenth = self._done * 10 // self._total if self._total else self._done // 100
@@ -57,6 +58,7 @@ class _LoggedTask:
             log.info("%s: %s", self._title, standing(self._done, self._total, self._unit, now - self._begun))
 
     def finish(self) -> None:
+        """Write what it came to, unless it was over in a second."""
         took = time.monotonic() - self._begun
         if took >= 1:
             line = standing(self._done, self._total, self._unit, took)

@@ -17,7 +17,7 @@ class Web:
         files: Body of each path.
         faults: What to do instead, in turn, for the next requests of a path: "404", "429:SECONDS", "503",
             "drop:BYTES" (break the connection after so many), "silent" (no answer), "slow:SECONDS", "redirect:URL",
-            "trickle" (a byte every hundredth of a second), "whole" (the file from its beginning, whatever was asked for).
+            "trickle" (a byte every 10 ms), "whole" (the file from its beginning, whatever was asked for).
         tags: Entity tag of a path, where it has one of its own.
         seen: Number of requests for each path.
         ranges: The Range headers that came, with their path.

@@ -138,6 +138,7 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _default_limits() -> "Limits":
+    """What the settings refuse by default."""
     # Imported only where it is asked for: with pydantic a process of a scan would take twice as long to start.
     from clustering_assets.settings import DEFAULT_LIMITS
 
@@ -209,4 +210,5 @@ def _check_pixels(image: Image.Image, name: AnyFile, limits: "Limits") -> None:
 
 
 def _too_many_pixels(limits: "Limits") -> str:
+    """The reason of pictures that are too large, in words."""
     return f"more than max_megapixels = {limits.max_megapixels:g}"

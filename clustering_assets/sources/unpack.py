@@ -18,6 +18,7 @@ log = logging.getLogger("clustering_assets.sources")
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError)
 _LARGE_ENTRY, _LARGE_ARCHIVE = 10_000_000, 100_000_000
 
 
@@ -82,14 +83,7 @@ def unpack(archive: Path, folder: Path, *, limit: int | None = None, caps: Caps 
                 continue
             try:
                 _write(entry, target, caps)
-            except (
-                zipfile.BadZipFile,
-                tarfile.TarError,
-                EOFError,
-                OSError,
-                ValueError,
-                NotImplementedError,
-            ) as error:
+            except (*_DAMAGED, OSError, ValueError, NotImplementedError) as error:
                 failures.append((entry.name, str(error) or type(error).__name__))
             else:
                 count, size = count + 1, size + entry.size
@@ -116,7 +110,7 @@ def _opened(archive: Path) -> Iterator[Iterator[_Entry]]:
             with tarfile.open(archive) as file:
                 yield (_tar_entry(file, info) for info in file if not info.isdir())
             return
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except _DAMAGED as error:
         raise SourceError(
             f"{archive}: the archive is damaged ({error}); delete it and import again"
         ) from error
