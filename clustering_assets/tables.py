@@ -233,6 +233,7 @@ _TEXTS = {name for table in TABLES for name, column in table.columns.items() if 
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column in Arrow, integers that no format holds cut to the largest that one does."""
     try:
         return pa.array(values, kind)
     except OverflowError:
@@ -251,7 +252,11 @@ def read_table(path: Path | UPath, needed: Collection[str] = ()) -> pd.DataFrame
         DamagedTable: It cannot be read, or lacks columns.
     """
     try:
-        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        if path.suffix == ".parquet":
+            with path.open("rb") as file:
+                table = pd.read_parquet(file)
+        else:
+            table = _read_csv(path)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError) as error:
@@ -259,11 +264,6 @@ def read_table(path: Path | UPath, needed: Collection[str] = ()) -> pd.DataFrame
     if missing := [name for name in needed if name not in table.columns]:
         raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
     return table
-
-
-def _read_parquet(path: Path | UPath) -> pd.DataFrame:
-    with path.open("rb") as file:
-        return pd.read_parquet(file)
 
 
 def _read_csv(path: Path | UPath) -> pd.DataFrame:

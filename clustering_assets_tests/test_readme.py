@@ -10,8 +10,8 @@ import pytest
 from clustering_assets import outputs
 from clustering_assets.cli.main import cli
 from clustering_assets.embedding.files import PATHS
-from clustering_assets.settings import settings_table
 from clustering_assets.tables import TABLES
+from clustering_assets_tests.readme_settings import settings_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,12 +1,12 @@
 """The user's own names for clusters, from a small CSV file."""
 
-import csv
 from pathlib import Path
 
 from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
+from clustering_assets.user_lists import read_lines
 
 
 class NamesError(ClusteringError):
@@ -25,22 +25,13 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     """
     if path is None or not str(path):
         return {}
-    file = path if isinstance(path, Path) else UPath(path)
-    if not file.exists():
-        return {}
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise NamesError(f"{path}: cannot be read as text ({error})") from error
     names: dict[int, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        cells = [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
+    for number, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
         if number == 1 and cells[0].lower() in ("cluster", "key", "id"):
             continue
         if len(cells) != 2 or not cells[1]:
-            raise NamesError(f"{path}, line {number}: expected cluster,name such as 0,Holidays; got {line!r}")
+            got = ",".join(cells)
+            raise NamesError(f"{path}, line {number}: expected cluster,name such as 0,Holidays; got {got!r}")
         names[_cluster(cells[0], f"{path}, line {number}")] = cells[1]
     return names
 

@@ -6,7 +6,6 @@
 A line may begin with `#`. The track is a path below the music folder or just a file name, with or without its ending.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
+from clustering_assets.user_lists import read_lines
 
 
 class PinsError(ClusteringError):
@@ -44,8 +44,12 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
     Raises:
         PinsError: A line is no pin, a key is pinned to two tracks, or the file cannot be read.
     """
+    if required and not path.exists():
+        raise PinsError(
+            f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
+        )
     pins = Pins(path)
-    for line, cells in _rows(path, required):
+    for line, cells in read_lines(path, PinsError, "cluster_0,song.mp3"):
         key = _key(cells[0])
         if not pins and key in ("cluster", "key", "mood"):
             continue  # a header
@@ -63,35 +67,6 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
         pins[key] = cells[1]
         pins.lines.setdefault(key, []).append(line)
     return pins
-
-
-def _rows(path: Path, required: bool) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each line of a pins file that says something."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as problem:
-        if required:
-            raise PinsError(
-                f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
-            ) from problem
-        return []
-    except (OSError, UnicodeDecodeError) as problem:
-        raise PinsError(
-            f"{path}: the pins file cannot be read as text ({problem}). Save it as a CSV file in UTF-8."
-        ) from problem
-    rows = []
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if any(cells) and not cells[0].startswith("#"):
-                rows.append((reader.line_num, cells))
-    except csv.Error as problem:
-        raise PinsError(
-            f"{path}, line {reader.line_num}: not a line of a CSV file ({problem}). Write a key and a track, as in "
-            "'cluster_0,song.mp3'."
-        ) from problem
-    return rows
 
 
 def pin_for(pins: Mapping[str, str], key: str, mood: str) -> str:
