@@ -295,3 +295,28 @@ def _quoting(table: pd.DataFrame) -> Literal[0, 2]:
     texts = (table[name].astype(str) for name in table if table[name].dtype.kind not in "biufcM")
     broken = any(text.str.contains("\r", regex=False).any() for text in texts)
     return csv.QUOTE_NONNUMERIC if broken else csv.QUOTE_MINIMAL
+
+
+def read_lines(path: Path | UPath, error: type[ClusteringError], example: str) -> list[tuple[int, list[str]]]:
+    """Line number and cells of each line that says something in a small CSV file, written by hand or a spreadsheet.
+
+    Blank lines and those that begin with # say nothing.
+
+    Raises:
+        ClusteringError: It is no text in UTF-8, or no CSV file; of the type `error`, with file, line and the way out,
+            of which `example` is part.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise error(
+            f"{path}: cannot be read as text ({problem}). Save it as a CSV file in UTF-8."
+        ) from problem
+    reader = csv.reader(text.splitlines(), skipinitialspace=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as problem:
+        raise error(
+            f"{path}, line {reader.line_num}: not a line of a CSV file such as {example} ({problem})"
+        ) from problem
+    return [(line, cells) for line, cells in rows if any(cells) and not cells[0].startswith("#")]
