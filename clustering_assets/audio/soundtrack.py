@@ -143,11 +143,6 @@ class Pass:
     fade_in: float = 0.0
     fade_out: float = 0.0
 
-    @property
-    def end(self) -> float:
-        """Moment of the video at which it ends, in seconds."""
-        return self.at + self.length
-
 
 @dataclass(frozen=True)
 class _Loop:
@@ -186,11 +181,6 @@ class Soundtrack:
         self.track_start = passes[0].source
         self._beats = beats
         self._target, self._ceiling = target, ceiling
-
-    @property
-    def loops(self) -> int:
-        """How often the track begins again."""
-        return len(self.passes) - 1
 
     @property
     def gain(self) -> float:

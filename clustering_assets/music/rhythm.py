@@ -117,7 +117,8 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
     rate = _onset_rate(excess[sounding])
     accents = _accents(spectra.bands)
     onsets = _onset_curve(accents)
-    period, clarity = _period(onsets, _usual_tempo(flux))
+    usual = 2 ** np.interp(flux, (DRUMLESS_FLUX, DRUMMED_FLUX), np.log2(USUAL_TEMPI))
+    period, clarity = _period(onsets, float(usual))
     none = Rhythm(math.nan, math.nan, clarity, np.zeros(0), 0, rate, flux)
     if clarity < CLEAR_BEAT or rate < FEWEST_ONSETS:
         return none
@@ -169,12 +170,6 @@ def _excess(strength: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(strength - percentile_filter(strength, 20, size=round(FRAME_RATE / 2) | 1), 0)
 
 
-def _usual_tempo(flux: float) -> float:
-    """The tempo that is most likely for music as percussive as this, in beats per minute."""
-    slow, fast = np.log2(USUAL_TEMPI)
-    return float(2 ** np.interp(flux, (DRUMLESS_FLUX, DRUMMED_FLUX), (slow, fast)))
-
-
 def _onset_curve(strength: NDArray[np.floating]) -> NDArray[np.float64]:
     """Onset strength without its slow part (1 s), positive, with unit standard deviation."""
     from scipy.ndimage import gaussian_filter1d, uniform_filter1d
@@ -213,7 +208,8 @@ def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, flo
     lags = lags[2 * lags < len(correlation) - 1]
     if not lags.size:
         return 60 * FRAME_RATE / usual_tempo, 0.0
-    echoes = {times: _echo(correlation, lags * times) for times in ECHOES}
+    at = np.arange(len(correlation))
+    echoes = {times: np.interp(lags * times, at, correlation, right=np.nan) for times in ECHOES}
     # where the track is too short for an echo, the others speak for it
     weights = {times: weight * np.isfinite(echoes[times]) for times, weight in ECHOES.items()}
     total = sum(weights.values())
@@ -226,11 +222,6 @@ def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, flo
     nearby = slice(max(best - 6, 0), best + 7)
     clarity = max(float(np.nanmax(echoes[1][nearby])), float(comb[nearby].max()))
     return float(lags[best]), min(max(clarity, 0.0), 1.0)
-
-
-def _echo(correlation: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The correlation at fractional lags; NaN beyond its end."""
-    return np.interp(lags, np.arange(len(correlation)), correlation, right=np.nan)
 
 
 def _trace(onsets: NDArray[np.float64], period: float) -> NDArray[np.float64]:

@@ -308,8 +308,10 @@ class _Count:
 def needed_bytes(slideshow: Slideshow, bit_rate: int, *, frames: int, written: int) -> float:
     """About how large a video becomes, judged by what was `written` of its first `frames`."""
     width, height = slideshow.settings.size
-    usual = USUAL_BYTES * width * height * slideshow.frame_count + bit_rate / 8 * slideshow.timeline.seconds
-    share = frames / slideshow.frame_count
+    usual = (
+        USUAL_BYTES * width * height * slideshow.timeline.frames + bit_rate / 8 * slideshow.timeline.seconds
+    )
+    share = frames / slideshow.timeline.frames
     return max(written / share if share >= 0.2 else usual, written * 1.1)
 
 
@@ -338,7 +340,7 @@ def _encode(
     fps = slideshow.timeline.fps
     name = partition_key(slideshow.storyboard.material.cluster)
     with (
-        task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
+        task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
         contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
@@ -380,7 +382,7 @@ def _drawn(slideshow: Slideshow, engine: Engine) -> Generator[NDArray[np.uint8],
         return [slideshow.planes(index) for index in indices]
 
     work = Task(draw, ahead=_drawers() + 1)
-    with contextlib.closing(engine.run(work, range(slideshow.frame_count))) as frames:
+    with contextlib.closing(engine.run(work, range(slideshow.timeline.frames))) as frames:
         for index, frame in enumerate(frames):
             if isinstance(frame, Lost):
                 raise VideoError(

@@ -1,4 +1,4 @@
-"""Fonts and words for what is written on a video."""
+"""Fonts and words for names that are drawn: on videos, and in the plot of the clusters."""
 
 import io
 import logging
@@ -18,13 +18,13 @@ _PILLOW = ""
 """Stands for the font inside Pillow, which has no file; it has little more than the letters of English."""
 
 
-def cleaned(text: str) -> str:
+def cleaned(text: str, *, bold: bool = False) -> str:
     """The text on one line, without anything that cannot be printed or that no font of this machine has."""
     printable = "".join(
         letter if letter.isprintable() else " " for letter in unicodedata.normalize("NFC", text)
     )
     words = " ".join(printable.split())
-    missing = _missing(words)
+    missing = _missing(words, bold)
     if not missing:
         return words
     return " ".join("".join(letter for letter in words if letter not in missing).split())
@@ -79,13 +79,13 @@ def _fitting(text: str, letters: Font, room: float, end: str) -> int:
     return fits
 
 
-def font(text: str, size: int) -> Font:
-    """A font that has the letters of `text` and an ellipsis.
+def font(text: str, size: int, *, bold: bool = False) -> Font:
+    """A font of `size` pixels that has the letters of `text` and an ellipsis.
 
-    Pillow's own has those of English, DejaVu Sans, which Matplotlib brings, those of most alphabets. For all others
-    the fonts of the machine are looked through; the one with the most of them is taken.
+    Pillow's own, which is not bold, has those of English, DejaVu Sans, which Matplotlib brings, those of most
+    alphabets. For all others the fonts of the machine are looked through; the one with the most of them is taken.
     """
-    return _sized(_font_file(frozenset(text) | {ELLIPSIS}), size)
+    return _sized(_font_file(frozenset(text) | {ELLIPSIS}, bold), size)
 
 
 @lru_cache(maxsize=64)
@@ -95,13 +95,13 @@ def _sized(path: str, size: int) -> Font:
 
 
 @lru_cache(maxsize=64)
-def _missing(text: str) -> frozenset[str]:
+def _missing(text: str, bold: bool) -> frozenset[str]:
     """The letters of a text that its font does not have; they are told in the log, once."""
     letters = frozenset(text) - {" "}
-    missing = letters - _known(_font_file(letters | {ELLIPSIS}))
+    missing = letters - _known(_font_file(letters | {ELLIPSIS}, bold))
     if missing:
         log.warning(
-            "No font of this machine has %s of the name %r: it is left out of titles and captions; "
+            "No font of this machine has %s of the name %r: it is left out where names are drawn; "
             "install a font that has it, such as Noto",
             " ".join(sorted(missing)),
             text,
@@ -110,17 +110,22 @@ def _missing(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=64)
-def _font_file(letters: frozenset[str]) -> str:
+def _font_file(letters: frozenset[str], bold: bool) -> str:
     """The first font file that has all these letters; where there is none, the one that has most."""
     import matplotlib as mpl
     from matplotlib import font_manager
 
-    if letters <= _known(_PILLOW):
+    if not bold and letters <= _known(_PILLOW):
         return _PILLOW
-    usual = str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    usual = str(folder / f"DejaVuSans{'-Bold' if bold else ''}.ttf")
     if letters <= _known(usual):
         return usual
-    return max([usual, *sorted(font_manager.findSystemFonts())], key=lambda path: len(letters & _known(path)))
+    machine = sorted(
+        font_manager.findSystemFonts(), key=lambda path: (bold and "Bold" not in Path(path).stem, path)
+    )
+    brought = sorted(str(path) for path in folder.glob("*.ttf") if not path.stem.startswith("LastResort"))
+    return max([usual, *machine, *brought], key=lambda path: len(letters & _known(path)))
 
 
 @lru_cache(maxsize=512)

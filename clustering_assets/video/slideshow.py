@@ -88,11 +88,6 @@ class Slideshow(VideoClip):
         return self.storyboard.digest
 
     @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return self.timeline.frames
-
-    @property
     def heads(self) -> int | None:
         """Number of heads found in the pictures drawn so far; None where faces are not looked for."""
         counts = [len(found) for path in self.kept if (found := self._heads.get(path)) is not None]
@@ -198,7 +193,7 @@ class Slideshow(VideoClip):
     def _frame_at(self, time: float) -> NDArray[np.uint8]:
         """The frame shown at `time` seconds; before and after, the first and the last."""
         index = int(np.floor(time * self.settings.fps + 1e-6))
-        return self.frame(min(max(index, 0), self.frame_count - 1))
+        return self.frame(min(max(index, 0), self.timeline.frames - 1))
 
     def shot(self, slide: int, index: int) -> Shot:
         """What is seen of a slide in a frame."""

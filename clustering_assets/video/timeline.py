@@ -152,9 +152,10 @@ def beat_cuts(
     wanted = stride * period
     eligible = [j for j in range(len(beats)) if (j - downbeat) % bar == 0 and beats[j] >= 0.6 * wanted]
     first = min(eligible, key=lambda j: abs(beats[j] - wanted)) if eligible else len(beats) - 1
-    times = [_beat_time(beats, first + index * stride, period) for index in range(count)]
+    missing = max(first + (count - 1) * stride - (len(beats) - 1), 0)
+    counted_on = np.concatenate([beats, beats[-1] + period * np.arange(1, missing + 1)])
     cuts = [0]
-    for time in times:
+    for time in counted_on[first::stride][:count].tolist():
         cuts.append(max(round(time * fps), cuts[-1] + 1))
     return cuts, stride
 
@@ -165,12 +166,6 @@ def cut_error(cuts: Sequence[int], beats: NDArray[np.floating], fps: int) -> flo
         return None
     times = np.asarray(cuts[1:-1]) / fps
     return 1000 * float(np.abs(times[:, None] - beats[None, :]).min(axis=1).mean())
-
-
-def _beat_time(beats: NDArray[np.floating], index: int, period: float) -> float:
-    """Time of a beat, counted on with the period where the list ends."""
-    last = len(beats) - 1
-    return float(beats[index]) if index <= last else float(beats[last] + (index - last) * period)
 
 
 def lay_out(

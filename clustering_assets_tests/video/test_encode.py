@@ -144,7 +144,7 @@ def test_of_a_full_disk_it_is_said_how_much_room_the_video_needs(pictures, show,
 
 def test_the_room_a_video_needs_is_judged_by_what_was_written(pictures, show):
     slideshow = show(pictures((400, 300), (300, 400)))
-    half = slideshow.frame_count // 2
+    half = slideshow.timeline.frames // 2
     assert encode.needed_bytes(slideshow, 128_000, frames=half, written=500_000) == pytest.approx(1e6)
     assert 30_000 < encode.needed_bytes(slideshow, 128_000, frames=0, written=0) < 50_000
 
