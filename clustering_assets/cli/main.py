@@ -4,10 +4,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import io
+import signal
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -41,8 +43,25 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _heed_sigterm() -> None:
+    """End at SIGTERM as at Ctrl-C, also where SIGINT is ignored from the start, as in the background of a script.
+
+    Dagster gives SIGTERM the handler of SIGINT whenever a run ends, so one has to be for both.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        """Raise what Ctrl-C raises."""
+        if number != signal.SIGINT or not ignored:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def main() -> None:
     """Run the command line."""
+    _heed_sigterm()
     # Where the encoding of the terminal lacks letters of a name, "?" stands for them.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
