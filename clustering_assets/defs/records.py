@@ -1,6 +1,6 @@
 """What the instance has recorded: the latest materialization of each asset, its data version and what it noted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import dagster as dg
@@ -18,12 +18,18 @@ def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | No
     return recorded_digest(instance.get_latest_materialization_event(key))
 
 
-def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
-    """The latest materialization of the video of one cluster; None if there is none."""
-    return next(iter(latest_videos(instance, key, 1)), None)
+def latest_videos(instance: dg.DagsterInstance, keys: Collection[str]) -> dict[str, dg.EventLogEntry]:
+    """The latest materialization of the video of each cluster that has one, by key; two queries for all."""
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    found = instance.get_latest_storage_id_by_partition(VIDEOS, kind, set(keys))
+    if not found:
+        return {}
+    wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, storage_ids=list(found.values()))
+    records = instance.fetch_materializations(wanted, limit=len(found)).records
+    return {str(record.partition_key): record.event_log_entry for record in records}
 
 
-def latest_videos(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
+def tries_of_video(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
     """The latest materializations of the video of one cluster, the newest first."""
     wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key])
     return [record.event_log_entry for record in instance.fetch_materializations(wanted, limit=most).records]
@@ -66,18 +72,24 @@ def stage_records(
 
 
 def video_record(
-    instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float, due: bool
+    instance: dg.DagsterInstance,
+    outputs: Outputs,
+    key: str,
+    latest: dg.EventLogEntry | None,
+    *,
+    started: float,
+    due: bool,
 ) -> VideoRecord:
     """What was recorded of the latest video of a cluster, and where its file is."""
-    event = latest_video(instance, key)
     path = outputs.existing_video(key)
-    facts = noted(event)
+    facts = noted(latest)
+    rendered = latest is not None and latest.timestamp >= started and bool(facts.get("rendered"))
     return VideoRecord(
         key=key,
         path=str(path) if path else "",
         due=due,
-        rendered=bool(event and event.timestamp >= started and facts.get("rendered")),
-        render_seconds=_seconds(instance, event) if event else 0.0,
+        rendered=rendered,
+        render_seconds=_seconds(instance, latest) if latest and rendered else 0.0,
         noted=facts,
     )
 

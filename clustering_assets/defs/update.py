@@ -13,18 +13,19 @@ from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.jobs import DIGEST_TAG
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import PartitionChanges, sync_partitions
 from clustering_assets.defs.records import VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
-    confirm_video,
+    confirm_videos,
     holds_video,
     is_current,
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import Outputs
+from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
 from clustering_assets.storage import mark_output, remove_partials
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
@@ -195,8 +196,7 @@ class _Runner:
         bring_back_videos(clusters, outputs)
         there = {key for key, recipe in clusters.items() if holds_video(recipe, outputs)}
         due = videos_due(self._instance, clusters, self._settings)
-        for key in clusters.keys() - set(due):
-            confirm_video(self._instance, key)
+        confirm_videos(self._instance, clusters.keys() - set(due))
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
             self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")

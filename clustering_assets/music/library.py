@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
 from clustering_assets.files import file_source
-from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile
+from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile, SourceFile
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
@@ -54,7 +55,14 @@ def analyse_library(
         A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
     source = file_source(folder)
-    files = _music_files(source)
+    try:
+        listed = source.files()
+    except OSError:
+        listed = []
+    for file in listed:
+        if file.problem == LEAVES_FOLDER:
+            log.warning("%s is passed over: it is a link to outside the music folder", source / file.path)
+    files = tracks_among(listed, source)
     if not files:
         log.warning(
             "No music in %s: videos will have no sound. Put audio files there to change that.", source
@@ -92,21 +100,30 @@ def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
     return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
-def _music_files(source: FileSource) -> list[FoundFile]:
-    """Files that are music or claim to be, sorted."""
-    try:
-        files = source.files()
-    except OSError:
-        return []
-    found = []
-    for file in files:
-        if file.problem == LEAVES_FOLDER:
-            log.warning("%s is passed over: it is a link to outside the music folder", source / file.path)
-        elif file.path.lower().endswith(ENDINGS + SCORES) or (
-            not file.problem and holds_audio(source / file.path)
-        ):
-            found.append(file)
-    return found
+def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are music or claim to be, by their ending or else by their content; links to outside are none.
+
+    Only what has no ending of music is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
+    return [
+        file
+        for file in files
+        if file.problem != LEAVES_FOLDER
+        and (
+            file.path.lower().endswith(ENDINGS + SCORES)
+            or (not file.problem and _holds_audio(source / file.path, file.bytes, file.mtime_ns))
+        )
+    ]
+
+
+@lru_cache(maxsize=10_000)
+def _holds_audio(file: SourceFile, *facts: int) -> bool:
+    """Whether there is sound in a file that has these facts."""
+    return holds_audio(file)
 
 
 def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:

@@ -52,7 +52,7 @@ class VideoRecord:
         path: Where the file lies; empty when it has not been rendered.
         due: Whether it is missing or out of date.
         rendered: Whether it was rendered in this update.
-        render_seconds: How long rendering took, in seconds.
+        render_seconds: How long rendering took, in seconds; 0 where it was not.
         noted: Its metadata.
     """
 

@@ -196,6 +196,23 @@ def write_video(
 def read_digest(path: Path | UPath) -> str | None:
     """The recipe digest stored in a video file; None where there is no such file, or none of ours."""
     try:
+        if not isinstance(path, Path):
+            return _stored_digest(path)
+        facts = path.stat()
+        return _remembered_digest(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _remembered_digest(path: Path, *facts: int) -> str | None:
+    """The digest in a local file that has these facts."""
+    return _stored_digest(path)
+
+
+def _stored_digest(path: Path | UPath) -> str | None:
+    """The digest as the file has it."""
+    try:
         with contextlib.ExitStack() as stack:
             source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
             comment = stack.enter_context(av.open(source, **ANY_ENCODING)).metadata.get("comment", "")
