@@ -36,6 +36,7 @@ def cli() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
+    """End with a message and an exit code."""
     click.echo(f"Error: {message}", err=True)
     sys.exit(code)
 

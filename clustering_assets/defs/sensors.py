@@ -16,7 +16,6 @@ from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import (
     CLUSTERS,
     UNFINISHED,
-    PartitionChanges,
     keys_in_flight,
     partition_changes,
 )
@@ -262,6 +261,10 @@ def cluster_videos_sensor(
     failures = {key: _failures(instance, {DIGEST_TAG: wanted[key].digest}) for key in due}
     requested = videos_to_request(due, in_flight, failures)
     changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), in_flight)
+    requests = [
+        CLUSTERS.build_add_request(list(changes.add)),
+        CLUSTERS.build_delete_request(list(changes.delete)),
+    ]
     runs = [
         dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: wanted[key].digest})
         for key in requested
@@ -271,20 +274,9 @@ def cluster_videos_sensor(
         runs += _report_request(instance, wanted)
     return dg.SensorResult(
         run_requests=runs,
-        dynamic_partitions_requests=_partition_requests(changes),
+        dynamic_partitions_requests=[request for request in requests if request.partition_keys],
         skip_reason=None if runs else _skip_reason(wanted, in_flight, given_up),
     )
-
-
-def _partition_requests(
-    changes: PartitionChanges,
-) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
-    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
-    if changes.add:
-        requests.append(CLUSTERS.build_add_request(list(changes.add)))
-    if changes.delete:
-        requests.append(CLUSTERS.build_delete_request(list(changes.delete)))
-    return requests
 
 
 def _update_under_way(instance: dg.DagsterInstance) -> str | None:

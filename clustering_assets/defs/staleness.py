@@ -123,19 +123,15 @@ def holds_video(recipe: Recipe, outputs: Outputs) -> bool:
     return path is not None and is_whole_video(path, recipe.digest, outputs)
 
 
-def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[str]:
+def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> None:
     """Move back the videos that were set aside when their cluster went, and are what it would get now that it is back.
 
     Args:
         wanted: What each cluster's video shall be made of, by partition key.
         outputs: Where the videos are.
-
-    Returns:
-        Keys of the clusters whose video is back.
     """
     from clustering_assets.video.verify import is_whole as is_whole_video
 
-    found = []
     for key, recipe in wanted.items():
         if outputs.existing_video(key) is not None:
             continue
@@ -144,11 +140,9 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> list[st
         if aside.is_file() and is_whole_video(aside, recipe.digest, outputs):
             aside.replace(place)
             outputs.records.moved(outputs.name_of(aside), outputs.name_of(place))
-            found.append(key)
-    return found
 
 
-def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
+def confirm_video(instance: dg.DagsterInstance, key: str) -> None:
     """Record that the video of a cluster would be the same if it were made from what lies upstream now.
 
     Dagster compares the versions of whole upstream tables, and would show every video as out of date when a picture of
@@ -157,21 +151,18 @@ def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
     Args:
         instance: Where it is recorded.
         key: Cluster whose latest video has the digest of its present recipe.
-
-    Returns:
-        Whether there was anything to record.
     """
     event = latest_video(instance, key)
     made = event.asset_materialization if event else None
     if made is None:
-        return False
+        return
     tags = dict(made.tags or {})
     for tag in tags:
         if tag.startswith(INPUT_VERSION_TAG):
             upstream = dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG))
             tags[tag] = recorded_version(instance, upstream) or tags[tag]
     if tags == made.tags:
-        return False
+        return
     instance.report_runless_asset_event(
         dg.AssetMaterialization(
             VIDEOS,
@@ -181,4 +172,3 @@ def confirm_video(instance: dg.DagsterInstance, key: str) -> bool:
             tags=tags,
         )
     )
-    return True
