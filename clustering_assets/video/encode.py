@@ -46,6 +46,10 @@ LIMITED = 1
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
 
+X264_THREADS = 4
+"""Threads of libx264: the bytes that it writes depend on their number, so it is the same on every machine. Each costs
+1 % more CPU; four of them and what draws keep up to six cores busy, and more videos at once the others."""
+
 USUAL_BYTES = 0.012
 """Bytes for each pixel of each frame that videos of photos have, for a guess where nothing was written yet."""
 
@@ -430,5 +434,5 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
         # chroma is averaged over 2x2 pixels, so it lies in their middle
         own = ":".join(filter(None, ["chromaloc=1", options.get("x264-params")]))
         context.options = {**context.options, "x264-params": own}
-        context.thread_count = available_cores()  # frames are drawn meanwhile, so no core waits
+        context.thread_count = X264_THREADS
     return stream

@@ -168,12 +168,11 @@ def test_an_unknown_encoder_is_refused_with_the_names_of_all():
         choose_encoder("divx", "standard")
 
 
-def test_the_same_slideshow_is_written_the_same_twice(pictures, show, tmp_path):
+def test_the_same_slideshow_is_written_the_same_twice_however_many_cores_there_are(
+    pictures, show, tmp_path, monkeypatch
+):
     images = pictures((400, 300), (300, 400))
     write_video(show(images), tmp_path / "a.mp4")
+    monkeypatch.setattr(encode, "available_cores", lambda: 24)
     write_video(show(images.iloc[::-1]), tmp_path / "b.mp4")
-    frames = []
-    for name in ("a.mp4", "b.mp4"):
-        with av.open(str(tmp_path / name)) as file:
-            frames.append([frame.to_ndarray() for frame in file.decode(video=0)])
-    assert all(np.array_equal(one, other) for one, other in zip(*frames, strict=True))
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
