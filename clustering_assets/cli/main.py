@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from clustering_assets.cli.answers import open_gallery, why
 from clustering_assets.cli.cache import cache
 from clustering_assets.cli.demo import demo
 from clustering_assets.cli.dev import dev
@@ -29,7 +30,7 @@ LAST_ERROR = Path(".dagster/last_error.txt")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    commands=[cache, demo, dev, export, import_pictures, run, verify],
+    commands=[cache, demo, dev, export, import_pictures, open_gallery, run, verify, why],
 )
 @click.version_option(package_name="clustering-assets")
 def cli() -> None:
