@@ -50,8 +50,11 @@ def test_every_make_command_is_a_target_with_known_variables(command):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m clustering_assets " in command])
 def test_every_command_line_is_understood(command):
-    name, *flags = shlex.split(command)[3:]
+    name, *flags = shlex.split(command, comments=True)[3:]
     subcommand = cli.get_command(click.Context(cli), name)
+    while isinstance(subcommand, click.Group):
+        name, *flags = flags
+        subcommand = subcommand.get_command(click.Context(subcommand), name)
     assert subcommand is not None
     subcommand.make_context(name, flags)
 
