@@ -1,5 +1,6 @@
 """Which process something belongs to, named so that no other process is ever taken for it."""
 
+import hashlib
 import os
 import platform
 from functools import cache
@@ -17,6 +18,22 @@ def is_running(process: str) -> bool:
     """Whether a process, named as in `this_process`, runs on this machine; not if a later one has its number."""
     host, _, rest = process.rpartition(":")[0].rpartition(":")
     return host == platform.node() and rest.isdecimal() and process == f"{host}:{rest}:{_started(int(rest))}"
+
+
+def mark() -> str:
+    """A short name of this process, for what it would leave on disk if it were killed: machine, number and start."""
+    return f"{_short(platform.node())}-{os.getpid()}-{_short(_started(os.getpid()))}"
+
+
+def is_left_over(marked: str) -> bool:
+    """Whether a name from `mark` is that of a process of this machine that has ended."""
+    host, number, started = marked.split("-")
+    return host == _short(platform.node()) and started != _short(_started(int(number)))
+
+
+def _short(text: str) -> str:
+    """Some digits that stand for a text."""
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _started(number: int) -> str:

@@ -4,11 +4,17 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import dagster as dg
+import pandas as pd
+from upath import UPath
 
 from clustering_assets.outputs import Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord
+from clustering_assets.tables import Table
 
 DATA_VERSION_TAG = "dagster/data_version"
+PUBLISHED = "published"
+"""Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
+
 VIDEOS = dg.AssetKey("cluster_videos")
 """The asset that has a partition for each cluster."""
 
@@ -50,6 +56,19 @@ def noted(event: dg.EventLogEntry | None) -> dict[str, Any]:
 def recorded(instance: dg.DagsterInstance, asset: str, name: str) -> object:
     """A value that the latest materialization of an unpartitioned asset noted; None if there is none."""
     return noted(instance.get_latest_materialization_event(dg.AssetKey(asset))).get(name)
+
+
+def made_there(instance: dg.DagsterInstance, asset: dg.AssetKey, place: UPath) -> dict[str, Any]:
+    """What the latest materialization of an unpartitioned asset noted; empty if it wrote to another place."""
+    facts = noted(instance.get_latest_materialization_event(asset))
+    return facts if facts.get("path") == str(place) else {}
+
+
+def previous_table(instance: dg.DagsterInstance, outputs: Outputs, table: Table) -> pd.DataFrame | None:
+    """The table that an earlier run left in an output; None when there is none that can be believed."""
+    facts = made_there(instance, dg.AssetKey(table.asset), outputs.path(table.file))
+    hashes = facts.get(PUBLISHED)
+    return outputs.read_previous(table, hashes.get(table.file) if isinstance(hashes, dict) else None)
 
 
 def update_started(instance: dg.DagsterInstance) -> float:

@@ -10,11 +10,12 @@ import pandas as pd
 import pydantic
 
 from clustering_assets.defs.data_versions import digest
-from clustering_assets.defs.graph import project_stages
+from clustering_assets.defs.graph import project_specs, project_stages
+from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import DIGEST_TAG, cluster_images, refresh_report, render_videos
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
-from clustering_assets.defs.records import latest_videos
+from clustering_assets.defs.records import VIDEOS, latest_videos, made_there
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.runs import (
     ATTEMPTS,
@@ -25,16 +26,21 @@ from clustering_assets.defs.runs import (
     latest_run,
     update_under_way,
 )
-from clustering_assets.defs.staleness import bring_back_videos, confirm_videos, follows_upstream, videos_due
+from clustering_assets.defs.staleness import (
+    bring_back_videos,
+    confirm_videos,
+    follows_upstream,
+    is_as_made,
+    videos_due,
+)
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of, names_file, pins_file
+from clustering_assets.outputs import Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
     MUSIC_CHOICE,
-    MUSIC_TRACKS,
     DamagedTable,
 )
 from clustering_assets.video.recipe import recipes
@@ -57,12 +63,6 @@ REPAIR_TAG = ".dagster/clustering_assets.repair"
 
 PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG)
 """Tags that say what a run was asked for."""
-
-INGREDIENTS = (
-    *(table.file for table in (IMAGE_MANIFEST, CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)),
-    *files_of(EMBEDDINGS),
-)
-"""Results that videos are made of."""
 
 
 def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -171,11 +171,34 @@ def new_images_sensor(
 
 def _repair(instance: dg.DagsterInstance, outputs: Outputs) -> dict[str, str]:
     """The tag of an update that shall mend damaged results; none where there are none, or that was tried in vain."""
-    if not (damaged := outputs.damaged()):
+    if not (damaged := {*outputs.damaged(), *_stray(instance, outputs)}):
         return {}
-    tag = {REPAIR_TAG: digest([outputs.records.evidence(name) for name in damaged])}
+    tag = {REPAIR_TAG: digest([outputs.records.evidence(name) for name in sorted(damaged)])}
     asked = latest_run(instance, tag)
     return tag if asked is None or deserves_another_try(instance, asked, *PURPOSES) else {}
+
+
+def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | None = None) -> list[str]:
+    """Names of results that were made, and are damaged, gone or not the ones that were made last.
+
+    Args:
+        instance: Where they are recorded.
+        outputs: Where they lie.
+        above: Only what this asset is made of.
+    """
+    specs = {spec.key: spec for spec in project_specs() if OUTPUT in spec.metadata and spec.key != VIDEOS}
+    keys = (
+        specs
+        if above is None
+        else [dep.asset_key for spec in project_specs() if spec.key == above for dep in spec.deps]
+    )
+    names = {key: specs[key].metadata[OUTPUT] for key in keys}
+    found: list[str] = []
+    for key, name in names.items():
+        if made_there(instance, key, outputs.path(name)) and not is_as_made(instance, specs[key], outputs):
+            files = [file for file in files_of(name) if outputs.records.state(file) is not State.WHOLE]
+            found += files or [name]
+    return found
 
 
 def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
@@ -249,8 +272,8 @@ def cluster_videos_sensor(
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
     except DamagedTable as error:
         return dg.SkipReason(f"{error} (job cluster_images)")
-    if damaged := [name for name in outputs.damaged() if name in INGREDIENTS]:
-        return dg.SkipReason(f"{', '.join(damaged)} {State.DAMAGED.value}: run job cluster_images")
+    if stray := _stray(instance, outputs, above=VIDEOS):
+        return dg.SkipReason(f"{', '.join(stray)} {State.DAMAGED.value}: run job cluster_images")
     if set(choice["key"]) != set(wanted):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 

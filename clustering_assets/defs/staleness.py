@@ -8,12 +8,13 @@ from pathlib import Path
 import dagster as dg
 
 from clustering_assets.defs.data_versions import expected_version
-from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
+from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
+    PUBLISHED,
     VIDEOS,
     latest_videos,
+    made_there,
     noted,
-    recorded,
     recorded_digest,
     recorded_version,
     tries_of_video,
@@ -36,14 +37,18 @@ INPUT_VERSION_TAG = "dagster/input_data_version/"
 
 def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> bool:
     """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
-    if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
-        return False
-    rows, hashes = (
-        recorded(instance, spec.key.to_user_string(), name) for name in ("dagster/row_count", PUBLISHED)
-    )
+    current = recorded_version(instance, spec.key) == expected_version(instance, spec, settings)
+    return current and is_as_made(instance, spec, Outputs(settings.output))
+
+
+def is_as_made(instance: dg.DagsterInstance, spec: dg.AssetSpec, outputs: Outputs) -> bool:
+    """Whether the files of an unpartitioned asset are whole, and those made last, if that was in this output."""
+    name = spec.metadata[OUTPUT]
+    facts = made_there(instance, spec.key, outputs.path(name))
+    rows, hashes = facts.get("dagster/row_count"), facts.get(PUBLISHED)
     return is_whole(
-        Outputs(settings.output),
-        spec.metadata[OUTPUT],
+        outputs,
+        name,
         rows if isinstance(rows, int) else None,
         hashes if isinstance(hashes, dict) else None,
     )

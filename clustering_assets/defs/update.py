@@ -27,7 +27,7 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import Outputs
 from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output, remove_partials
+from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
@@ -119,7 +119,7 @@ def _output_for_ourselves(output: str) -> Iterator[None]:
         mark_output(folder)
         lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
-        remove_partials(folder, time.time())
+        remove_leftovers(folder, time.time())
     except Timeout:
         raise OutputTaken(
             f"another update is writing to {output}: wait until it is done, or give this one another output"

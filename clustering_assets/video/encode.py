@@ -4,7 +4,6 @@ import contextlib
 import errno
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from upath import UPath
 
 from clustering_assets.audio.aac import add_soundtrack
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.progress import task
-from clustering_assets.storage import atomic_path
+from clustering_assets.storage import atomic_path, scratch_folder
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.video.errors import PictureLost, VideoError
 from clustering_assets.video.slideshow import Slideshow
@@ -218,7 +217,9 @@ def _stored_digest(path: Path | UPath) -> str | None:
     """The digest as the file has it."""
     try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             comment = stack.enter_context(av.open(source, **ANY_ENCODING)).metadata.get("comment", "")
     except (OSError, av.error.FFmpegError) as error:
         log.debug("%s has no digest that can be read: %s", path, error)
@@ -287,8 +288,8 @@ def _upload(
     slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
 ) -> int:
     """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
-    with tempfile.TemporaryDirectory(prefix="clustering_assets_") as scratch:
-        local = Path(scratch) / "video.mp4"
+    with scratch_folder() as scratch:
+        local = scratch / "video.mp4"
         _encode_all(slideshow, local, codec, options, bit_rate, engine)
         with local.open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
@@ -362,7 +363,7 @@ def _encode(
     name = partition_key(slideshow.storyboard.material.cluster)
     with (
         task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
-        av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+        av.open(local_address(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
         contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
         file.metadata["title"] = slideshow.title

@@ -13,7 +13,7 @@ from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.runs import ATTEMPTS
 from clustering_assets.defs.sensors import PORTION
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
 
@@ -139,10 +139,9 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
     choice = project.outputs.read_table(MUSIC_CHOICE)
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
-    project.outputs.records.publish([CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file])
     with project.instance() as instance:
+        project.swap(instance, CLUSTER_ASSIGNMENTS, assignments)
+        project.swap(instance, MUSIC_CHOICE, choice)
         result = tick(project, instance)
     asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}
     assert list(asked["AddDynamicPartitionsRequest"]) == ["cluster_7"]
@@ -188,7 +187,7 @@ def test_clusters_without_chosen_music_wait_for_it(project, missing):
         assert isinstance(tick(project, instance), dg.SkipReason)
 
 
-def with_many_clusters(project, count):
+def make_many_clusters(project, instance, count):
     """Every picture becomes a cluster of its own, `count` of them."""
     assignments = project.assignments().head(count)
     choice = project.outputs.read_table(MUSIC_CHOICE)
@@ -196,15 +195,14 @@ def with_many_clusters(project, count):
     choice = choice.head(1).loc[[0] * len(assignments)].reset_index(drop=True)
     choice["cluster"] = range(len(choice))
     choice["key"] = [f"cluster_{number}" for number in choice["cluster"]]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
-    project.outputs.records.publish([CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file])
+    project.swap(instance, CLUSTER_ASSIGNMENTS, assignments)
+    project.swap(instance, MUSIC_CHOICE, choice)
 
 
 def test_many_videos_are_asked_for_in_portions(project):
-    with_many_clusters(project, PORTION + 5)
     job = defs.resolve_job_def("render_videos")
     with project.instance() as instance:
+        make_many_clusters(project, instance, PORTION + 5)
         asked = tick(project, instance).run_requests
         assert len(asked) == PORTION
         for request in asked[:-2]:

@@ -16,7 +16,7 @@ from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
 from clustering_assets.video.errors import VideoError
 from clustering_assets.video.slideshow import Slideshow
-from clustering_assets.video.verify import top_level_boxes, verify
+from clustering_assets.video.verify import plays_through, top_level_boxes, verify
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -74,6 +74,15 @@ def test_the_digest_is_read_back_from_the_file(pictures, show, tmp_path):
     )
     (tmp_path / "foreign.mp4").write_bytes(foreign)
     assert read_digest(tmp_path / "foreign.mp4") is None
+
+
+@pytest.mark.parametrize("folder", ["a:b", "http:", "pipe:1"])
+def test_a_folder_that_looks_like_a_protocol_is_a_folder(folder, pictures, show, tmp_path, monkeypatch):
+    slideshow = show(pictures((200, 100)))
+    monkeypatch.chdir(tmp_path)
+    place = Path(folder) / "video.mp4"
+    write_video(slideshow, place)
+    assert failed(place, slideshow) == [] and read_digest(place) == slideshow.digest and plays_through(place)
 
 
 def test_there_is_no_digest_in_other_files(tmp_path):

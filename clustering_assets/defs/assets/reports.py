@@ -58,7 +58,8 @@ def ledger(
     """What became of every file that was found: used, duplicate of another, or rejected with the stage and the reason.
 
     It begins with the outcome of `image_manifest`; a picture that vanished or broke before it was embedded or shown
-    in a video is rejected there. A picture that looks the same as a sharper one counts as its duplicate.
+    in a video is rejected there. A picture that looks the same as a sharper one counts as its duplicate. One that was
+    found good and is in no cluster, because an update was not finished, is pending.
     """
     from clustering_assets.images.ledger import ledger as make_ledger
 
@@ -70,7 +71,12 @@ def ledger(
         [*(stage.noted for stage in stages), *(noted(videos.get(key)) for key in music_choice["key"])]
     )
     copies = cluster_assignments.loc[cluster_assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
-    table = make_ledger(image_manifest, lost, dict(copies.itertuples(index=False, name=None)))
+    table = make_ledger(
+        image_manifest,
+        lost,
+        near_duplicates=dict(copies.itertuples(index=False, name=None)),
+        clustered=set(cluster_assignments["path"]),
+    )
     outcomes = table["outcome"].value_counts()
     return dg.MaterializeResult(
         value=table,
