@@ -7,6 +7,7 @@ A line may begin with `#`. The track is a path below the music folder or just a 
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -147,17 +148,22 @@ def _ambiguous(wanted: str, paths: Sequence[str]) -> str:
 
 
 def tracks_named(wanted: str, paths: Sequence[str]) -> list[int]:
-    """Positions of the tracks that a pin means, whatever the case.
+    """Positions of the tracks that a pin means, whatever the case and the normal form of its letters.
 
     A path below the music folder comes first, then a file name, then a file name without its ending.
     """
-    plain = PurePosixPath(wanted.replace("\\", "/")).as_posix().casefold()
+    plain = _folded(PurePosixPath(wanted.replace("\\", "/")).as_posix())
     known = [PurePosixPath(path) for path in paths]
     for form in (lambda path: path.as_posix(), lambda path: path.name, lambda path: path.stem):
-        found = [index for index, path in enumerate(known) if form(path).casefold() == plain]
+        found = [index for index, path in enumerate(known) if _folded(form(path)) == plain]
         if found:
             return found
     return []
+
+
+def _folded(text: str) -> str:
+    """Text as it is compared: an e with an accent is the same in one piece or in two, large or small."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _key(text: str) -> str | None:

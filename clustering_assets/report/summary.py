@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from clustering_assets.files.source import printable
 from clustering_assets.video.omissions import SOUNDTRACK
 from clustering_assets.words import counted
 
@@ -261,7 +262,7 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += ["", "Seconds per stage (0: was up to date)", "-------------------------------------"]
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import logging
 import shutil
 import time
@@ -16,8 +17,10 @@ import av
 import av.codec.codec
 import av.error
 import numpy as np
+from av.stream import Disposition
 from av.video.frame import PictureType
 from numpy.typing import NDArray
+from PIL import Image
 from upath import UPath
 
 from clustering_assets.audio.aac import add_soundtrack
@@ -41,6 +44,9 @@ BT709 = 1
 
 LIMITED = 1
 """FFmpeg's code of the limited (video) range."""
+
+COVER = 640
+"""Pixels across of the picture that stands for the file."""
 
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
@@ -370,6 +376,7 @@ def _encode(
         file.metadata["comment"] = MARK + slideshow.digest
         video = _video_stream(file, slideshow, codec, options)
         audio = add_soundtrack(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
+        cover = _cover_stream(file, slideshow)
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
             frame = _video_frame(planes)
@@ -385,6 +392,31 @@ def _encode(
         file.mux(video.encode(None))
         if audio:
             audio.finish()
+        file.mux(_cover(cover, slideshow))
+
+
+def _cover_stream(file: Any, slideshow: Slideshow) -> Any:
+    """A stream for the picture that players and file managers show of a file, instead of its first frame: black."""
+    stream = file.add_stream("mjpeg", rate=slideshow.timeline.fps)
+    stream.width, stream.height = slideshow.glance_size(COVER)
+    stream.pix_fmt = "yuvj420p"
+    stream.disposition = Disposition.attached_pic
+    return stream
+
+
+def _cover(stream: Any, slideshow: Slideshow) -> list[av.Packet]:
+    """The middle of the first slide as a JPEG; nothing where its picture has vanished meanwhile."""
+    data = io.BytesIO()
+    try:
+        Image.fromarray(slideshow.glance(0, COVER)).save(data, "JPEG", quality=85)
+    except PictureLost as lost:
+        log.debug("no cover for %s: %s", slideshow.title, lost)
+        return []
+    packet = av.Packet(data.getvalue())
+    packet.stream, packet.is_keyframe = stream, True
+    packet.pts = packet.dts = 0
+    packet.time_base = Fraction(1, slideshow.timeline.fps)
+    return [packet]
 
 
 def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:

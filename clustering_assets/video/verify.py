@@ -13,6 +13,7 @@ import av
 import av.error
 import cv2
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 from upath import UPath
 
@@ -178,7 +179,8 @@ def top_level_boxes(path: Path) -> Iterator[str]:
 def _stream_checks(file: Any, slideshow: Slideshow) -> Iterator[Check]:
     """What the headers say."""
     wanted = f"1 video, {int(slideshow.soundtrack is not None)} audio"
-    found = f"{len(file.streams.video)} video, {len(file.streams.audio)} audio"
+    films = [stream for stream in file.streams.video if not stream.disposition & Disposition.attached_pic]
+    found = f"{len(films)} video, {len(file.streams.audio)} audio"
     yield _same("streams", found, wanted)
     if not file.streams.video:
         return

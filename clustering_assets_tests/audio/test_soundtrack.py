@@ -168,6 +168,25 @@ def test_loops_are_whole_bars(tracks):
         assert bars == pytest.approx(round(bars), abs=0.03)
 
 
+@pytest.mark.parametrize("bar", [3, 6])
+@pytest.mark.parametrize("seconds", [17.3, 25.0, 31.9])
+def test_waltzes_loop_on_whole_bars_and_are_counted_on_in_them(bar, seconds):
+    beats = np.arange(2.0, seconds - 0.2, 0.5)
+    row = {"seconds": seconds, "end": seconds, "beat_times": beats, "bar": bar, "downbeat": 1}
+    soundtrack = make_soundtrack(Track.of(Path("waltz.ogg"), row), 100.0)
+    first = soundtrack.beat_times()[0]
+    bars = (beats[1] - first - 0.5) / (bar * 0.5)
+    assert (first - 0.5 * (row["downbeat"] - 1)) >= 0
+    assert bars == pytest.approx(round(bars), abs=1e-6)
+    assert len(soundtrack.passes) > 3
+    for run in soundtrack.passes[1:]:
+        bars = (run.source - beats[1]) / (bar * 0.5)
+        assert bars == pytest.approx(round(bars), abs=1e-6)
+    for run in soundtrack.passes[1:-1]:
+        bars = (run.length - run.fade_out) / (bar * 0.5)
+        assert bars == pytest.approx(round(bars), abs=1e-6)
+
+
 def test_the_beat_goes_on_through_loops(tracks):
     soundtrack = make_soundtrack(Track.of(*tracks["beat"]), 70.0)
     steps = np.diff(soundtrack.beat_times())
