@@ -29,7 +29,6 @@ Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
 
-
 PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
 """Settings that are files and folders."""
 
@@ -54,6 +53,7 @@ class Group(BaseModel):
     @pydantic.model_validator(mode="wrap")
     @classmethod
     def _explained(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What pydantic finds wrong, as a `SettingsError`."""
         try:
             return handler(values)
         except pydantic.ValidationError as error:
@@ -195,6 +195,7 @@ class _Video(Group):
     @pydantic.field_validator("resolution")
     @classmethod
     def _even_sizes(cls, value: str) -> str:
+        """Refuse sizes that H.264 cannot hold."""
         if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
             raise ValueError("must be a width and a height, such as 1920x1080 or 1280x720")
         for side in map(int, sides.groups()):
@@ -204,6 +205,7 @@ class _Video(Group):
 
     @pydantic.model_validator(mode="after")
     def _transition_fits(self) -> Self:
+        """Refuse transitions of which two would overlap."""
         if self.transition_seconds > self.seconds_per_image / 2:
             raise SettingsError(
                 f"transition_seconds = {self.transition_seconds:g} must be at most half of "
@@ -256,6 +258,7 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
 
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
+        """Refuse an output whose results a later run would take for pictures or music."""
         for name in ("images", "music"):
             folder = getattr(self, name)
             if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
@@ -297,9 +300,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+    known = {
         ROOTS_VARIABLE,
         HOSTS_VARIABLE,
+        *(f"CLUSTERING_{name.upper()}" for name in Settings.model_fields),
     }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
@@ -318,12 +322,3 @@ def _explain(problem: Any, group: type[Group]) -> str:
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
-
-
-def settings_table() -> str:
-    """All settings as a Markdown table, as the README shows them."""
-    lines = ["| setting | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{name}` | {default} | {str(field.description).replace('|', chr(92) + '|')} |")
-    return "\n".join(lines)

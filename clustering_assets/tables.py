@@ -219,7 +219,8 @@ MUSIC_TRACKS = Table(
         ),
         "beat_clarity": Column(NUMBER, "How clear the beat is, 0 to 1."),
         "beat_times": Column(NUMBERS, "When the beats are, in seconds."),
-        "downbeat": Column(SMALL, "Which of the first four beats begins a bar, from 0."),
+        "bar": Column(SMALL, "Beats in a bar: 4, or 3 or 6 in a waltz."),
+        "downbeat": Column(SMALL, "Which of the first beats begins a bar, from 0."),
         "onset_rate": Column(NUMBER, "Notes that begin each second."),
         "centroid": Column(NUMBER, "Mean spectral centroid below 3.5 kHz, in hertz: how bright it sounds."),
         "fullness": Column(NUMBER, "Share of the spectrum that sounds at once, 0 to 1."),
@@ -274,6 +275,7 @@ _TEXTS = {name for table in TABLES for name, column in table.columns.items() if 
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column in Arrow, integers that no format holds cut to the largest that one does."""
     try:
         return pa.array(values, kind)
     except OverflowError:
@@ -303,16 +305,14 @@ def read_table(path: Path | UPath) -> pd.DataFrame:
         DamagedTable: It cannot be read.
     """
     try:
-        return _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        if path.suffix == ".parquet":
+            with path.open("rb") as file:
+                return pd.read_parquet(file)
+        return _read_csv(path)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
-
-
-def _read_parquet(path: Path | UPath) -> pd.DataFrame:
-    with path.open("rb") as file:
-        return pd.read_parquet(file)
 
 
 def _read_csv(path: Path | UPath) -> pd.DataFrame:
