@@ -56,7 +56,7 @@ def _check_store(name: str, place: str) -> None:
     """
     try:
         with suppress(FileNotFoundError):
-            UPath(place).fs.ls(UPath(place).path, detail=False)
+            UPath(place).fs.info(UPath(place).path)
     except ImportError as error:
         raise SettingsError(
             f"{name} = {place!r}: a package is missing for this kind of store ({error})"

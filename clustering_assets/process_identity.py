@@ -25,10 +25,10 @@ def mark() -> str:
     return f"{_short(platform.node())}-{os.getpid()}-{_short(_started(os.getpid()))}"
 
 
-def is_left_over(marked: str) -> bool:
-    """Whether a name from `mark` is that of a process of this machine that has ended."""
+def is_left_over(marked: str) -> bool | None:
+    """Whether a name from `mark` is that of a process that has ended; None for one of another machine."""
     host, number, started = marked.split("-")
-    return host == _short(platform.node()) and started != _short(_started(int(number)))
+    return started != _short(_started(int(number))) if host == _short(platform.node()) else None
 
 
 def _short(text: str) -> str:

@@ -96,8 +96,9 @@ def remove_leftovers(folder: Path, now: float) -> list[Path]:
         if not (found := _LEFT.fullmatch(path.name)):
             continue
         with suppress(OSError):  # it was finished this moment, or belongs to another user
-            old = now - path.lstat().st_mtime > ABANDONED_SECONDS
-            if is_left_over(owner) if (owner := found["file"] or found["folder"]) else old:
+            owner = found["file"] or found["folder"]
+            ended = is_left_over(owner) if owner else None
+            if now - path.lstat().st_mtime > ABANDONED_SECONDS if ended is None else ended:
                 shutil.rmtree(path) if found["folder"] else path.unlink()
                 removed.append(path)
     return removed

@@ -115,7 +115,7 @@ def test_a_store_that_cannot_be_asked_is_refused_before_any_work(error, words, m
         raise error
 
     check_named(load_settings(output="memory://nothing/there/yet"))
-    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.ls", fail)
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", fail)
     with pytest.raises(SettingsError, match=f"output = 'memory://a': .*{words}"):
         check_named(load_settings(output="memory://a"))
 

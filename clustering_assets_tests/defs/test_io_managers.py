@@ -207,7 +207,7 @@ def test_what_a_killed_process_left_goes_and_what_anybody_else_has_stays(tmp_pat
     subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, check=False)
     left = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if not path.is_dir()}
     assert left == {"videos", "scratch"}
-    old = [".b.csv.12345678.partial"]
+    old = [".b.csv.12345678.partial", ".g.csv.00000000-1-00000000-12345678.partial"]
     theirs = [
         "c.partial",
         "videos/.d.mp4",
@@ -219,12 +219,14 @@ def test_what_a_killed_process_left_goes_and_what_anybody_else_has_stays(tmp_pat
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (0, 0))
     young = tmp_path / ".e.csv.12345678.partial"
-    young.write_bytes(b"of another machine, or an older version")
+    young.write_bytes(b"of an older version")
+    elsewhere = tmp_path / ".h.csv.00000000-1-00000000-12345678.partial"
+    elsewhere.write_bytes(b"of another machine")
     with atomic_path(tmp_path / "f.txt") as under_way, scratch_folder() as scratch:
         under_way.write_text("f")
         removed = remove_leftovers(tmp_path, now=time.time())
         assert scratch.is_dir()
-    assert len(removed) == 4
+    assert len(removed) == 5
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert files == {*theirs, "f.txt", young.name}
+    assert files == {*theirs, "f.txt", young.name, elsewhere.name}
     assert list((tmp_path / "scratch").iterdir()) == []
