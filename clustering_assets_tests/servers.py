@@ -59,7 +59,10 @@ class Server:
             ... on DryRunInstigationTick { evaluationResult { skipReason error { message } } } } }"""
         place = {"repositoryName": "__repository__", "repositoryLocationName": "clustering_assets"}
         body = {"query": query, "variables": {"s": {**place, "sensorName": sensor}}}
-        return json.dumps(self.post(body)["sensorDryRun"])
+        try:
+            return json.dumps(self.post(body)["sensorDryRun"])
+        except urllib.error.HTTPError as error:  # what the UI answers while the code is away
+            return str(error)
 
     def runs(self) -> list[tuple[str, str]]:
         query = "{ runsOrError { ... on Runs { results { jobName status } } } }"

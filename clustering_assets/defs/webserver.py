@@ -112,7 +112,7 @@ def _revive(client: DagsterGrpcClient, ended: threading.Event, announce: Callabl
         ended: Is set when it is no longer wanted.
         announce: Is told that it was started anew.
     """
-    missed: int | None = None  # unknown until it has answered once: it takes a while to start
+    missed: int | None = 0  # None once it was started anew and has not answered yet: its code may be broken
     while not ended.wait(LOOK_SECONDS):
         try:
             client.ping("")
