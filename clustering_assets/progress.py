@@ -74,10 +74,15 @@ class LogReporter:
 _reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
+def reporter() -> Reporter:
+    """The reporter in force."""
+    return _reporter.get() or LogReporter()
+
+
 @contextmanager
-def reporting(reporter: Reporter) -> Iterator[None]:
-    """Show the progress of everything inside the block through `reporter`."""
-    token = _reporter.set(reporter)
+def reporting(through: Reporter) -> Iterator[None]:
+    """Show the progress of everything inside the block through a reporter."""
+    token = _reporter.set(through)
     try:
         yield
     finally:
@@ -93,7 +98,7 @@ def task(title: str, total: int | None = None, unit: str = "items") -> Iterator[
         total: Number of items; None when it is not known.
         unit: What an item is, in the plural.
     """
-    running = (_reporter.get() or LogReporter()).start(title, total, unit)
+    running = reporter().start(title, total, unit)
     try:
         yield running
     finally:
