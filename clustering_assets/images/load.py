@@ -17,7 +17,7 @@ from clustering_assets.images.exif import TURNS, Facts, read_facts
 from clustering_assets.images.formats.pillow_settings import while_decoding
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 from clustering_assets.images.formats.registry import reader_of
-from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, is_raw, promises_picture
 
 if TYPE_CHECKING:
     from clustering_assets.settings import Limits
@@ -91,7 +91,10 @@ def decode_picture(
         except ImageError:
             raise
         except Exception as error:  # decoders answer damage with every kind of exception there is
-            raise ImageError(name, *_refusal(error, reader, limits)) from error
+            stage, reason = _refusal(error, reader, limits)
+            if stage == "decode" and is_raw(str(name)):
+                stage, reason = "format", "a camera raw file, which is not read"
+            raise ImageError(name, stage, reason) from error
 
 
 def read_file(path: AnyFile, limits: "Limits | None" = None) -> bytes:
