@@ -42,7 +42,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image, read_picture
+from clustering_assets.images.load import read_picture
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
@@ -82,7 +82,7 @@ def main() -> None:
         result = _compare(folder, table, settings, Path(scratch), options)
     result["memory_mb"] = _memory(options)
     result["dot"] = dot_acceleration()
-    result["shimmer"] = shimmer(load_image(folder / str(table["path"].iloc[0])))
+    result["shimmer"] = shimmer(np.asarray(read_picture(folder / str(table["path"].iloc[0])).image))
     _report(result)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=2))
@@ -315,7 +315,7 @@ def _encoder_options(show: Slideshow) -> list[str]:
 
 def _covering(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """A picture scaled and cropped to cover a frame."""
-    rgb = load_image(path)
+    rgb = np.asarray(read_picture(path).image)
     share = max(size[0] / rgb.shape[1], size[1] / rgb.shape[0])
     across, down = round(rgb.shape[1] * share), round(rgb.shape[0] * share)
     rgb = np.asarray(cv2.resize(rgb, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
@@ -438,7 +438,7 @@ def search_for_people(folder: Path, people: Path, most: int = 60) -> dict[str, A
     for share in PASTED:
         hits = 0
         for number, ground in enumerate(grounds):
-            portrait = load_image(portraits[int(rng.integers(len(portraits)))])
+            portrait = np.asarray(read_picture(portraits[int(rng.integers(len(portraits)))]).image)
             picture, head = _pasted(ground, portrait, 2 * share, rng)
             heads = find_heads(picture) or ()
             middle = (head[0] + head[2]) / 2, (head[1] + head[3]) / 2

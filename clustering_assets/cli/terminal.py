@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -30,6 +31,7 @@ class _Rate(ProgressColumn):
     """How fast items were done since the task began."""
 
     def render(self, task: RichTask) -> Text:
+        """The pace in words; nothing before the first item is done."""
         elapsed = task.finished_time or task.elapsed
         if not elapsed or not task.completed:
             return Text("")
@@ -37,41 +39,33 @@ class _Rate(ProgressColumn):
         return Text(pace(int(task.completed), elapsed, unit), style="progress.data.speed")
 
 
+@dataclass(frozen=True)
 class _BarTask:
     """A task that moves a bar."""
 
-    def __init__(self, progress: Progress, bar: TaskID) -> None:
-        self._progress, self._bar = progress, bar
+    progress: Progress
+    bar: TaskID
 
     def advance(self, count: int = 1) -> None:
-        self._progress.advance(self._bar, count)
+        """Move it on."""
+        self.progress.advance(self.bar, count)
 
     def finish(self) -> None:
-        self._progress.stop_task(self._bar)
-        self._progress.refresh()
+        """Leave it as it stands."""
+        self.progress.stop_task(self.bar)
+        self.progress.refresh()
 
 
-class _NothingToDo:
-    """A task without items, which nobody needs to see."""
-
-    def advance(self, count: int = 1) -> None:
-        """There is nothing to advance."""
-
-    def finish(self) -> None:
-        """There is nothing to finish."""
-
-
+@dataclass(frozen=True)
 class BarReporter:
-    """Shows every task as a bar with count, rate and time left."""
+    """Shows every task as a bar with count, rate and time left, unless it has no items."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    progress: Progress
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a bar."""
-        if total == 0:
-            return _NothingToDo()
-        return _BarTask(self._progress, self._progress.add_task(title, total=total, unit=unit))
+        bar = self.progress.add_task(title, total=total, visible=total != 0, unit=unit)
+        return _BarTask(self.progress, bar)
 
 
 class _LineTask:
@@ -84,12 +78,14 @@ class _LineTask:
         self._last = 0
 
     def advance(self, count: int = 1) -> None:
+        """Count, and print a line if the last one is some seconds old."""
         self._done += count
         if time.monotonic() - self._told >= 5:
             self._tell()
 
     def finish(self) -> None:
-        if self._done != self._last or not self._done:
+        """Print how many there were, unless that was said or there were none to do."""
+        if self._total != 0 and (self._done != self._last or not self._done):
             self._tell()
 
     def _tell(self) -> None:
@@ -104,8 +100,6 @@ class LineReporter:
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a task that prints lines."""
-        if total == 0:
-            return _NothingToDo()
         return _LineTask(title, total, unit)
 
 

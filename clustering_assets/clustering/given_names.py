@@ -6,7 +6,7 @@ from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
-from clustering_assets.tables import read_lines
+from clustering_assets.user_lists import read_lines
 from clustering_assets.words import one_line
 
 
@@ -26,11 +26,8 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     """
     if path is None or not str(path):
         return {}
-    file = path if isinstance(path, Path) else UPath(path)
-    if not file.exists():
-        return {}
     names: dict[int, str] = {}
-    for line, cells in read_lines(file, NamesError, "0,Holidays"):
+    for line, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
         if not names and cells[0].lower() in ("cluster", "key", "id"):
             continue
         where = f"{path}, line {line}"

@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from clustering_assets.files.source import (
     NOT_REGULAR,
     FileSource,
     FoundFile,
+    SourceFile,
     printable,
 )
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
@@ -62,7 +64,10 @@ def analyse_library(
         A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
     source = file_source(folder)
-    files = _music_files(source)
+    try:
+        files = tracks_among(source.files(), source)
+    except OSError:
+        files = []
     if not files:
         log.warning(
             "No music in %s: videos will have no sound. Put audio files there to change that.", source
@@ -100,19 +105,28 @@ def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
     return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
-def _music_files(source: FileSource) -> list[FoundFile]:
-    """Files that are music or claim to be, sorted."""
-    try:
-        files = source.files()
-    except OSError:
-        return []
+def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are music or claim to be, by their ending or else by their content, and links that lead nowhere.
+
+    Only what has no ending of music is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
     return [
         file
         for file in files
         if file.path.lower().endswith(ENDINGS + SCORES)
         or file.problem in (LEAVES_FOLDER, BROKEN_LINK)
-        or (not file.problem and holds_audio(source / file.path))
+        or (not file.problem and _holds_audio(source / file.path, file.bytes, file.mtime_ns))
     ]
+
+
+@lru_cache(maxsize=10_000)
+def _holds_audio(file: SourceFile, *facts: int) -> bool:
+    """Whether there is sound in a file that has these facts."""
+    return holds_audio(file)
 
 
 def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
-from clustering_assets.tables import read_lines
+from clustering_assets.user_lists import read_lines
 
 
 class PinsError(ClusteringError):
@@ -45,13 +45,11 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
     Raises:
         PinsError: A line is no pin, a key is pinned to two tracks, or the file cannot be read.
     """
+    if required and not path.exists():
+        raise PinsError(
+            f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
+        )
     pins = Pins(path)
-    if not path.exists():
-        if required:
-            raise PinsError(
-                f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
-            )
-        return pins
     for line, cells in read_lines(path, PinsError, "cluster_0,song.mp3"):
         if not pins and cells[0].lower() in ("cluster", "key", "mood"):
             continue  # a header

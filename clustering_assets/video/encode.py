@@ -5,7 +5,6 @@ import errno
 import io
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from upath import UPath
 
 from clustering_assets.audio.aac import add_soundtrack
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.progress import task
-from clustering_assets.storage import atomic_path
+from clustering_assets.storage import atomic_path, scratch_folder
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.video.errors import PictureLost, VideoError
 from clustering_assets.video.slideshow import Slideshow
@@ -51,6 +50,10 @@ COVER = 640
 
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
+
+X264_THREADS = 4
+"""Threads of libx264: the bytes that it writes depend on their number, so it is the same on every machine. Each costs
+1 % more CPU; four of them and what draws keep up to six cores busy, and more videos at once the others."""
 
 USUAL_BYTES = 0.012
 """Bytes for each pixel of each frame that videos of photos have, for a guess where nothing was written yet."""
@@ -202,8 +205,27 @@ def write_video(
 def read_digest(path: Path | UPath) -> str | None:
     """The recipe digest stored in a video file; None where there is no such file, or none of ours."""
     try:
+        if not isinstance(path, Path):
+            return _stored_digest(path)
+        facts = path.stat()
+        return _remembered_digest(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _remembered_digest(path: Path, *facts: int) -> str | None:
+    """The digest in a local file that has these facts."""
+    return _stored_digest(path)
+
+
+def _stored_digest(path: Path | UPath) -> str | None:
+    """The digest as the file has it."""
+    try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             comment = stack.enter_context(av.open(source, **ANY_ENCODING)).metadata.get("comment", "")
     except (OSError, av.error.FFmpegError) as error:
         log.debug("%s has no digest that can be read: %s", path, error)
@@ -272,8 +294,8 @@ def _upload(
     slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
 ) -> int:
     """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
-    with tempfile.TemporaryDirectory(prefix="clustering_assets_") as scratch:
-        local = Path(scratch) / "video.mp4"
+    with scratch_folder() as scratch:
+        local = scratch / "video.mp4"
         _encode_all(slideshow, local, codec, options, bit_rate, engine)
         with local.open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
@@ -347,7 +369,7 @@ def _encode(
     name = partition_key(slideshow.storyboard.material.cluster)
     with (
         task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
-        av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+        av.open(local_address(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
         contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
         file.metadata["title"] = slideshow.title
@@ -445,5 +467,5 @@ def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str
         # chroma is averaged over 2x2 pixels, so it lies in their middle
         own = ":".join(filter(None, ["chromaloc=1", options.get("x264-params")]))
         context.options = {**context.options, "x264-params": own}
-        context.thread_count = available_cores()  # frames are drawn meanwhile, so no core waits
+        context.thread_count = X264_THREADS
     return stream

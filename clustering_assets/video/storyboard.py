@@ -145,6 +145,12 @@ class Storyboard:
         """Digest of what is shown: that of its recipe, unless something had to be left out."""
         return digest_of_what_is_left(self.material.digest, self.failures)
 
+    @property
+    def downbeat(self) -> int:
+        """Index, among the beats of the soundtrack, of one that begins a bar; 0 without music."""
+        track = self.material.track
+        return _downbeat(track, self.soundtrack) if track and self.soundtrack else 0
+
     def without(self, lost: Failure) -> "Storyboard":
         """The storyboard from the same material without a picture that was lost.
 

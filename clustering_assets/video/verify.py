@@ -21,7 +21,7 @@ from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
 from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.audio.soundtrack import TOLERANCE
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, pairs, split
@@ -96,17 +96,17 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
         failed one, `readable`, that says why.
     """
     try:
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             checks = [*_stream_checks(file, slideshow)]
             if not file.streams.video:
                 return checks
             seen = _watch(file, slideshow)
         if seen.frames != slideshow.timeline.frames and slideshow.drop_damaged():
-            with av.open(str(path), **ANY_ENCODING) as file:
+            with av.open(local_address(path), **ANY_ENCODING) as file:
                 checks = [*_stream_checks(file, slideshow)]
                 seen = _watch(file, slideshow)
         checks += _picture_checks(seen, slideshow)
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             if file.streams.audio:
                 checks += _sound_checks(file, seen, slideshow)
     except (OSError, VideoError, av.error.FFmpegError) as error:
@@ -140,7 +140,9 @@ def plays_through(path: Path | UPath) -> bool:
     """Whether all pictures and all sound of a video file are there and can be decoded."""
     try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             file = stack.enter_context(av.open(source, **ANY_ENCODING))
             counts = dict.fromkeys(range(len(file.streams)), 0)
             for stream in (*file.streams.video, *file.streams.audio):

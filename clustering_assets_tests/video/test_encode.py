@@ -19,7 +19,7 @@ from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
 from clustering_assets.video.errors import VideoError
 from clustering_assets.video.slideshow import Slideshow
-from clustering_assets.video.verify import top_level_boxes, verify
+from clustering_assets.video.verify import plays_through, top_level_boxes, verify
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -77,6 +77,15 @@ def test_the_digest_is_read_back_from_the_file(pictures, show, tmp_path):
     )
     (tmp_path / "foreign.mp4").write_bytes(foreign)
     assert read_digest(tmp_path / "foreign.mp4") is None
+
+
+@pytest.mark.parametrize("folder", ["a:b", "http:", "pipe:1"])
+def test_a_folder_that_looks_like_a_protocol_is_a_folder(folder, pictures, show, tmp_path, monkeypatch):
+    slideshow = show(pictures((200, 100)))
+    monkeypatch.chdir(tmp_path)
+    place = Path(folder) / "video.mp4"
+    write_video(slideshow, place)
+    assert failed(place, slideshow) == [] and read_digest(place) == slideshow.digest and plays_through(place)
 
 
 def test_there_is_no_digest_in_other_files(tmp_path):
@@ -171,15 +180,14 @@ def test_an_unknown_encoder_is_refused_with_the_names_of_all():
         choose_encoder("divx", "standard")
 
 
-def test_the_same_slideshow_is_written_the_same_twice(pictures, show, tmp_path):
+def test_the_same_slideshow_is_written_the_same_twice_however_many_cores_there_are(
+    pictures, show, tmp_path, monkeypatch
+):
     images = pictures((400, 300), (300, 400))
     write_video(show(images), tmp_path / "a.mp4")
+    monkeypatch.setattr(encode, "available_cores", lambda: 24)
     write_video(show(images.iloc[::-1]), tmp_path / "b.mp4")
-    frames = []
-    for name in ("a.mp4", "b.mp4"):
-        with av.open(str(tmp_path / name)) as file:
-            frames.append([frame.to_ndarray() for frame in file.decode(video=0)])
-    assert all(np.array_equal(one, other) for one, other in zip(*frames, strict=True))
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
 def test_players_show_the_first_picture_for_the_file_that_begins_in_black(pictures, show, tmp_path):
