@@ -71,7 +71,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     group_name="music",
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="4",
+    code_version="5",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
