@@ -5,6 +5,8 @@ import posixpath
 import re
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 SCHEMES = ("file", "s3", "gs", "az", "abfs", "memory")
 """Schemes of the URLs that settings may name."""
@@ -21,6 +23,18 @@ _PASSWORD = re.compile(rb"[A-Za-z][\w+.-]+:/[^@\s\"'\\]*:[^@\s\"'\\]*@")
 def is_url(place: str) -> bool:
     """Whether a place is a URL and no path on this machine."""
     return _SCHEME.match(place) is not None
+
+
+def local_path(place: str) -> str:
+    """The path that a URL of a file or folder of this machine stands for; any other place as it is."""
+    found = _SCHEME.match(place)
+    if not found or (found[1] or "").lower() != "file":
+        return place
+    return (
+        url2pathname(urlsplit(place).path)
+        if place.lower().startswith("file:///")
+        else place.partition("://")[2]
+    )
 
 
 def holds_password(text: bytes) -> bool:

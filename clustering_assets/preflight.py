@@ -1,11 +1,10 @@
 """What the settings name, looked for before any work: the network, and the user's own files."""
 
-from pathlib import Path
-
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
 from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.settings import Settings, SettingsError
+from clustering_assets.stores import open_place
 
 _FILES = ("weights", "names_file", "pins_file")
 
@@ -26,7 +25,7 @@ def check_named(settings: Settings) -> None:
     except BackboneError as error:
         raise SettingsError(str(error)) from error
     for name in _FILES:
-        if (place := getattr(settings, name)) and not Path(place).is_file():
+        if (place := getattr(settings, name)) and not open_place(place, name).is_file():
             raise SettingsError(f"{name} = {place!r}: there is no such file")
     if settings.weights and settings.backbone == "auto":
         raise SettingsError(

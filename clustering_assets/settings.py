@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapVal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_below, is_url, local_path, masked
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
@@ -67,10 +67,12 @@ class Folders(Group):
     """Where things are."""
 
     images: str = Field(
-        default="data/images", min_length=1, description="Folder of the pictures, searched recursively."
+        default="data/images",
+        min_length=1,
+        description="Folder of the pictures, or its URL, such as s3://bucket/pictures; searched recursively.",
     )
     music: str = Field(
-        default="music", min_length=1, description="Folder of the music, searched recursively."
+        default="music", min_length=1, description="Folder of the music, or its URL; searched recursively."
     )
     output: str = Field(
         default="output",
@@ -250,17 +252,39 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     def _plain_place(cls, value: str) -> str:
         """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
         check_place(value)
+        value = local_path(value)
         return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
+
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _on_this_machine(cls, value: str) -> str:
+        if is_url(value):
+            raise ValueError("must be a file of this machine: fetch it first")
+        return value
 
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
         for name in ("images", "music"):
             folder = getattr(self, name)
-            if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
+            if is_below(self.output, [folder]) and is_below(folder, [self.output]):
                 raise SettingsError(
                     f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
                 )
         return self
+
+    @property
+    def local_images(self) -> Path:
+        """The folder of the pictures, to put some there.
+
+        Raises:
+            SettingsError: It lies on a store.
+        """
+        if is_url(self.images):
+            raise SettingsError(
+                f"images = {self.images!r}: pictures are imported into a folder of this machine; name one, and copy "
+                "it to the store afterwards"
+            )
+        return Path(self.images)
 
     @property
     def limits(self) -> Limits:

@@ -89,7 +89,7 @@ def test_roots_are_those_of_the_environment_or_the_folder_of_the_start(monkeypat
         ({}, {"output": "/elsewhere"}, False),
         ({}, {"images": "../pictures"}, False),
         ({}, {"output": "s3://bucket/theirs"}, False),
-        ({"output": "s3://bucket/mine"}, {"output": "s3://bucket/mine/again"}, True),
+        ({"output": "memory://bucket/mine"}, {"output": "memory://bucket/mine/again"}, True),
         ({"images": "/pictures"}, {}, True),
         ({"images": "/pictures"}, {"images": "/pictures/summer"}, True),
         ({"images": "/pictures"}, {"names_file": "/etc/passwd"}, False),

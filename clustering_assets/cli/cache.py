@@ -1,11 +1,15 @@
 """The commands that look at the cache of embeddings."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 
 @click.group()
@@ -14,7 +18,7 @@ def cache() -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@click.option("--output", default=None, metavar="DIR-OR-URL", help="Output that the cache belongs to.")
 def info(output: str | None) -> None:
     """Say what the cache holds."""
     from clustering_assets.embedding.cache import cache_info
@@ -30,7 +34,7 @@ def info(output: str | None) -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@click.option("--output", default=None, metavar="DIR-OR-URL", help="Output that the cache belongs to.")
 @click.option(
     "--keep",
     multiple=True,
@@ -53,7 +57,7 @@ def prune(output: str | None, keep: tuple[str, ...]) -> None:
     click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
 
 
-def _check_sets(folder: Path, names: tuple[str, ...]) -> None:
+def _check_sets(folder: "Path | UPath", names: tuple[str, ...]) -> None:
     """Refuse names that no set has, before anything is removed."""
     from clustering_assets.embedding.cache import cache_info
 
@@ -65,11 +69,7 @@ def _check_sets(folder: Path, names: tuple[str, ...]) -> None:
             )
 
 
-def _cache_folder(output: str | None) -> Path:
+def _cache_folder(output: str | None) -> "Path | UPath":
     from clustering_assets.outputs import Outputs
 
-    settings = load_settings(output=output)
-    folder = Outputs(settings.output).local_cache()
-    if folder is None:
-        raise SettingsError(f"output = {settings.output!r}: the cache is kept on local disks only")
-    return folder
+    return Outputs(load_settings(output=output).output).embedding_cache

@@ -7,6 +7,7 @@ from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
+from clustering_assets.stores import open_place
 
 
 class NamesError(ClusteringError):
@@ -25,7 +26,7 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     """
     if path is None or not str(path):
         return {}
-    file = path if isinstance(path, Path) else UPath(path)
+    file = open_place(path) if isinstance(path, str) else path
     if not file.exists():
         return {}
     try:

@@ -1,12 +1,34 @@
 """Where Dagster keeps its state."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from clustering_assets.errors import ClusteringError
+
+
+@contextmanager
+def database_in_words() -> Iterator[None]:
+    """Turn trouble with the database that Dagster keeps its state in into words: in a block.
+
+    Raises:
+        ClusteringError: The database cannot be used, or went away meanwhile.
+    """
+    try:
+        yield
+    except Exception as error:
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if not kinds & {"OperationalError", "InterfaceError", "DagsterPostgresException"}:
+            raise
+        raise ClusteringError(
+            f"The database of Dagster cannot be used ({type(error).__name__}). Check whether it runs, and PGHOST, "
+            "PGPORT, PGUSER, PGPASSWORD and PGDATABASE, or what else dagster.yaml names. What was finished is kept; "
+            "the same command goes on from here."
+        ) from None
 
 
 def open_instance(folder: Path, *, logs: bool = False) -> dg.DagsterInstance:

@@ -3,8 +3,9 @@
 Both only gather facts and return what a pure function decided, so what they decide is tested without an instance.
 """
 
+import functools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 
 import dagster as dg
@@ -26,6 +27,7 @@ from clustering_assets.defs.staleness import bring_back_videos, confirm_video, f
 from clustering_assets.integrity import State
 from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
+from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
@@ -124,6 +126,25 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     return Watch(fingerprint, fingerprint, watch.updates + 1), ""
 
 
+Answer = dg.SensorResult | dg.SkipReason
+
+
+def _skipping_trouble(
+    sensor: Callable[[dg.SensorEvaluationContext, SettingsResource], Answer],
+) -> Callable[[dg.SensorEvaluationContext, SettingsResource], Answer]:
+    """Let a tick in which a store cannot be used say so, and change nothing: the next one looks again."""
+
+    @functools.wraps(sensor)
+    def evaluate(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
+        try:
+            return sensor(context, settings)
+        except StoreError as error:
+            return dg.SkipReason(str(error))
+
+    return evaluate
+
+
+@_skipping_trouble
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
@@ -131,7 +152,7 @@ def new_images_sensor(
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
 
-    folder = file_source(settings.value.images)
+    folder = file_source(settings.value.images, "images")
     try:
         files = folder.files()
     except OSError as error:
@@ -191,9 +212,9 @@ def _other_inputs(settings: Settings) -> list[str]:
 
     prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
-        lambda: listing_fingerprint(file_source(settings.music).files()),
-        lambda: str(pins_file(settings).stat().st_mtime_ns),
-        lambda: str(names_file(settings).stat().st_mtime_ns),
+        lambda: listing_fingerprint(file_source(settings.music, "music").files()),
+        lambda: str(last_change(pins_file(settings))),
+        lambda: str(last_change(names_file(settings))),
     ):
         try:
             prints.append(find())
@@ -232,6 +253,7 @@ def videos_to_request(
     return tuple(key for key in due if key not in in_flight and failures.get(key, 0) < ATTEMPTS)
 
 
+@_skipping_trouble
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:

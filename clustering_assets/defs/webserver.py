@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -29,7 +29,13 @@ MODULE = "clustering_assets.definitions"
 
 
 def serve(
-    folder: Path, host: str, port: int, public: Collection[str], announce: Callable[[str], None]
+    folder: Path,
+    host: str,
+    port: int,
+    public: Collection[str],
+    announce: Callable[[str], None],
+    *,
+    daemon: bool = True,
 ) -> None:
     """Run the UI, the daemon and the code server of a folder until somebody ends it with Ctrl-C or SIGTERM.
 
@@ -39,6 +45,7 @@ def serve(
         port: Port to listen on; 0 for any.
         public: Names under which browsers reach the UI through a proxy.
         announce: Is told the address of the UI.
+        daemon: Whether the daemon runs here too.
 
     Raises:
         OSError: The port is taken.
@@ -52,7 +59,7 @@ def serve(
         socket.create_server((host, port), family=family) as listening,
         open_instance(folder, logs=True) as instance,
         _code_server(instance, folder) as workspace,
-        _daemon(instance, workspace) as daemon,
+        _daemon(instance, workspace) if daemon else nullcontext() as its_daemon,
         WorkspaceProcessContext(
             instance, WorkspaceFileTarget([str(workspace)]), version=__version__
         ) as context,
@@ -62,14 +69,15 @@ def serve(
         server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
 
         def stop_with_the_daemon() -> None:
-            daemon.wait()
-            server.should_exit = True
+            if its_daemon:
+                its_daemon.wait()
+                server.should_exit = True
 
         threading.Thread(target=stop_with_the_daemon, daemon=True).start()
         named = "localhost" if host in LOCAL else host
         announce(f"The Dagster UI is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)")
         server.run(sockets=[listening])
-        if daemon.poll() is not None:
+        if its_daemon and its_daemon.poll() is not None:
             raise ClusteringError("Dagster's daemon ended by itself; what it said last stands above")
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from upath import UPath
+
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
@@ -28,13 +30,13 @@ class Pins(dict[str, str]):
         lines: The lines of the file on which each key stands: more than one where a line is repeated.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | UPath) -> None:
         super().__init__()
         self.path = path
         self.lines: dict[str, list[int]] = {}
 
 
-def read_pins(path: Path, *, required: bool = False) -> Pins:
+def read_pins(path: Path | UPath, *, required: bool = False) -> Pins:
     """Read a pins file.
 
     Args:
@@ -65,7 +67,7 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
     return pins
 
 
-def _rows(path: Path, required: bool) -> list[tuple[int, list[str]]]:
+def _rows(path: Path | UPath, required: bool) -> list[tuple[int, list[str]]]:
     """Line number and cells of each line of a pins file that says something."""
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
+from clustering_assets.defs.update import RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
+from clustering_assets.leases import OutputTaken
 from clustering_assets.outputs import CLUSTER_PLOT
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,

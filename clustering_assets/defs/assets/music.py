@@ -48,7 +48,9 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
-    tracks = analyse_library(file_source(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
+    tracks = analyse_library(
+        file_source(values.music, "music"), previous=settings.outputs.read_previous(MUSIC_TRACKS)
+    )
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(

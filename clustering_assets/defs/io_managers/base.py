@@ -12,6 +12,7 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.storage import mark_output
+from clustering_assets.stores import open_place
 
 PUBLISHED = "published"
 """Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
@@ -28,7 +29,7 @@ class OutputIOManager(dg.UPathIOManager):
     """
 
     def __init__(self, root: str) -> None:
-        super().__init__(UPath(root))
+        super().__init__(open_place(root, "output"))
         self.root = root
 
     def get_asset_relative_path(self, context: dg.InputContext | dg.OutputContext) -> UPath:
@@ -50,7 +51,7 @@ class OutputIOManager(dg.UPathIOManager):
 
     def make_directory(self, path: UPath) -> None:
         """Mark the output, so that its pictures are never taken for input; atomic writing makes every folder."""
-        mark_output(UPath(self.root))
+        mark_output(open_place(self.root, "output"))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The stored value; of several partitions a dict by key, also when there is one or none of them.
