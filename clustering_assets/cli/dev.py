@@ -29,7 +29,15 @@ def dev(host: str, port: int, daemon: bool) -> None:
     """
     from clustering_assets.defs.webserver import serve
 
-    load_settings()
+    output = load_settings().output
     load_dotenv(".env")
     names = os.environ.get(HOSTS_VARIABLE, "").lower().split(",")
-    serve(Path.cwd(), host.lower(), port, {name.strip() for name in names} - {""}, click.echo, daemon=daemon)
+    serve(
+        Path.cwd(),
+        output,
+        host.lower(),
+        port,
+        {name.strip() for name in names} - {""},
+        click.echo,
+        daemon=daemon,
+    )

@@ -49,7 +49,7 @@ def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateR
     from clustering_assets.defs.instance import database_in_words, open_instance
     from clustering_assets.defs.update import update
 
-    with database_in_words(), open_instance(Path.cwd()) as instance:
+    with database_in_words(), open_instance(Path.cwd(), settings.output) as instance:
         return update(make_definitions(settings), instance, settings, announce=say)
 
 

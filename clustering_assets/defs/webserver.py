@@ -30,6 +30,7 @@ MODULE = "clustering_assets.definitions"
 
 def serve(
     folder: Path,
+    output: str,
     host: str,
     port: int,
     public: Collection[str],
@@ -41,6 +42,7 @@ def serve(
 
     Args:
         folder: Where state is kept; see `open_instance`.
+        output: The output whose state it shows.
         host: Address to listen on.
         port: Port to listen on; 0 for any.
         public: Names under which browsers reach the UI through a proxy.
@@ -57,7 +59,7 @@ def serve(
     with (
         suppress(KeyboardInterrupt),
         socket.create_server((host, port), family=family) as listening,
-        open_instance(folder, logs=True) as instance,
+        open_instance(folder, output, logs=True) as instance,
         _code_server(instance, folder) as workspace,
         _daemon(instance, workspace) if daemon else nullcontext() as its_daemon,
         WorkspaceProcessContext(
@@ -75,7 +77,9 @@ def serve(
 
         threading.Thread(target=stop_with_the_daemon, daemon=True).start()
         named = "localhost" if host in LOCAL else host
-        announce(f"The Dagster UI is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        announce(
+            f"The Dagster UI of {output} is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)"
+        )
         server.run(sockets=[listening])
         if its_daemon and its_daemon.poll() is not None:
             raise ClusteringError("Dagster's daemon ended by itself; what it said last stands above")
