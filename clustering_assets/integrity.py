@@ -5,6 +5,7 @@ is one small file for each result, so that several runs can write theirs at once
 """
 
 import enum
+import hashlib
 import json
 import logging
 import stat
@@ -151,15 +152,19 @@ class Records:
             self._write(new, record)
 
     def _path(self, name: str) -> Any:
+        """Where a file lies."""
         return open_place(self.root, "output") / name
 
     def _copy(self, name: str) -> Any:
+        """Where the copy of a file lies, if one is kept."""
         return self._path(RECORDS) / name
 
     def _record(self, name: str) -> Any:
+        """Where the record of a file lies."""
         return self._path(RECORDS) / f"{name}.json"
 
     def _read(self, name: str) -> Published | None:
+        """The record of a file; None if there is none that can be understood."""
         try:
             return Published(**json.loads(self._record(name).read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
@@ -183,17 +188,15 @@ def content_hash(path: Path | UPath) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _remembered_hash(path: Path, *facts: int) -> str:
     return _hash(path)
 
 
 def _hash(path: Path | UPath) -> str:
-    hasher = xxhash.xxh3_128()
+    """As `content_hash`, always from the content itself."""
     with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            hasher.update(block)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()  # type: ignore[arg-type]
 
 
 def _facts(path: Any) -> tuple[int, str] | None:

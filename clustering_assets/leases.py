@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import platform
 import threading
 import time
@@ -14,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-import psutil
 from filelock import FileLock, Timeout
 from upath import UPath
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.storage import mark_output, remove_partials
+from clustering_assets.process_identity import is_running, this_process
+from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.stores import Store, StoreError, open_place
 
 log = logging.getLogger("clustering_assets.leases")
@@ -41,33 +40,21 @@ class Lease:
 
     Attributes:
         holder: Which update it is, by a name of its own.
-        host: The machine it runs on.
-        process: Its process there.
-        started: When that process started, in seconds since 1970.
-        begun: When the update began.
+        process: The process it is of, as `this_process` names it.
+        begun: When it began, in seconds since 1970.
         expires: Until when it holds the output if nothing more is heard of it.
     """
 
     holder: str
-    host: str
-    process: int
-    started: float
+    process: str
     begun: float
     expires: float
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is to be expected: it has expired, or its process on this machine is gone."""
-        if time.time() > self.expires:
-            return True
-        if self.host != platform.node():
-            return False
-        try:
-            return abs(psutil.Process(self.process).create_time() - self.started) > 60
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.AccessDenied:
-            return False
+        is_of_this_machine = self.process.startswith(f"{platform.node()}:")
+        return time.time() > self.expires or (is_of_this_machine and not is_running(self.process))
 
 
 @contextmanager
@@ -96,7 +83,7 @@ def _locked(folder: Path, output: str) -> Iterator[Callable[[], None]]:
         folder.mkdir(parents=True, exist_ok=True)
         mark_output(folder)
         lock.acquire(timeout=0)
-        remove_partials(folder, time.time())
+        remove_leftovers(folder, time.time())
     except Timeout:
         raise OutputTaken(
             f"another update is writing to {output}: wait until it is done, or give this one another output"
@@ -131,11 +118,8 @@ class _Holding:
 
     def __init__(self, path: UPath, output: str) -> None:
         self._path, self._store, self._output = path, cast("Store", path.fs), output
-        process = psutil.Process()
         now = time.time()
-        self._lease = Lease(
-            uuid.uuid4().hex, platform.node(), os.getpid(), process.create_time(), now, now + LEASE_SECONDS
-        )
+        self._lease = Lease(uuid.uuid4().hex, this_process(), now, now + LEASE_SECONDS)
         self._mark: str | None = None
         self._ended = threading.Event()
         self._lost: Lease | None = None
@@ -217,9 +201,10 @@ class _Holding:
         return True
 
     def _taken_by(self, lease: Lease) -> str:
+        host, number, _ = lease.process.rsplit(":", 2)
         since, until = (datetime.fromtimestamp(when).astimezone() for when in (lease.begun, lease.expires))
         return (
-            f"another update is writing to {self._output}: process {lease.process} on {lease.host}, since "
+            f"another update is writing to {self._output}: process {number} on {host}, since "
             f"{since:%Y-%m-%d %H:%M:%S}. Wait until it is done, or give this one another output; if it was ended from "
             f"outside, what it holds is free from {until:%H:%M:%S} on."
         )

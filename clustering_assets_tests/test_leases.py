@@ -1,6 +1,8 @@
 """One update of an output at a time, on a store too: who holds it, until when, and what is left behind."""
 
 import json
+import os
+import platform
 import threading
 import time
 from dataclasses import asdict, replace
@@ -9,6 +11,7 @@ import pytest
 
 from clustering_assets import leases
 from clustering_assets.leases import LOCK, Lease, OutputTaken, output_for_ourselves
+from clustering_assets.process_identity import this_process
 from clustering_assets.stores import open_place
 
 
@@ -26,14 +29,14 @@ def lease_of(output) -> Lease:
 def leave(output, **changed) -> None:
     """A lease of another machine, which nobody gave back."""
     with output_for_ourselves(output):
-        left = replace(lease_of(output), holder="somebody", host="elsewhere", process=7, **changed)
+        left = replace(lease_of(output), holder="somebody", process="elsewhere:7:early", **changed)
     (open_place(output) / LOCK).write_text(json.dumps(asdict(left)))
 
 
 def test_a_second_update_is_told_who_holds_the_output_and_the_first_gives_it_back(output):
     with output_for_ourselves(output) as still_ours:
         still_ours()
-        holder = f"{output}: process {lease_of(output).process} on "
+        holder = f"{output}: process {os.getpid()} on "
         with pytest.raises(OutputTaken, match=holder), output_for_ourselves(output):
             raise AssertionError
     assert not (open_place(output) / LOCK).exists()
@@ -72,12 +75,12 @@ def test_what_another_machine_left_behind_holds_until_it_expires(output):
     (open_place(output) / LOCK).unlink()
     leave(output, expires=time.time() - 1)
     with output_for_ourselves(output):
-        assert lease_of(output).host != "elsewhere"
+        assert lease_of(output).process == this_process()
 
 
 def test_what_a_killed_process_of_this_machine_left_behind_holds_nothing(output):
     with output_for_ourselves(output):
-        left = replace(lease_of(output), holder="killed", process=2**22 + 1)
+        left = replace(lease_of(output), holder="killed", process=f"{platform.node()}:{2**22 + 1}:early")
     (open_place(output) / LOCK).write_text(json.dumps(asdict(left)))
     with output_for_ourselves(output):
         assert lease_of(output).holder != "killed"
@@ -98,7 +101,7 @@ def test_an_update_stays_known_while_it_lasts_and_learns_that_it_was_given_up(ou
         first = lease_of(output)
         _until(lambda: lease_of(output).expires > first.expires + 0.3)
         still_ours()
-        other = replace(first, holder="somebody", host="elsewhere", expires=time.time() + 60)
+        other = replace(first, holder="somebody", process="elsewhere:7:early", expires=time.time() + 60)
         (open_place(output) / LOCK).write_text(json.dumps(asdict(other)))
         with pytest.raises(OutputTaken, match=r"on elsewhere.*took over"):
             _until(lambda: still_ours() or lease_of(output).holder != "somebody")
