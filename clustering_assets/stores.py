@@ -9,7 +9,6 @@ import functools
 import hashlib
 import io
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.places import is_url, masked
+from clustering_assets.storage import scratch_folder
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -161,9 +161,9 @@ class Store:
         """A copy of an object to read from, as bytes or as text."""
         if set(mode) - set("rbt"):
             return self._patiently(self._inner.open, path, mode, **given)
-        with tempfile.NamedTemporaryFile(prefix="clustering-") as copy:
-            self._patiently(self._inner.get_file, path, copy.name)
-            opened = Path(copy.name).open("rb")  # noqa: SIM115 - whoever asked closes it
+        with scratch_folder() as folder:
+            self._patiently(self._inner.get_file, path, str(folder / "copy"))
+            opened = (folder / "copy").open("rb")  # whoever asked closes it
         return opened if "b" in mode else io.TextIOWrapper(opened, given.get("encoding"))
 
     def pieces(self, path: str) -> IO[bytes]:

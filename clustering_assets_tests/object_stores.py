@@ -98,7 +98,7 @@ class Gate:
         server = urlsplit(self.server)
         connection = http.client.HTTPConnection(str(server.hostname), server.port, timeout=30)
         headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request"}
-        connection.request(method, f"/{self.bucket}/{name}".rstrip("/"), content, headers)
+        connection.request(method, f"/{self.bucket}/{name}" if name else f"/{self.bucket}", content, headers)
         found = connection.getresponse()
         body = found.read()
         assert found.status < 300, (method, name, found.status, body)
