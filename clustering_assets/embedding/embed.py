@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from upath import UPath
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import (
@@ -133,7 +134,7 @@ def embed(
     network: NetworkSpec,
     options: RuntimeOptions | None = None,
     *,
-    cache_dir: Path | None = None,
+    cache_dir: Path | UPath | None = None,
 ) -> Embedded:
     """Embed pictures, each content once; those in the cache are not opened.
 
@@ -141,7 +142,8 @@ def embed(
         inputs: The pictures.
         network: What embeds them.
         options: How it is run; None: the defaults.
-        cache_dir: Folder of the cache; None embeds everything and keeps nothing.
+        cache_dir: Folder of the cache; None embeds everything and keeps nothing. What only this machine can use is
+            kept there where it is a folder of this machine.
 
     Returns:
         A row for each picture that has a vector, in the order of `images`.
@@ -156,12 +158,13 @@ def embed(
     options = options or RuntimeOptions()
     if inputs.table.empty:
         raise EmbeddingError("there are no pictures to embed")
-    backbone = network.resolve(memory=cache_dir)
+    local = cache_dir if isinstance(cache_dir, Path) else None
+    backbone = network.resolve(memory=local)
     pictures = Pictures(inputs.table)
     with ExitStack() as stack:
         models = [stack.enter_context(scratch_folder())]
-        if cache_dir is not None:
-            models.insert(0, models_folder(cache_dir))
+        if local is not None:
+            models.insert(0, models_folder(local))
         start = partial(
             start_runtime,
             backbone=backbone,
@@ -292,7 +295,7 @@ class _Selected(Sequence[Content]):
 
 
 def _open_store(
-    contents: pd.Index, backbone: Backbone, cache_dir: Path | None, plan_for: Callable[[], Plan]
+    contents: pd.Index, backbone: Backbone, cache_dir: Path | UPath | None, plan_for: Callable[[], Plan]
 ) -> tuple[Plan, VectorStore]:
     """What will run the network, and the vectors that are there in its precision.
 
@@ -377,7 +380,7 @@ def _write_rows(file: IO[bytes], target: NDArray[np.intp], rows: NDArray[np.floa
             file.write(rows[run[0] : run[-1] + 1].tobytes())
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path | UPath) -> None:
     """Write a set's shards together if there are too many of them."""
     if len(list_shards(folder)) > MANY_SHARDS:
         try:

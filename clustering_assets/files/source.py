@@ -2,10 +2,10 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from clustering_assets.storage import PARTIAL
 
@@ -61,7 +61,12 @@ class FileSource(ABC):
     """A place with files, each named by its path below that place, with forward slashes.
 
     As text it is what the user calls it. It goes to worker processes, so it must be possible to pickle it.
+
+    Attributes:
+        most_ahead: Most files that are read before the first of them is needed.
     """
+
+    most_ahead: ClassVar[int] = 4096
 
     @abstractmethod
     def files(self) -> list[FoundFile]:
@@ -86,6 +91,14 @@ class FileSource(ABC):
         Raises:
             OSError: It is missing or cannot be read.
         """
+
+    def feed(self, files: Sequence[FoundFile]) -> Callable[[Iterable[str]], Iterable[str]]:
+        """What the names of `files` pass through, in order, before each is read: what is far away is fetched ahead.
+
+        Args:
+            files: Of a listing; none of them has a problem.
+        """
+        return iter
 
     def __truediv__(self, path: str) -> "SourceFile":
         """A file by its path; whether there is one shows when it is used."""

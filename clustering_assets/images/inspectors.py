@@ -39,12 +39,15 @@ def look_at_all(
     sizes = {file.path: file.bytes for file in files if not file.problem}
     # The limits alone: with the settings that they belong to, a process would take twice as long to start.
     light = cast("Limits", SimpleNamespace(**dict(limits)))
+    source = file_source(source)
     task = Task(
-        partial(look, file_source(source), limits=light),
+        partial(look, source, limits=light),
         size=sizes.__getitem__,
         together=_TOGETHER,
         begin=begin,
         memory=memory,
+        ahead=source.most_ahead,
+        feed=source.feed([file for file in files if not file.problem]),
     )
     with closing(engine.run(task, list(sizes))) as looks:
         for file in files:

@@ -1,6 +1,6 @@
 """What every engine has in common: a task, its units of work, what becomes of each, and how many go together."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
@@ -45,6 +45,7 @@ class Task(Generic[Unit, Result]):
         patience: Seconds for each portion, and one more for each megabyte of it and each million pixels it asks for.
         begin: Called once in each process that works for this one, with the way to `memory`, before any clock runs.
         memory: What portions in other processes ask for room for many pixels.
+        feed: What the units pass through, in order, as they are handed out: it may wait until one is at hand.
     """
 
     function: Callable[[list[Unit]], Sequence[Result]]
@@ -55,6 +56,7 @@ class Task(Generic[Unit, Result]):
     patience: float = PATIENCE
     begin: Callable[[Budget], None] | None = None
     memory: Budget | None = None
+    feed: Callable[[Sequence[Unit]], Iterable[Unit]] = iter
 
     def seconds(self, portion: Sequence[Unit]) -> float:
         """How long a portion may take, without what it waits for memory."""
@@ -94,7 +96,7 @@ def portions(task: Task[Unit, Result], units: Sequence[Unit], workers: int) -> I
     most = max(1, min(task.together, len(units) // (8 * workers)))
     portion: list[Unit] = []
     size = 0
-    for unit in units:
+    for unit in task.feed(units):
         more = task.size(unit)
         if portion and (len(portion) == most or size + more > MOST_BYTES):
             yield portion

@@ -200,6 +200,8 @@ class _Worker(Generic[Unit, Result]):
             code = self._end()
             raise _EndedError(code, allowed if was_late and code == TIME_IS_UP else 0) from None
         if isinstance(reply, Failed):
+            if reply.error:
+                raise reply.error
             raise RuntimeError(f"Work on {', '.join(map(self._task.name, portion))} failed:\n{reply.text}")
         return reply  # type: ignore[return-value]
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from clustering_assets.errors import ClusteringError
 from clustering_assets.progress import Reporter, Task, reporting
 from clustering_assets.work.engine import Budget
 
@@ -78,9 +79,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failed:
-    """A fault of the program itself, as `traceback` shows it."""
+    """A fault of the program itself, as `traceback` shows it, or an error that a user can mend."""
 
     text: str
+    error: ClusteringError | None = None
 
 
 def serve() -> None:
@@ -112,6 +114,8 @@ def _answer(
         return function(request.units)
     except (EOFError, BrokenPipeError):
         raise
+    except ClusteringError as error:
+        return Failed(str(error), error)
     except Exception:  # noqa: BLE001 - the parent raises it
         return Failed(traceback.format_exc())
     finally:

@@ -223,5 +223,5 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, file_source(settings.value.images))
+    figure = plot_clusters(cluster_assignments, file_source(settings.value.images, "images"))
     return dg.MaterializeResult(value=figure, data_version=version)
