@@ -306,8 +306,12 @@ def cluster_videos_sensor(
     rendering = {key for key, run in runs.items() if is_ours(run)}
     confirm_videos(instance, wanted.keys() - set(due) - rendering)
     waiting = [key for key in due if key not in rendering]
-    given_up = [key for key in waiting if is_given_up(instance, {DIGEST_TAG: wanted[key].digest})]
-    asked = [key for key in waiting if key not in given_up][: max(0, PORTION - len(rendering))]
+    asked: list[str] = []
+    given_up: list[str] = []
+    for key in waiting:
+        if len(asked) + len(rendering) >= PORTION:
+            break
+        (given_up if is_given_up(instance, {DIGEST_TAG: wanted[key].digest}) else asked).append(key)
     changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), runs)
     partitions = [
         CLUSTERS.build_add_request(list(changes.add)),
