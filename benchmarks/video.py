@@ -72,7 +72,9 @@ def main() -> None:
     settings = _settings(options)
     table = _table(folder, _pictures(folder, options.slides, settings))
     show = _slideshow(folder, table, settings)
-    print(f"{len(table)} pictures, {show.frame_count} frames, {settings.resolution} at {settings.fps} fps")
+    print(
+        f"{len(table)} pictures, {show.timeline.frames} frames, {settings.resolution} at {settings.fps} fps"
+    )
     if options.encoder_options:
         _compare_options(show, options)
         return
@@ -158,7 +160,7 @@ def _compare(
     show = _slideshow(folder, table, settings)
     paths = [folder / str(slide.path) for slide in show.timeline.slides]
     seconds = show.timeline.seconds
-    planes = [show.planes(index) for index in range(show.frame_count)]
+    planes = [show.planes(index) for index in range(show.timeline.frames)]
     ways: dict[str, Callable[[], object]] = {
         "project": lambda: write_video(_slideshow(folder, table, settings), scratch / "project.mp4"),
         "floor": lambda: _encode_only(planes, show, scratch / "floor.mp4"),
@@ -182,7 +184,7 @@ def _compare(
         "resolution": options.resolution,
         "fps": settings.fps,
         "slides": len(paths),
-        "frames": show.frame_count,
+        "frames": show.timeline.frames,
         "cores": len(os.sched_getaffinity(0)),
         "rounds": options.rounds,
         "cpu_seconds": medians,
@@ -216,7 +218,7 @@ def _encode_only(planes: list[NDArray[np.uint8]], show: Slideshow, path: Path) -
 
 def _compare_options(show: Slideshow, options: argparse.Namespace) -> None:
     """CPU, bytes and PSNR of the project's options of x264 beside those of the preset alone."""
-    planes = [show.planes(index) for index in range(show.frame_count)]
+    planes = [show.planes(index) for index in range(show.timeline.frames)]
     own = QUALITIES["standard"]
     plain = {name: value for name, value in own[0].items() if name != "x264-params"}
     ways = {"preset alone": plain, "project": own[0]}

@@ -200,7 +200,7 @@ def content_hash(path: Path | UPath) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _remembered_hash(path: Path, *facts: int) -> str:
     return _hash(path)
 

@@ -11,6 +11,7 @@ The settings lie in groups, which what needs only them takes on its own:
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -20,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapVal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked, plain_place
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
@@ -162,7 +163,6 @@ class Music(Group):
 class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
-        pattern=r"^\d+x\d+$",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
     )
     fps: int = Field(default=25, ge=1, le=120, description="Frames per second.")
@@ -196,7 +196,9 @@ class _Video(Group):
     @classmethod
     def _even_sizes(cls, value: str) -> str:
         """Refuse sizes that H.264 cannot hold."""
-        for side in map(int, value.split("x")):
+        if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
+            raise ValueError("must be a width and a height, such as 1920x1080 or 1280x720")
+        for side in map(int, sides.groups()):
             if side % 2 or not 64 <= side <= 7680:
                 raise ValueError("both sides must be even numbers from 64 to 7680")
         return value
@@ -250,9 +252,9 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     @pydantic.field_validator(*PLACES)
     @classmethod
     def _plain_place(cls, value: str) -> str:
-        """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
+        """One spelling for each place, and none from which nothing is read."""
         check_place(value)
-        return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
+        return plain_place(value)
 
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
@@ -283,9 +285,13 @@ def load_settings(**given: Any) -> Settings:
     """The settings from defaults, `.env`, environment and `given`, which wins; None counts as not given.
 
     Raises:
-        SettingsError: A value is refused; the message has a line for each with name, value and range.
+        SettingsError: A value is refused; the message has a line for each with name, value and range. Or `.env` is no
+            text.
     """
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env cannot be read as text ({error}): save it in UTF-8") from error
 
 
 def unknown_variables() -> list[str]:

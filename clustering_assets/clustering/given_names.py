@@ -7,6 +7,7 @@ from upath import UPath
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.user_lists import read_lines
+from clustering_assets.words import one_line
 
 
 class NamesError(ClusteringError):
@@ -26,18 +27,17 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     if path is None or not str(path):
         return {}
     names: dict[int, str] = {}
-    for number, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
-        if number == 1 and cells[0].lower() in ("cluster", "key", "id"):
+    for line, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
+        if not names and cells[0].lower() in ("cluster", "key", "id"):
             continue
-        if len(cells) != 2 or not cells[1]:
-            got = ",".join(cells)
-            raise NamesError(f"{path}, line {number}: expected cluster,name such as 0,Holidays; got {got!r}")
-        names[_cluster(cells[0], f"{path}, line {number}")] = cells[1]
+        where = f"{path}, line {line}"
+        name = one_line(cells[-1])
+        if len(cells) != 2 or not name:
+            raise NamesError(f"{where}: expected cluster,name such as 0,Holidays; got {','.join(cells)!r}")
+        try:
+            number = int(cells[0]) if cells[0].lstrip("-").isdigit() else cluster_of(cells[0])
+            partition_key(number)
+        except IdentityError as error:
+            raise NamesError(f"{where}: {error}") from error
+        names[number] = name
     return names
-
-
-def _cluster(text: str, where: str) -> int:
-    try:
-        return cluster_of(partition_key(int(text)) if text.lstrip("-").isdigit() else text)
-    except IdentityError as error:
-        raise NamesError(f"{where}: {error}") from error
