@@ -286,13 +286,16 @@ def decoding_alone(files: list[Path], wanted: Wanted, workers: int | None = None
     """(d) Decoding and preprocessing on the workers of a run, or so many, with nobody waiting; with their start."""
     from clustering_assets.embedding.preparing import Content, Copy, prepare, prepared_batches
     from clustering_assets.files.local import LocalFolder
+    from clustering_assets.images.load import as_sent
     from clustering_assets.settings import DEFAULT_LIMITS
-    from clustering_assets.work.threads import Threads
+    from clustering_assets.work.processes import Processes
 
-    function = partial(prepare, LocalFolder(Path("/")), wanted.facts().preprocessing, DEFAULT_LIMITS)
+    facts = wanted.facts().preprocessing
+    function = partial(prepare, LocalFolder(Path("/")), facts, as_sent(DEFAULT_LIMITS))
     contents = [Content(number, (Copy(number, str(path)),)) for number, path in enumerate(files)]
-    engine = Threads(workers or min(16, _machine()["cores"]))
-    return _timed(lambda: [None for _ in prepared_batches(function, contents, 32, engine)], len(files))
+    size = wanted.options().batch_size or 128
+    batches = partial(prepared_batches, function, contents, size, Processes(workers), facts.view_bytes)
+    return _timed(lambda: [None for _ in batches()], len(files))
 
 
 WAYS: dict[str, tuple[str, Callable[[list[Path], Wanted], dict[str, float]]]] = {

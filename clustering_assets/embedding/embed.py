@@ -40,16 +40,13 @@ from clustering_assets.embedding.runtime_choice import plan_runtime, start_runti
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.load import as_sent
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
-from clustering_assets.threads import available_cores
+from clustering_assets.work.choice import make_engine
 from clustering_assets.work.engine import Engine
-from clustering_assets.work.threads import Threads
 
 log = logging.getLogger("clustering_assets.embedding")
-
-MOST_THREADS = 16
-"""Most threads that decode; more only wait for the one that runs the network."""
 
 
 class EmbeddingError(ClusteringError):
@@ -80,7 +77,7 @@ class RuntimeOptions:
         runtime: `auto`, `openvino` or `torch`.
         batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
             of its own size.
-        engine: What decodes the pictures; None: threads, as many as there are cores for this process, at most 16.
+        engine: What decodes the pictures; None: processes of their own, so that all cores work, or threads for few.
     """
 
     runtime: str = "auto"
@@ -186,10 +183,11 @@ def embed(
             )  # fmt: skip
             started = time.monotonic()
             batches = prepared_batches(
-                partial(prepare, file_source(inputs.folder), backbone.preprocessing, inputs.limits),
+                partial(prepare, file_source(inputs.folder), backbone.preprocessing, as_sent(inputs.limits)),
                 pictures.select(missing),
                 runtime.batch_size,
-                options.engine or Threads(min(available_cores(), MOST_THREADS)),
+                options.engine or make_engine(),
+                backbone.preprocessing.view_bytes,
             )
             with closing(batches):
                 embedded = _embed_batches(batches, len(missing), pictures, runtime, store)

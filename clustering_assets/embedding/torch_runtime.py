@@ -1,6 +1,7 @@
 """Networks run by torch: in half precision and channels-last on a GPU, with its own threads on the CPU."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -72,7 +73,7 @@ class TorchRuntime:
         if plan.device == "cuda":
             torch.cuda.synchronize()  # the slots' streams do not wait for the one that brought the network
 
-    def start(self, pixels: NDArray[np.uint8]) -> "_Joined":
+    def start(self, pixels: Sequence[NDArray[np.uint8]]) -> "_Joined":
         """Begin to compute the features of prepared pictures, in as many passes as memory needs."""
         passes: list[_Pass] = []
         first = 0
@@ -84,7 +85,7 @@ class TorchRuntime:
                 first += len(part)
         return _Joined(passes)
 
-    def _try(self, pixels: NDArray[np.uint8]) -> "_Pass | None":
+    def _try(self, pixels: Sequence[NDArray[np.uint8]]) -> "_Pass | None":
         """One pass; None if there was no room for it, in which case the next may have half as many pictures.
 
         Raises:
@@ -134,10 +135,11 @@ class _Slot:
         self._stream: Any = torch.cuda.Stream(device) if self._is_cuda else None
         self._pass: _Pass | None = None
 
-    def start(self, network: FeatureNetwork, pixels: NDArray[np.uint8], count: int) -> "_Pass":
+    def start(self, network: FeatureNetwork, pixels: Sequence[NDArray[np.uint8]], count: int) -> "_Pass":
         """Begin a pass of `count` pictures, of which the first are `pixels` and the others do not matter."""
         self.finish()
-        self._pixels[: len(pixels)].copy_(torch.from_numpy(pixels))
+        for place, view in zip(self._pixels.numpy(), pixels, strict=False):
+            place[:] = view
         with torch.inference_mode(), torch.cuda.stream(self._stream) if self._is_cuda else nullcontext():
             batch = self._pixels[:count].to(self._device, non_blocking=True)
             features = network(batch)[: len(pixels)]

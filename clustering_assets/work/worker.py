@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from clustering_assets.work.engine import Budget
+from clustering_assets.work.shared_arrays import SharedRoom
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
@@ -31,10 +32,27 @@ class Request:
     Attributes:
         units: What the task's function is called with.
         seconds: How long it may take; for pixels that it has to ask for it has a second more for each million.
+        slots: Where arrays of the results go in the memory that is shared.
     """
 
     units: list[Any]
     seconds: float
+    slots: list[int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is for.
+
+    Attributes:
+        function: The task's.
+        begin: The task's.
+        shared: Descriptor and size of slots of the memory that is shared, if any is.
+    """
+
+    function: Callable[[list[Any]], Sequence[Any]]
+    begin: Callable[[Budget], None] | None
+    shared: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -57,14 +75,17 @@ def serve() -> None:
     with Path(os.devnull).open("r+b", buffering=0) as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a decoder prints must not get among the replies
         try:
-            function, begin = pickle.load(requests)
+            work: Work = pickle.load(requests)
+            room = SharedRoom(*work.shared) if work.shared else None
             line = _Line(requests, replies, nowhere)
-            if begin:
-                begin(line)
+            if work.begin:
+                work.begin(line)
             line.send([])
             os.dup2(nowhere.fileno(), 2)
             while True:
-                line.send(_answer(function, pickle.load(requests), line))
+                request: Request = pickle.load(requests)
+                answer = _answer(work.function, request, line)
+                line.send(room.pack(answer, request.slots) if room and request.slots else answer)
         except (EOFError, BrokenPipeError):
             return
 

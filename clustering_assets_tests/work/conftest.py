@@ -7,6 +7,8 @@ import pytest
 HOSTILE = """
 import ctypes, os, signal, sys, time
 
+import numpy as np
+
 worked, memory = 0, None
 
 def begin(budget):
@@ -39,6 +41,10 @@ def work(units):
                 time.sleep(1.1)
         worked += 1
     return [unit.upper() for unit in units]
+
+def paint(units):
+    work(map(str, units))
+    return [(unit, np.full((100, 100), len(str(unit)) + int(str(unit)[:3]), np.uint16)) for unit in units]
 """
 
 
