@@ -1,12 +1,15 @@
 """A process that does units of work: it answers the one that started it until that closes the pipe.
 
 A unit that crashes takes only this process with it, and one that never returns is ended by the clock of this
-process, which needs neither the interpreter nor the parent. Nothing is imported here that the work does not need.
+process, which needs neither the interpreter nor the parent. On Linux the system ends it with the thread that started
+it, also in the middle of a unit. Nothing is imported here that the work does not need.
 """
 
+import ctypes
 import faulthandler
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +23,8 @@ from clustering_assets.work.shared_arrays import SharedRoom
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
+
+_PR_SET_PDEATHSIG = 1
 
 TIME_IS_UP = 1
 """Exit status of a worker whose clock ran out."""
@@ -71,6 +76,8 @@ class Failed:
 
 def serve() -> None:
     """Answer requests until the pipe is closed: begin with the task, then a list of results for each request."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("r+b", buffering=0) as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a decoder prints must not get among the replies
