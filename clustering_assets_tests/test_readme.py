@@ -10,8 +10,8 @@ import pytest
 from clustering_assets import outputs
 from clustering_assets.cli.main import cli
 from clustering_assets.embedding.files import PATHS
-from clustering_assets.settings import settings_table
 from clustering_assets.tables import TABLES
+from clustering_assets_tests.readme_settings import settings_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,8 +50,11 @@ def test_every_make_command_is_a_target_with_known_variables(command):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m clustering_assets " in command])
 def test_every_command_line_is_understood(command):
-    name, *flags = shlex.split(command)[3:]
+    name, *flags = shlex.split(command, comments=True)[3:]
     subcommand = cli.get_command(click.Context(cli), name)
+    while isinstance(subcommand, click.Group):
+        name, *flags = flags
+        subcommand = subcommand.get_command(click.Context(subcommand), name)
     assert subcommand is not None
     subcommand.make_context(name, flags)
 

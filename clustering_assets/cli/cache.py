@@ -7,6 +7,10 @@ import click
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError, load_settings
 
+OUTPUT_FLAG = click.option(
+    "--output", default=None, metavar="DIR", help="Output folder that the cache belongs to."
+)
+
 
 @click.group()
 def cache() -> None:
@@ -14,7 +18,7 @@ def cache() -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@OUTPUT_FLAG
 def info(output: str | None) -> None:
     """Say what the cache holds."""
     from clustering_assets.embedding.cache import cache_info
@@ -30,7 +34,7 @@ def info(output: str | None) -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@OUTPUT_FLAG
 @click.option(
     "--keep",
     multiple=True,
@@ -39,7 +43,7 @@ def info(output: str | None) -> None:
 )
 def prune(output: str | None, keep: tuple[str, ...]) -> None:
     """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
-    from clustering_assets.embedding.cache import prune_cache
+    from clustering_assets.embedding.cache import cache_info, prune_cache
     from clustering_assets.outputs import Outputs
     from clustering_assets.tables import IMAGE_MANIFEST
 
@@ -48,24 +52,21 @@ def prune(output: str | None, keep: tuple[str, ...]) -> None:
         manifest = Outputs(load_settings(output=output).output).read_table(IMAGE_MANIFEST)
     except FileNotFoundError as error:
         raise ClusteringError(f"There is no manifest in the output, so nothing is pruned: {error}") from error
-    _check_sets(folder, keep)
+    known = [entry.name for entry in cache_info(folder).sets]
+    if unknown := [name for name in keep if name not in known]:
+        raise SettingsError(
+            f"--keep {unknown[0]}: there is no such set; there are {', '.join(known) or 'none'}"
+        )
     gone = prune_cache(folder, keep_hashes=set(manifest["content_hash"]), keep_sets=keep or None)
     click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
 
 
-def _check_sets(folder: Path, names: tuple[str, ...]) -> None:
-    """Refuse names that no set has, before anything is removed."""
-    from clustering_assets.embedding.cache import cache_info
-
-    known = [entry.name for entry in cache_info(folder).sets]
-    for name in names:
-        if name not in known:
-            raise SettingsError(
-                f"--keep {name}: there is no such set; there are {', '.join(known) or 'none'}"
-            )
-
-
 def _cache_folder(output: str | None) -> Path:
+    """Where the cache is.
+
+    Raises:
+        SettingsError: The output is on no local disk, so there is none.
+    """
     from clustering_assets.outputs import Outputs
 
     settings = load_settings(output=output)

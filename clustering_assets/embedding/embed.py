@@ -47,6 +47,7 @@ from clustering_assets.files.source import FileSource
 from clustering_assets.images.load import as_sent
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
+from clustering_assets.storage import scratch_folder
 from clustering_assets.work.choice import make_engine
 from clustering_assets.work.engine import Engine
 
@@ -178,7 +179,7 @@ def _embed(inputs: Inputs, network: NetworkSpec, options: RuntimeOptions, cache_
     backbone = network.resolve(memory=cache_dir)
     pictures = Pictures(inputs.table)
     with ExitStack() as stack:
-        models = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-")))]
+        models = [stack.enter_context(scratch_folder())]
         if cache_dir is not None:
             models.insert(0, models_folder(cache_dir))
         start = partial(

@@ -7,10 +7,13 @@ it, also in the middle of a unit. Nothing is imported here that the work does no
 
 import ctypes
 import faulthandler
+import logging
 import os
 import pickle
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from clustering_assets.progress import Reporter, Task, reporting
 from clustering_assets.work.engine import Budget
 from clustering_assets.work.shared_arrays import SharedRoom
 
@@ -25,6 +29,7 @@ _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
 
 _PR_SET_PDEATHSIG = 1
+_SECONDS_BETWEEN_REPORTS = 0.2
 
 TIME_IS_UP = 1
 """Exit status of a worker whose clock ran out."""
@@ -68,6 +73,32 @@ class Room:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A warning or worse that the work logged."""
+
+    logger: str
+    level: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News of a task of the work.
+
+    Attributes:
+        number: Which of this worker's.
+        begun: What `Reporter.start` is told, where it has just begun.
+        count: How many more items are done.
+        is_over: Whether nothing more will come.
+    """
+
+    number: int
+    begun: tuple[str, int | None, str] | None = None
+    count: int = 0
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
 class Failed:
     """A fault of the program itself, as `traceback` shows it."""
 
@@ -89,10 +120,12 @@ def serve() -> None:
                 work.begin(line)
             line.send([])
             os.dup2(nowhere.fileno(), 2)
-            while True:
-                request: Request = pickle.load(requests)
-                answer = _answer(work.function, request, line)
-                line.send(room.pack(answer, request.slots) if room and request.slots else answer)
+            logging.getLogger("clustering_assets").addHandler(_Teller(line))
+            with reporting(line):
+                while True:
+                    request: Request = pickle.load(requests)
+                    answer = _answer(work.function, request, line)
+                    line.send(room.pack(answer, request.slots) if room and request.slots else answer)
         except (EOFError, BrokenPipeError):
             return
 
@@ -112,17 +145,26 @@ def _answer(
         faulthandler.cancel_dump_traceback_later()
 
 
-class _Line(Budget):
-    """The way to the parent, which also knows how much memory its workers use together; and the clock."""
+class _Line(Budget, Reporter):
+    """The way to the parent, which knows how much memory its workers use together and shows progress; and the clock."""
 
     def __init__(self, requests: BinaryIO, replies: BinaryIO, nowhere: BinaryIO) -> None:
         self._requests, self._replies, self._nowhere = requests, replies, nowhere
         self._seconds = 0.0
+        self._sending = threading.Lock()
+        self._tasks = 0
 
     def send(self, message: object) -> None:
         """Send one message."""
-        pickle.dump(message, self._replies, pickle.HIGHEST_PROTOCOL)
-        self._replies.flush()
+        with self._sending:
+            pickle.dump(message, self._replies, pickle.HIGHEST_PROTOCOL)
+            self._replies.flush()
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin a task whose progress the parent shows."""
+        self._tasks += 1
+        self.send(Progress(self._tasks, begun=(title, total, unit)))
+        return _DistantTask(self, self._tasks)
 
     def begin(self, seconds: float) -> None:
         """End this process when `seconds` have passed."""
@@ -145,3 +187,31 @@ class _Line(Budget):
         finally:
             self.send(Room(0))
             self.begin(seconds)
+
+
+class _DistantTask:
+    """A task that tells the parent of its progress, not too often."""
+
+    def __init__(self, line: _Line, number: int) -> None:
+        self._line, self._number = line, number
+        self._done, self._told = 0, time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        if time.monotonic() - self._told >= _SECONDS_BETWEEN_REPORTS:
+            self._line.send(Progress(self._number, count=self._done))
+            self._done, self._told = 0, time.monotonic()
+
+    def finish(self) -> None:
+        self._line.send(Progress(self._number, count=self._done, is_over=True))
+
+
+class _Teller(logging.Handler):
+    """Lets the parent log what is a warning or worse."""
+
+    def __init__(self, line: _Line) -> None:
+        super().__init__(logging.WARNING)
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._line.send(Said(record.name, record.levelno, record.getMessage()))

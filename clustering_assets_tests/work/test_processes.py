@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from clustering_assets import progress
 from clustering_assets.work.engine import Lost, Task
 from clustering_assets.work.processes import Processes, workers_for
 
@@ -95,6 +96,42 @@ def test_without_an_interpreter_to_start_threads_do_the_work_and_it_is_said(host
 def test_workers_that_cannot_begin_are_replaced_by_threads(hostile, caplog):
     assert outcomes(hostile.work, ["a"], begin=hostile.begin_badly) == {"a": "A"}
     assert "ended at its start with status 3" in caplog.text
+
+
+class Recorder:
+    """A reporter that remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def start(self, title, total, unit):
+        self.told.append((title, total, unit))
+        recorder = self
+
+        class Task:
+            def advance(self, count=1):
+                recorder.told.append((title, count))
+
+            def finish(self):
+                recorder.told.append((title, "finished"))
+
+        return Task()
+
+
+def test_progress_and_warnings_of_workers_are_shown_here(hostile, caplog):
+    recorder = Recorder()
+    with progress.reporting(recorder):
+        seen = outcomes(hostile.work, ["long", "long that ends", "warn"], together=1)
+    assert [isinstance(outcome, Lost) for outcome in seen.values()] == [False, True, False]
+    title = "Working on long"
+    assert [told for told in recorder.told if told[0] == title] == [
+        (title, 3, "parts"),
+        (title, 3),
+        (title, "finished"),
+    ]
+    lost = [told for told in recorder.told if told[0] == "Working on long that ends"]
+    assert lost[:3] == [(lost[0][0], 3, "parts"), (lost[0][0], 3), (lost[0][0], "finished")]
+    assert caplog.messages == ["warn is odd"] and caplog.records[0].name == "clustering_assets.hostile"
 
 
 def test_nothing_to_do_needs_no_worker(hostile, monkeypatch, caplog):

@@ -1,19 +1,18 @@
 """Figures: Matplotlib figures as PNG."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.storage import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class FigureIOManager(OutputIOManager):
+class FigureIO(OutputIOManager):
     """Stores a Matplotlib figure as PNG; loading gives the file's bytes."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: "Figure", path: UPath) -> None:
@@ -24,7 +23,7 @@ class FigureIOManager(OutputIOManager):
         """The PNG as bytes."""
         return path.read_bytes()
 
-    def describe(self, obj: "Figure") -> Mapping[str, Any]:
+    def get_metadata(self, context: dg.OutputContext, obj: "Figure") -> dict[str, Any]:
         """Size in pixels."""
         width, height = (obj.get_size_inches() * obj.dpi).round().astype(int).tolist()
         return {"width": width, "height": height}
@@ -38,11 +37,3 @@ def write_figure(context: dg.OutputContext, figure: "Figure", path: UPath) -> No
     write_bytes(path, drawn)
     alt = context.asset_key.to_user_string().replace("_", " ")
     context.add_output_metadata({"preview": dg.MetadataValue.md(inline_markdown(preview(drawn), alt))})
-
-
-class FigureIO(OutputIOFactory):
-    """Figures below the output."""
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> FigureIOManager:
-        """The manager for the output of this run."""
-        return FigureIOManager(self.settings.value.output)

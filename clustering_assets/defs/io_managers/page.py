@@ -1,19 +1,18 @@
 """Pages: HTML that a browser opens."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.storage import write_text
 
 if TYPE_CHECKING:
     from clustering_assets.report.page import Gallery
 
 
-class PageIOManager(OutputIOManager):
+class PageIO(OutputIOManager):
     """Stores a page as one HTML file; loading gives its text."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: "Gallery", path: UPath) -> None:
@@ -24,14 +23,6 @@ class PageIOManager(OutputIOManager):
         """The page as text."""
         return path.read_text(encoding="utf-8")
 
-    def describe(self, obj: "Gallery") -> Mapping[str, Any]:
+    def get_metadata(self, context: dg.OutputContext, obj: "Gallery") -> dict[str, Any]:
         """Number of pictures in the page, and its size."""
         return {"pictures": obj.pictures, "kilobytes": round(len(obj.html.encode()) / 1000)}
-
-
-class PageIO(OutputIOFactory):
-    """Pages below the output."""
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> PageIOManager:
-        """The manager for the output of this run."""
-        return PageIOManager(self.settings.value.output)
