@@ -125,7 +125,10 @@ class Embedding(Group):
         description="What runs the network: openvino, torch, or auto, which is torch on a GPU and openvino elsewhere.",
     )
     batch_size: int = Field(
-        default=32, ge=1, le=4096, description="Pictures per forward pass; halved when memory runs out."
+        default=0,
+        ge=0,
+        le=4096,
+        description="Pictures per forward pass, halved when memory runs out; 0: as many as keep the device busy.",
     )
     cache: bool = Field(default=True, description="Keep embeddings so that each picture is embedded once.")
 

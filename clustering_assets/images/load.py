@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,11 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image)
     # Not `to_numpy`, which imports pandas: half a second in every process that looks at pictures.
     return np.frombuffer(numbers.buffers()[1], np.uint8).reshape(image.height, image.width, 4)
+
+
+def as_sent(limits: "Limits") -> "Limits":
+    """The same limits for other processes, which would take twice as long to start with all settings there are."""
+    return cast("Limits", SimpleNamespace(**dict(limits)))
 
 
 @lru_cache(maxsize=1)

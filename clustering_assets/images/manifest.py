@@ -26,8 +26,8 @@ from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.tables import IMAGE_MANIFEST
 from clustering_assets.threads import opencv_on_one_thread
 from clustering_assets.words import counted
+from clustering_assets.work.choice import make_engine
 from clustering_assets.work.engine import Engine
-from clustering_assets.work.processes import Processes
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -78,7 +78,7 @@ def scan(
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or Processes())
+    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or make_engine())
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row

@@ -43,6 +43,10 @@ class Task(Generic[Unit, Result]):
         together: Most units in a portion.
         ahead: Most units that are handed out before the result of the one before them was fetched.
         patience: Seconds for each portion, and one more for each megabyte of it and each million pixels it asks for.
+        few: Up to so many units are done on threads of this process, which costs no start: right where nothing that
+            the function does is likely to end a process.
+        array_bytes: Size of an array in a result, if results have one: it comes through memory that processes share,
+            at most one for each unit that is handed out. Others come through pipes.
         begin: Called once in each process that works for this one, with the way to `memory`, before any clock runs.
         memory: What portions in other processes ask for room for many pixels.
         feed: What the units pass through, in order, as they are handed out: it may wait until one is at hand.
@@ -54,6 +58,8 @@ class Task(Generic[Unit, Result]):
     together: int = 1
     ahead: int = 4096
     patience: float = PATIENCE
+    few: int = 0
+    array_bytes: int = 0
     begin: Callable[[Budget], None] | None = None
     memory: Budget | None = None
     feed: Callable[[Sequence[Unit]], Iterable[Unit]] = iter

@@ -65,6 +65,7 @@ def embeddings(
             "embedded": embedded.embedded,
             "reused": embedded.reused,
             "images_per_second": round(embedded.images_per_second, 1),
+            "limit": embedded.limit,
             "failures": dg.MetadataValue.json([list(failure) for failure in lost]),
             "warning": embedded.warning,
         },
