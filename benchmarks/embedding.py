@@ -459,7 +459,7 @@ def _cpu_seconds() -> float:
 
 
 class _Memory:
-    """Watches how much memory this process and its children have together, shared pages counted once."""
+    """Watches how much memory of their own this process and its children have together."""
 
     peak = 0.0
 
@@ -481,11 +481,14 @@ class _Memory:
 
 
 def _memory_of(process: int) -> float:
-    """Bytes of a process and of all that descend from it; 0 where the system does not say, as outside Linux."""
+    """Bytes of a process and of all that descend from it; 0 where the system does not say, as outside Linux.
+
+    Memory that processes share is not counted: to tell whose it is would stop a process that uses a GPU for seconds.
+    """
     place, total = Path("/proc") / str(process), 0.0
     try:
-        lines = (place / "smaps_rollup").read_text().splitlines()
-        total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        _, resident, shared, *_ = map(int, (place / "statm").read_text().split())
+        total += (resident - shared) * os.sysconf("SC_PAGE_SIZE")
         children = [(task / "children").read_text().split() for task in (place / "task").iterdir()]
     except OSError:  # it has ended
         return total

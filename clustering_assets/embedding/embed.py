@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -376,7 +376,8 @@ def _embed_batches(
             if not len(batch.kept):
                 progress.advance(batch.count)
                 continue
-            with pace.network():
+            # on a GPU this only hands the pictures over
+            with pace.network() if runtime.plan.device == "cpu" else nullcontext():
                 under_way.append((batch, runtime.start(batch.pixels)))
             if len(under_way) == IN_FLIGHT:
                 embedded += finish_first()
