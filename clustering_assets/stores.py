@@ -32,8 +32,8 @@ WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 LONGEST = 60.0
 """Seconds after which a request that fails is not tried again."""
 
-_EXTRAS = {"s3": ("s3", "s3fs"), "gs": ("gcs", "gcsfs"), "az": ("azure", "adlfs"), "abfs": ("azure", "adlfs")}
-"""For each scheme the extra of this package that brings its file system, and the package that this is."""
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+"""The package that brings the file system of each scheme."""
 
 _CREDENTIALS = {
     "s3": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
@@ -302,9 +302,8 @@ def _in_words(error: Exception, url: str, setting: str) -> StoreError | None:
     codes, why = set(noted), f"({next(iter(noted), type(error).__name__)})"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # on the disk that a copy goes to
         return None
-    if isinstance(error, ImportError) and scheme in _EXTRAS:
-        extra, package = _EXTRAS[scheme]
-        return StoreError(f"{named}: needs {package}. Install it: pip install 'clustering-assets[{extra}]'")
+    if isinstance(error, ImportError) and (package := _PACKAGES.get(scheme)):
+        return StoreError(f"{named}: needs {package}. Install it: pip install {package}")
     if names & _NO_CREDENTIALS:
         hint = _CREDENTIALS.get("az" if scheme == "abfs" else scheme, "Give them")
         return StoreError(f"{named}: there are no credentials for this store {why}. {hint}.")
