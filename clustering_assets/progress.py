@@ -39,8 +39,16 @@ class Reporter(Protocol):
         ...
 
 
-class _LoggedTask:
+class LogReporter:
     """What stands in where nobody shows progress: a line in the log now and then."""
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin to count."""
+        return _LoggedTask(title, total, unit)
+
+
+class _LoggedTask:
+    """A piece of work that is told of in the log."""
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
@@ -68,10 +76,15 @@ class _LoggedTask:
 _reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
+def reporter() -> Reporter:
+    """The reporter in force."""
+    return _reporter.get() or LogReporter()
+
+
 @contextmanager
-def reporting(reporter: Reporter) -> Iterator[None]:
-    """Show the progress of everything inside the block through `reporter`."""
-    token = _reporter.set(reporter)
+def reporting(through: Reporter) -> Iterator[None]:
+    """Show the progress of everything inside the block through a reporter."""
+    token = _reporter.set(through)
     try:
         yield
     finally:
@@ -87,8 +100,7 @@ def task(title: str, total: int | None = None, unit: str = "items") -> Iterator[
         total: Number of items; None when it is not known.
         unit: What an item is, in the plural.
     """
-    reporter = _reporter.get()
-    running = reporter.start(title, total, unit) if reporter else _LoggedTask(title, total, unit)
+    running = reporter().start(title, total, unit)
     try:
         yield running
     finally:

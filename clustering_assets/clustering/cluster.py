@@ -1,10 +1,8 @@
 """The one way into clustering: vectors in, a labelled and measured clustering out."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import AlgorithmError, Request
@@ -15,6 +13,7 @@ from clustering_assets.clustering.feature_space import (
     count_distinct,
 )
 from clustering_assets.clustering.quality import Fit, Quality, measure
+from clustering_assets.memory import free_bytes
 from clustering_assets.threads import arithmetic_on_one_thread
 from clustering_assets.words import counted
 
@@ -141,16 +140,6 @@ def check_memory(n: int, sample: int) -> None:
             f"{free / 1e9:.1f} GB are free; choose fewer clusters (at most {FULL_ROWS // 20} need the least), "
             "close other programs, or use a machine with more memory"
         )
-
-
-def free_bytes() -> int:
-    """Memory that is free to use, in bytes, within the limit of the container if there is one."""
-    free = psutil.virtual_memory().available
-    try:
-        limit, used = (Path("/sys/fs/cgroup", name).read_text() for name in ("memory.max", "memory.current"))
-        return min(free, max(int(limit) - int(used), 0))
-    except (OSError, ValueError):  # there is no container, or its limit is "max"
-        return free
 
 
 def _label(points: NDArray[np.float32], request: Request, distinct: int, looks: int) -> _Labelled:

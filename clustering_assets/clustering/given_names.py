@@ -6,7 +6,9 @@ from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
+from clustering_assets.stores import open_place
 from clustering_assets.user_lists import read_lines
+from clustering_assets.words import one_line
 
 
 class NamesError(ClusteringError):
@@ -26,16 +28,19 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     if path is None or not str(path):
         return {}
     names: dict[int, str] = {}
-    for line, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
+    for line, cells in read_lines(
+        open_place(path) if isinstance(path, str) else path, NamesError, "0,Holidays"
+    ):
         if not names and cells[0].lower() in ("cluster", "key", "id"):
             continue
         where = f"{path}, line {line}"
-        if len(cells) != 2 or not cells[1]:
+        name = one_line(cells[-1])
+        if len(cells) != 2 or not name:
             raise NamesError(f"{where}: expected cluster,name such as 0,Holidays; got {','.join(cells)!r}")
         try:
             number = int(cells[0]) if cells[0].lstrip("-").isdigit() else cluster_of(cells[0])
             partition_key(number)
         except IdentityError as error:
             raise NamesError(f"{where}: {error}") from error
-        names[number] = cells[1]
+        names[number] = name
     return names

@@ -1,42 +1,33 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
-from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.jobs import DIGEST_TAG
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import PartitionChanges, sync_partitions
 from clustering_assets.defs.records import VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
-    confirm_video,
+    confirm_videos,
     holds_video,
     is_current,
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
+from clustering_assets.leases import OutputTaken, output_for_ourselves
 from clustering_assets.outputs import Outputs
+from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output, remove_partials
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
-
-LOCK = ".update.lock"
-"""Name of the file in the output that an update holds locked while it is under way."""
-
-
-class OutputTaken(ClusteringError):
-    """Two updates of the same output at once."""
 
 
 class RunFailed(ClusteringError):
@@ -86,8 +77,8 @@ def update(
         OutputTaken: Another update is writing to the output.
         ClusteringError: The output cannot be written to.
     """
-    with _output_for_ourselves(settings.output):
-        runner = _Runner(definitions, instance, settings, announce)
+    with output_for_ourselves(settings.output) as still_ours:
+        runner = _Runner(definitions, instance, settings, announce, still_ours)
         close_abandoned_runs(instance)
         announce("Looking at the pictures and the music")
         runner.run(runner.stages.scans)
@@ -106,33 +97,6 @@ def update(
         return result
 
 
-@contextmanager
-def _output_for_ourselves(output: str) -> Iterator[None]:
-    """Make the output folder, and keep other updates away from it; an object store is left to its users."""
-    folder = Outputs(output).path("")
-    if not isinstance(folder, Path):
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark_output(folder)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-        remove_partials(folder, time.time())
-    except Timeout:
-        raise OutputTaken(
-            f"another update is writing to {output}: wait until it is done, or give this one another output"
-        ) from None
-    except OSError as error:
-        raise ClusteringError(
-            f"output = {output!r} cannot be written to: {error.strerror or error}. Choose another folder with output"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 class _Runner:
     """Runs selections of assets in this process and reads what is out of date."""
 
@@ -142,6 +106,7 @@ class _Runner:
         instance: dg.DagsterInstance,
         settings: Settings,
         announce: Callable[[str], None],
+        still_ours: Callable[[], None],
     ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
         self._graph = definitions.resolve_asset_graph()
@@ -149,7 +114,7 @@ class _Runner:
         self.stages = stages_of(self._specs.values())
         self._instance, self._settings = instance, settings
         self._outputs = Outputs(settings.output)
-        self._announce = announce
+        self._announce, self._still_ours = announce, still_ours
 
     def run(
         self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
@@ -161,7 +126,9 @@ class _Runner:
 
         Raises:
             RunFailed: A stage refused to go on; every other error is raised as it is.
+            OutputTaken: Another update has taken the output over.
         """
+        self._still_ours()
         keys = [dg.AssetKey(name) for name in assets]
         self._wait_for_room({pool for key in keys for pool in self._graph.get(key).pools or ()})
         try:
@@ -195,8 +162,7 @@ class _Runner:
         bring_back_videos(clusters, outputs)
         there = {key for key, recipe in clusters.items() if holds_video(recipe, outputs)}
         due = videos_due(self._instance, clusters, self._settings)
-        for key in clusters.keys() - set(due):
-            confirm_video(self._instance, key)
+        confirm_videos(self._instance, clusters.keys() - set(due))
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
             self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")
@@ -210,6 +176,8 @@ class _Runner:
                     result.rendered.append(key)
                 if flaws:
                     result.flawed[key] = "; ".join(flaws)
+            except OutputTaken:
+                raise
             except (ClusteringError, OSError) as error:
                 result.failed[key] = str(error)
             except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one

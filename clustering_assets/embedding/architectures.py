@@ -88,7 +88,7 @@ def optional(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise BackboneError(f"{name} is not installed: pip install 'clustering-assets[timm]'") from error
+        raise BackboneError(f"{name} is not installed: pip install timm") from error
 
 
 def build(backbone: Backbone) -> nn.Module:

@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,21 @@ import pandas as pd
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
 from clustering_assets.files import file_source
-from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile
+from clustering_assets.files.source import (
+    BROKEN_LINK,
+    LEAVES_FOLDER,
+    NOT_REGULAR,
+    FileSource,
+    FoundFile,
+    SourceFile,
+    printable,
+)
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
 from clustering_assets.tables import MUSIC_TRACKS
 from clustering_assets.threads import available_cores
+from clustering_assets.words import one_line
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -54,7 +64,10 @@ def analyse_library(
         A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
     source = file_source(folder)
-    files = _music_files(source)
+    try:
+        files = tracks_among(source.files(), source)
+    except OSError:
+        files = []
     if not files:
         log.warning(
             "No music in %s: videos will have no sound. Put audio files there to change that.", source
@@ -76,7 +89,7 @@ def analyse_library(
         rows = list(pool.map(facts, files))
     for row in rows:
         if row.outcome == "rejected":
-            log.warning("%s is not used: %s", source / row.path, row.reason)
+            log.warning("%s is not used: %s", printable(str(source / row.path)), row.reason)
     return track_table(rows)
 
 
@@ -92,21 +105,28 @@ def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
     return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
-def _music_files(source: FileSource) -> list[FoundFile]:
-    """Files that are music or claim to be, sorted."""
-    try:
-        files = source.files()
-    except OSError:
-        return []
-    found = []
-    for file in files:
-        if file.problem == LEAVES_FOLDER:
-            log.warning("%s is passed over: it is a link to outside the music folder", source / file.path)
-        elif file.path.lower().endswith(ENDINGS + SCORES) or (
-            not file.problem and holds_audio(source / file.path)
-        ):
-            found.append(file)
-    return found
+def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are music or claim to be, by their ending or else by their content, and links that lead nowhere.
+
+    Only what has no ending of music is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
+    return [
+        file
+        for file in files
+        if file.path.lower().endswith(ENDINGS + SCORES)
+        or file.problem in (LEAVES_FOLDER, BROKEN_LINK)
+        or (not file.problem and _holds_audio(source / file.path, file.bytes, file.mtime_ns))
+    ]
+
+
+@lru_cache(maxsize=10_000)
+def _holds_audio(file: SourceFile, *facts: int) -> bool:
+    """Whether there is sound in a file that has these facts."""
+    return holds_audio(file)
 
 
 def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:
@@ -133,8 +153,11 @@ def _facts(
 ) -> TrackFacts:
     """The row of one file, from an earlier analysis if it is in there."""
     if file.problem:
-        reason = "not a regular file" if file.problem == NOT_REGULAR else file.problem
-        return TrackFacts(file.path, reason=reason)
+        reasons = {
+            NOT_REGULAR: "not a regular file",
+            LEAVES_FOLDER: f"{LEAVES_FOLDER}: put the music itself there",
+        }
+        return TrackFacts(file.path, reason=reasons.get(file.problem, file.problem))
     same = known.get((file.path, file.bytes, file.mtime_ns))
     if same is not None:
         return same
@@ -152,7 +175,11 @@ def _facts(
             return replace(facts, reason="notes for a synthesiser, not sound: save it as audio first")
         return _with_tags(facts)
     moved = replace(same, path=file.path, bytes=bare.bytes, mtime_ns=bare.mtime_ns)
-    return _with_tags(replace(moved, title=same.title if same.title != Path(same.path).stem else track.stem))
+    return _with_tags(
+        replace(
+            moved, title=same.title if same.title != one_line(Path(same.path).stem) else one_line(track.stem)
+        )
+    )
 
 
 def _with_tags(facts: TrackFacts) -> TrackFacts:

@@ -7,8 +7,11 @@ A line may begin with `#`. The track is a path below the music folder or just a 
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+
+from upath import UPath
 
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
@@ -28,13 +31,13 @@ class Pins(dict[str, str]):
         lines: The lines of the file on which each key stands: more than one where a line is repeated.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | UPath) -> None:
         super().__init__()
         self.path = path
         self.lines: dict[str, list[int]] = {}
 
 
-def read_pins(path: Path, *, required: bool = False) -> Pins:
+def read_pins(path: Path | UPath, *, required: bool = False) -> Pins:
     """Read a pins file.
 
     Args:
@@ -147,17 +150,22 @@ def _ambiguous(wanted: str, paths: Sequence[str]) -> str:
 
 
 def tracks_named(wanted: str, paths: Sequence[str]) -> list[int]:
-    """Positions of the tracks that a pin means, whatever the case.
+    """Positions of the tracks that a pin means, whatever the case and the normal form of its letters.
 
     A path below the music folder comes first, then a file name, then a file name without its ending.
     """
-    plain = PurePosixPath(wanted.replace("\\", "/")).as_posix().casefold()
+    plain = _folded(PurePosixPath(wanted.replace("\\", "/")).as_posix())
     known = [PurePosixPath(path) for path in paths]
     for form in (lambda path: path.as_posix(), lambda path: path.name, lambda path: path.stem):
-        found = [index for index, path in enumerate(known) if form(path).casefold() == plain]
+        found = [index for index, path in enumerate(known) if _folded(form(path)) == plain]
         if found:
             return found
     return []
+
+
+def _folded(text: str) -> str:
+    """Text as it is compared: an e with an accent is the same in one piece or in two, large or small."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _key(text: str) -> str | None:

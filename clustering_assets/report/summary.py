@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from clustering_assets.files.source import printable
 from clustering_assets.video.omissions import SOUNDTRACK
 from clustering_assets.words import counted
 
@@ -52,7 +53,7 @@ class VideoRecord:
         path: Where the file lies; empty when it has not been rendered.
         due: Whether it is missing or out of date.
         rendered: Whether it was rendered in this update.
-        render_seconds: How long rendering took, in seconds.
+        render_seconds: How long rendering took, in seconds; 0 where it was not.
         noted: Its metadata.
     """
 
@@ -158,6 +159,7 @@ def count_outcomes(ledger: pd.DataFrame) -> dict[str, int]:
     return {
         "found": len(ledger),
         "usable": len(ledger) - rejected,
+        "pending": int((ledger["outcome"] == "pending").sum()),
         "rejected": rejected,
         "duplicates": int((copies["reason"] == "").sum()),
         "near_duplicates": int((copies["reason"] != "").sum()),
@@ -220,6 +222,11 @@ def _text(data: Mapping[str, Any]) -> str:
         f"Files found        {counts['found']:>7,}",
         f"  usable           {counts['usable']:>7,}   of these {counts['duplicates']:,} exact and "
         f"{counts['near_duplicates']:,} near duplicates",
+        *(
+            [f"  not clustered    {counts['pending']:>7,}   the update was not finished"]
+            if counts["pending"]
+            else []
+        ),
         f"  rejected         {counts['rejected']:>7,}",
         f"Embedded           {counts['embedded']:>7,}   reused {counts['reused']:,}",
         f"Clusters           {counts['clusters']:>7,}   unclustered pictures {counts['unclustered']:,}",
@@ -255,7 +262,7 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += ["", "Seconds per stage (0: was up to date)", "-------------------------------------"]
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from clustering_assets.sources.unpack import Caps, unpack
 
 log = logging.getLogger("clustering_assets.sources")
 
-_EXTRA = "Kaggle's client is not installed; install it with: pip install 'clustering-assets[kaggle]'"
+_EXTRA = "Kaggle's client is not installed; install it with: pip install kagglehub"
 _CREDENTIALS = (
     "Kaggle needs your credentials. Make a token at https://www.kaggle.com/settings (API, Create New Token), then "
     "set KAGGLE_API_TOKEN to it, or KAGGLE_USERNAME and KAGGLE_KEY, or save it as ~/.kaggle/kaggle.json"

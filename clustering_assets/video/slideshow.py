@@ -144,11 +144,14 @@ class Slideshow(VideoClip):
         Raises:
             PictureLost: The picture has vanished since the slideshow was made.
         """
+        canvas = self._lay(slide, min(1.0, width / self.settings.size[0]))
+        return to_rgb(split(draw_shot((canvas, canvas.view(0.5)), self.glance_size(width))))
+
+    def glance_size(self, width: int) -> tuple[int, int]:
+        """Width and height of a `glance` about `width` pixels across."""
         full = self.settings.size
         share = min(1.0, width / full[0])
-        size = (max(2, 2 * round(full[0] * share / 2)), max(2, 2 * round(full[1] * share / 2)))
-        canvas = self._lay(slide, share)
-        return to_rgb(split(draw_shot((canvas, canvas.view(0.5)), size)))
+        return max(2, 2 * round(full[0] * share / 2)), max(2, 2 * round(full[1] * share / 2))
 
     def drop(self, lost: Failure) -> None:
         """Go on with the storyboard that is made without a picture that was lost; it is noted in `failures`.

@@ -13,6 +13,7 @@ import av
 import av.error
 import cv2
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 from upath import UPath
 
@@ -20,7 +21,7 @@ from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
 from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.audio.soundtrack import TOLERANCE
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, pairs, split
@@ -95,17 +96,17 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
         failed one, `readable`, that says why.
     """
     try:
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             checks = [*_stream_checks(file, slideshow)]
             if not file.streams.video:
                 return checks
             seen = _watch(file, slideshow)
         if seen.frames != slideshow.timeline.frames and slideshow.drop_damaged():
-            with av.open(str(path), **ANY_ENCODING) as file:
+            with av.open(local_address(path), **ANY_ENCODING) as file:
                 checks = [*_stream_checks(file, slideshow)]
                 seen = _watch(file, slideshow)
         checks += _picture_checks(seen, slideshow)
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             if file.streams.audio:
                 checks += _sound_checks(file, seen, slideshow)
     except (OSError, VideoError, av.error.FFmpegError) as error:
@@ -139,7 +140,9 @@ def plays_through(path: Path | UPath) -> bool:
     """Whether all pictures and all sound of a video file are there and can be decoded."""
     try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             file = stack.enter_context(av.open(source, **ANY_ENCODING))
             counts = dict.fromkeys(range(len(file.streams)), 0)
             for stream in (*file.streams.video, *file.streams.audio):
@@ -176,7 +179,8 @@ def top_level_boxes(path: Path) -> Iterator[str]:
 def _stream_checks(file: Any, slideshow: Slideshow) -> Iterator[Check]:
     """What the headers say."""
     wanted = f"1 video, {int(slideshow.soundtrack is not None)} audio"
-    found = f"{len(file.streams.video)} video, {len(file.streams.audio)} audio"
+    films = [stream for stream in file.streams.video if not stream.disposition & Disposition.attached_pic]
+    found = f"{len(films)} video, {len(file.streams.audio)} audio"
     yield _same("streams", found, wanted)
     if not file.streams.video:
         return
