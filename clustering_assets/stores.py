@@ -345,7 +345,7 @@ def _in_words(error: Exception, url: str, setting: str) -> StoreError | None:
             f"{named}: the store cannot be reached {why}. Check the network{where}; then run again.",
             passes=True,
         )
-    if isinstance(error, OSError) and scheme in _EXTRAS:
+    if isinstance(error, OSError) and scheme in _PACKAGES:
         return StoreError(
             f"{named}: the store refuses {why}. Check the bucket {bucket} and its region, or {another}."
         )
