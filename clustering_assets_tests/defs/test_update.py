@@ -78,7 +78,7 @@ def test_every_cluster_has_a_video_with_its_own_pictures_and_with_music(first):
     for row in choice.itertuples():
         path = project.root / f"output/videos/{row.key}_slideshow_with_music.mp4"
         with av.open(str(path)) as video:
-            (picture,), (sound,) = video.streams.video, video.streams.audio
+            (picture, _cover), (sound,) = video.streams.video, video.streams.audio
             assert (picture.codec.name, sound.codec.name) == ("h264", "aac")
             assert (picture.width, picture.height, picture.pix_fmt) == (320, 180, "yuv420p")
             assert picture.average_rate == 10
