@@ -29,7 +29,7 @@ Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
 
-PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
+PLACES = ("images", "music", "output", "weights", "names_file", "choices_file", "pins_file")
 """Settings that are files and folders."""
 
 HOSTS_VARIABLE = "CLUSTERING_HOSTS"
@@ -153,6 +153,10 @@ class Clustering(Group):
     names_file: str = Field(
         default="",
         description="Your own names for clusters: a file of cluster,name lines; empty: names.csv in output.",
+    )
+    choices_file: str = Field(
+        default="",
+        description="Your last word on pictures: a file of path,choice lines; empty: choices.csv in output.",
     )
 
 

@@ -199,6 +199,10 @@ CLUSTER_ASSIGNMENTS = Table(
             TEXT, "Numbers of clusters that are gone and that the picture was in, the newest first."
         ),
         "cluster_hint": Column(TEXT, "What the cluster is called where you have not named it."),
+        "choice": Column(TEXT, "Your choice of the picture: exclude, must or cover; empty: none."),
+        "found_cluster": Column(
+            WHOLE, "Number of its cluster without your choices; empty: the same.", limits=_IDS
+        ),
     },
 )
 

@@ -8,12 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.cluster import Clustering, cluster
-from clustering_assets.clustering.continuity import hold
+from clustering_assets.clustering.choices import Choices, own_clusters, regroup, with_choices
+from clustering_assets.clustering.cluster import Clustering, by_size, cluster
+from clustering_assets.clustering.continuity import hold, measured
 from clustering_assets.clustering.feature_space import VectorsError, check_vectors
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
-from clustering_assets.clustering.keys import in_order, partition_key
+from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY, in_order, partition_key
 from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.near_duplicates import keepers
 from clustering_assets.clustering.previous import Previous
@@ -102,6 +103,7 @@ def assign(
     request: Request,
     previous: Previous | None = None,
     names: Mapping[int, str] | None = None,
+    choices: Choices | None = None,
 ) -> Assignment:
     """Cluster pictures, give the clusters lasting ids and names, and measure how each picture fits.
 
@@ -110,6 +112,7 @@ def assign(
         request: What is asked for.
         previous: What the previous run left; None for a first run.
         names: Names that the user set, by cluster id.
+        choices: What the user has chosen to be shown, and to be together.
 
     Raises:
         VectorsError: The embeddings cannot be used.
@@ -132,9 +135,32 @@ def assign(
     )
     if before.keys() == set(hashes) and previous.request == str(request):
         hints |= {number: hint for number, hint in same.items() if number in hints}
-    named = with_given(hints, names or {})
-    table = _table(pictures, found, ids, named, hints, remember_gone(ids, hashes, before, gone))
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())
+    choices, found_ids, own = choices or Choices(), ids, own_clusters(previous.table)
+    if choices.groups:
+        ids, made, odd = regroup(
+            ids,
+            pictures.images["path"].astype(str).tolist(),
+            choices,
+            with_given(hints, names or {}),
+            own=own,
+            used={*used, *own.values()},
+        )
+        found = measured(found, by_size(ids), request)
+        hints = {UNCLUSTERED: UNCLUSTERED_KEY, **hints, **made}
+        notes = [*notes, *odd]
+    table = _table(
+        pictures,
+        found,
+        ids,
+        with_given(hints, names or {}),
+        hints,
+        remember_gone(found_ids, hashes, before, gone),
+    )
+    table, odd = with_choices(
+        table.assign(found_cluster=np.where(found_ids == ids, np.nan, found_ids)), choices
+    )
+    notes = [*notes, *choices.odd, *odd]
     return Assignment(
         table=table,
         clusters=summarise(table, found, ids),
@@ -142,7 +168,7 @@ def assign(
         quality=found.quality,
         notes=notes,
         algorithm=found.algorithm,
-        ids_ever_used=tuple(sorted(i for i in used if i >= 0)),
+        ids_ever_used=tuple(sorted(i for i in {*used, *own.values(), *ids.tolist()} if i >= 0)),
         request=str(request),
     )
 
@@ -173,6 +199,8 @@ def _table(
             "y": found.coordinates[:, 1],
             "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
             "cluster_hint": [hints[int(i)] for i in ids],
+            "choice": "",
+            "found_cluster": np.nan,
         },
         columns=list(CLUSTER_ASSIGNMENTS.columns),
     )

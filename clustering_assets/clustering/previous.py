@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from clustering_assets.clustering.choices import found_clusters
 from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.words import counted
 
@@ -32,6 +33,8 @@ class Previous:
     def clusters(self, hashes: Collection[str]) -> tuple[dict[str, int], list[str]]:
         """Content hash -> id, empty where the table is of no use, and what a person should know of that.
 
+        The ids are those that were found, whatever the user has chosen to be together.
+
         Args:
             hashes: Content hashes of the pictures that there are now.
         """
@@ -42,7 +45,7 @@ class Previous:
             lack = "the previous assignments lack content_hash or cluster and were set aside: all ids are new"
             return {}, [lack]
         notes = []
-        ids = pd.to_numeric(table["cluster"], errors="coerce")
+        ids = pd.to_numeric(found_clusters(table), errors="coerce")
         good = ids.notna() & (ids >= UNCLUSTERED) & (ids % 1 == 0)
         good &= table["content_hash"].notna() & (table["content_hash"].astype(str) != "")
         if not good.all():
@@ -79,8 +82,9 @@ class Previous:
             for number, count in stayed.items()
             if number >= 0 and all(count >= MUCH_THE_SAME * size[number] for size in sizes)
         ]
+        table = self.table[self.table["cluster"] == found_clusters(self.table)]
         hints = (
-            self.table.drop_duplicates("content_hash", keep="last")
+            table.drop_duplicates("content_hash", keep="last")
             .set_index("content_hash")["cluster_hint"]
             .dropna()
         )

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from clustering_assets.defs.records import recorded, recorded_version
-from clustering_assets.outputs import names_file, pins_file
+from clustering_assets.outputs import choices_file, names_file, pins_file
 from clustering_assets.settings import Settings
 
 USES = "settings"
@@ -44,7 +44,11 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
         {
             "code": spec.code_version,
             "output": settings.output,
-            "settings": {name: _setting(settings, name) for name in spec.metadata.get(USES, ())},
+            "settings": {
+                name: value
+                for name in spec.metadata.get(USES, ())
+                if (value := _setting(settings, name)) is not None or name != "choices_file"
+            },
             "upstream": upstream,
         }
     )
@@ -61,7 +65,7 @@ def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.Da
 
 def _setting(settings: Settings, name: str) -> Any:
     """A setting's value; of a setting that is a file, its contents count too."""
-    files = {"names_file": names_file, "pins_file": pins_file}
+    files = {"names_file": names_file, "choices_file": choices_file, "pins_file": pins_file}
     if name in files or (name == "weights" and settings.weights):
         path = files[name](settings) if name in files else Path(settings.weights)
         return hashlib.blake2b(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -5,6 +5,7 @@ Both only gather facts and return what a pure function decided, so what they dec
 
 import functools
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 import dagster as dg
 import pandas as pd
@@ -36,7 +37,7 @@ from clustering_assets.defs.staleness import (
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs, files_of, names_file, pins_file
+from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
@@ -75,8 +76,8 @@ def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             job=cluster_images,
             minimum_interval_seconds=15,
             default_status=status,
-            description="Starts an update when pictures, music, pins, names or settings have changed and files have "
-            "settled.",
+            description="Starts an update when pictures, music, pins, names, choices or settings have changed and "
+            "files have settled.",
         )(new_images_sensor),
         dg.sensor(
             jobs=[render_videos, refresh_report],
@@ -149,7 +150,7 @@ def _skipping_trouble(
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
+    """Ask for `cluster_images` when pictures, music, the user's pins, names or choices, or settings have changed."""
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
@@ -236,13 +237,17 @@ def stage_settings() -> set[str]:
 
 
 def _other_inputs(settings: Settings) -> list[str]:
-    """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
+    """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names, choices.
+
+    Choices count where there are some, so that folders without keep the fingerprint that they have.
+    """
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
     music = file_source(settings.music, "music")
-    prints = [digest(settings.model_dump(include=stage_settings()))]
+    used = stage_settings() - ({"choices_file"} if not settings.choices_file else set())
+    prints = [digest(settings.model_dump(include=used))]
     for find in (
         lambda: listing_fingerprint(tracks_among(_files(music), music)),
         lambda: str(last_change(pins_file(settings))),
@@ -252,6 +257,8 @@ def _other_inputs(settings: Settings) -> list[str]:
             prints.append(find())
         except OSError as error:
             prints.append(type(error).__name__)
+    with suppress(FileNotFoundError):
+        prints.append(str(last_change(choices_file(settings))))
     return prints
 
 
@@ -296,7 +303,7 @@ def cluster_videos_sensor(
         return dg.SkipReason(f"{error} (job cluster_images)")
     if stray := _stray(instance, outputs, above=VIDEOS):
         return dg.SkipReason(f"{', '.join(stray)} {State.DAMAGED.value}: run job cluster_images")
-    if set(choice["key"]) != set(wanted):
+    if not wanted.keys() <= set(choice["key"]):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
     outputs.set_aside_videos(keep=wanted)

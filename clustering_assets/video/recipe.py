@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen, is_shown
 from clustering_assets.clustering.keys import partition_key
 from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.video import faces
@@ -50,6 +51,8 @@ def recipes(
 ) -> dict[str, Recipe]:
     """The recipe of each cluster's video, by partition key, in the order of the clusters.
 
+    A cluster whose pictures are all left out by the user has none.
+
     Args:
         assignments: The table `cluster_assignments`.
         manifest: The table `image_manifest`.
@@ -61,6 +64,8 @@ def recipes(
     tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
     found: dict[str, Recipe] = {}
     for number, images in members.groupby("cluster", sort=True):
+        if not is_shown(images).any():
+            continue
         cluster = int(str(number))
         music = tracks.get(cluster, {"track": "", "track_hash": ""})
         title = str(images["cluster_name"].iloc[0])
@@ -85,7 +90,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
 
     Args:
         images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where the order is that of
-            the time taken, `taken_at`; `cluster` (the seed of motion) where it is there.
+            the time taken, `taken_at`; `cluster` (the seed of motion) and `choice` where they are there.
         track_hash: Content hash of the music track, '' for none.
         title: Title of the video; counts only where it is shown, on a title card or as a caption.
         settings: How the video shall look.
@@ -108,6 +113,8 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION
+    if (choices := chosen(images, EXCLUDE, MUST, COVER)).any():
+        recipe["choices"] = sorted(images.loc[choices, ["path", "choice"]].to_numpy().tolist())
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -120,10 +127,12 @@ def _digested(settings: VideoSettings) -> dict[str, Any]:
 
 def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:
     """About how long the video of each cluster will be, in seconds, by cluster."""
-    shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
+    shown = assignments[is_shown(assignments)]
+    needed = shown[chosen(shown, MUST, COVER)].groupby("cluster").size()
     return {
-        int(str(cluster)): min(int(count), settings.max_images_per_video) * settings.seconds_per_image
-        for cluster, count in shown.items()
+        int(str(cluster)): max(min(int(count), settings.max_images_per_video), int(needed.get(cluster, 0)))
+        * settings.seconds_per_image
+        for cluster, count in shown.groupby("cluster").size().items()
     }
 
 

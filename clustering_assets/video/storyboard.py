@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import beat_is_clear
 from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
+from clustering_assets.clustering.choices import EXCLUDE, chosen
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
@@ -277,11 +278,16 @@ def _downbeat(track: Track, sound: Soundtrack) -> int:
 
 
 def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:
-    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed."""
+    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed; none excluded."""
     usable, stood_in_for = [], set()
+    excluded = chosen(images, EXCLUDE)
     for position, (path, sharper) in enumerate(zip(images["path"], images["duplicate_of"], strict=True)):
         sharper = sharper if isinstance(sharper, str) else ""
-        if path in failed or (sharper and (sharper not in failed or sharper in stood_in_for)):
+        if (
+            excluded[position]
+            or path in failed
+            or (sharper and (sharper not in failed or sharper in stood_in_for))
+        ):
             continue
         stood_in_for.add(sharper)
         usable.append(position)

@@ -55,6 +55,16 @@ def test_what_the_pictures_are_changes_the_digest(images, column, value):
     assert recipe_digest(changed, "m", "", VideoSettings()) != recipe_digest(images, "m", "", VideoSettings())
 
 
+def test_only_choices_that_there_are_reach_the_digest(images):
+    plain = recipe_digest(images, "m", "", VideoSettings())
+    assert recipe_digest(images.assign(choice=""), "m", "", VideoSettings()) == plain
+    chosen = [
+        recipe_digest(images.assign(choice=["", kind, ""]), "m", "", VideoSettings())
+        for kind in ("exclude", "must", "cover")
+    ]
+    assert len({plain, *chosen}) == 4
+
+
 def test_another_track_changes_the_digest(images):
     assert recipe_digest(images, "m", "", VideoSettings()) != recipe_digest(images, "", "", VideoSettings())
 

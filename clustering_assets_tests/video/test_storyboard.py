@@ -23,6 +23,13 @@ def board(tmp_path, small):
     return make
 
 
+def test_a_picture_that_is_left_out_is_not_shown_nor_one_that_looks_the_same(pictures, board):
+    images = pictures(*[(60, 40)] * 4).assign(choice=["exclude", "", "", "cover"])
+    images.loc[1, "duplicate_of"] = images.loc[0, "path"]
+    shown = [slide.path for slide in board(images).timeline.slides]
+    assert shown == images.loc[[3, 2], "path"].tolist()
+
+
 def test_slides_last_as_long_as_wanted(pictures, board, small):
     settings = small.model_copy(update={"seconds_per_image": 1.5})
     storyboard = board(pictures(*[(60, 40)] * 4), settings)

@@ -19,7 +19,7 @@ from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, StoredError
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_PLOT, names_file
+from clustering_assets.outputs import CLUSTER_PLOT, choices_file, names_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 
@@ -72,7 +72,10 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     code_version="8",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    metadata={
+        OUTPUT: CLUSTER_ASSIGNMENTS.file,
+        USES: ["algorithm", "clusters", "eps", "seed", "names_file", "choices_file"],
+    },
     check_specs=checks.specs,
 )
 @told()
@@ -90,6 +93,7 @@ def cluster_assignments(
     """
     from clustering_assets.clustering.algorithms import Request
     from clustering_assets.clustering.assignments import Pictures, assign
+    from clustering_assets.clustering.choices import read_choices
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.images.duplicates import near_duplicates
 
@@ -111,6 +115,7 @@ def cluster_assignments(
         Request(values.algorithm, values.clusters, values.eps, values.seed),
         _previous(context, settings, network),
         names=read_names(names_file(values)),
+        choices=read_choices(choices_file(values), image_manifest),
     )
     keys = list(assignment.clusters["key"])
     context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
