@@ -107,7 +107,7 @@ def test_each_file_that_is_destroyed_alone_is_noticed(destroy, project, another)
 
 @pytest.mark.parametrize(
     "destroy",
-    [pytest.param(way, marks=[] if way in (missing, flipped) else pytest.mark.slow) for way in WAYS],
+    [pytest.param(way, marks=[] if way is missing else pytest.mark.slow) for way in WAYS],
 )
 def test_all_files_destroyed_at_once_are_made_again_as_they_were(destroy, project, another):
     before = contents(project)
@@ -195,6 +195,7 @@ def test_the_sensors_do_not_go_on_with_results_of_another_output_records_and_all
     assert path.read_bytes() == in_another(another, CLUSTER_ASSIGNMENTS.file).read_bytes()
 
 
+@pytest.mark.slow
 def test_clusters_keep_their_numbers_when_their_table_is_lost(project):
     project.update(clusters=2)
     project.update()
@@ -246,6 +247,7 @@ def test_a_run_that_was_killed_between_a_video_and_its_record_does_not_cost_the_
     assert project.outputs.records.state(name) is State.WHOLE
 
 
+@pytest.mark.slow
 def test_damage_without_a_trace_is_found_by_verify_and_mended_by_the_next_update(project, monkeypatch):
     monkeypatch.setattr("clustering_assets.integrity.SMALL", 0)  # as if all were large
     before = contents(project)
