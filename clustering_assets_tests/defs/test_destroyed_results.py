@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from clustering_assets.cli.main import cli
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.staleness import videos_due
+from clustering_assets.embedding.files import SEAL, load_embeddings, save_embeddings
 from clustering_assets.integrity import RECORDS, State
 from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, Outputs, files_of
 from clustering_assets.results import is_whole
@@ -303,3 +304,25 @@ def test_results_in_an_object_store_are_looked_after_too(project, monkeypatch):
     result = project.update(**store)
     assert "cluster_plot" in result.made and "gallery" in result.made and result.rendered == ["cluster_1"]
     assert {name: outputs.path(name).read_bytes() for name in names} == before
+
+
+def test_embeddings_of_other_pictures_that_have_the_same_names_are_not_believed(project):
+    """A pair of another folder, whole in itself, in an output whose records are gone."""
+    folder = project.root / "output/embeddings"
+    kept = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    records = [name for name in project.outputs.records.names() if name.startswith("embeddings/")]
+    vectors, paths = load_embeddings(folder)
+    try:
+        for contents, believed in (
+            ("", True),
+            (json.loads((folder / SEAL).read_text())["contents"], True),
+            ("another", False),
+        ):
+            for name in records:
+                project.outputs.records.forget(name)
+            save_embeddings(folder, vectors[::-1], paths, None, contents)
+            assert is_whole(project.outputs, EMBEDDINGS) == believed
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+        project.outputs.records.publish(records)
