@@ -126,7 +126,7 @@ class Tiff(Reader):
         return image
 
     def _doubted(self, image: Image.Image) -> Image.Image:
-        """A picture whose colours were divided by alpha; not divided where that is 0 everywhere, which takes them all."""
+        """A picture whose colours were divided by alpha; undivided where that is 0 everywhere."""
         if image.getchannel("A").getextrema() != (0, 0):
             return image
         again = super().open()
