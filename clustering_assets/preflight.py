@@ -1,4 +1,4 @@
-"""What the settings name, looked for before any work: the network, and the user's own files."""
+"""What the settings name, looked for before any work: the network, the user's own files, the engine."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
 from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.settings import Settings, SettingsError
+from clustering_assets.work.choice import make_engine
 
 _FILES = ("weights", "names_file", "pins_file")
 
@@ -17,6 +18,7 @@ def check_named(settings: Settings) -> None:
         SettingsError: With the setting, its value and the way out.
         NamesError: The names of clusters cannot be read; the message gives file and line.
         PinsError: The same for the pinned tracks.
+        WorkError: The engine is not installed.
     """
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.music.pins import read_pins
@@ -34,3 +36,4 @@ def check_named(settings: Settings) -> None:
         )
     read_names(names_file(settings))
     read_pins(pins_file(settings))
+    make_engine(settings.work)

@@ -3,10 +3,9 @@
 import logging
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -35,8 +34,9 @@ from clustering_assets.embedding.preparing import (
     prepare,
     prepared_batches,
 )
-from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, Pending, Plan, Runtime
+from clustering_assets.embedding.runtime import PRECISIONS, Plan, Runtime, embedded
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+from clustering_assets.embedding.shards import ClusterEmbedder, Embedder
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
@@ -44,7 +44,7 @@ from clustering_assets.images.load import as_sent
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
 from clustering_assets.work.choice import make_engine
-from clustering_assets.work.engine import Engine
+from clustering_assets.work.engine import Cluster, Engine, Lost
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -78,6 +78,7 @@ class RuntimeOptions:
         batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
             of its own size.
         engine: What decodes the pictures; None: processes of their own, so that all cores work, or threads for few.
+            A cluster (`RayCluster`) also runs the network, and needs a cache that all of its machines share.
     """
 
     runtime: str = "auto"
@@ -154,6 +155,7 @@ def embed(
         raise EmbeddingError("there are no pictures to embed")
     backbone = network.resolve(memory=cache_dir)
     pictures = Pictures(inputs.table)
+    engine = options.engine or make_engine()
     with ExitStack() as stack:
         models = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-")))]
         if cache_dir is not None:
@@ -165,16 +167,25 @@ def embed(
             batch_size=options.batch_size,
             models=models,
         )
+        there = _on_cluster(engine, inputs, network, backbone, options, cache_dir)
         plan, store = _open_store(
             pictures.contents,
             backbone,
             cache_dir,
-            lambda: settle(plan_runtime(options.runtime), backbone, start, models),
+            lambda: (
+                stack.enter_context(there).plan
+                if there
+                else settle(plan_runtime(options.runtime), backbone, start, models)
+            ),
         )
         stack.enter_context(store)
         missing = np.flatnonzero(~store.at_hand)
-        embedded, device, rate = 0, "disk", 0.0
-        if len(missing):
+        count, device, rate = 0, "disk", 0.0
+        if len(missing) and there:
+            started = time.monotonic()
+            count, device = _embed_there(there, missing, pictures, store)
+            rate = count / (time.monotonic() - started)
+        elif len(missing):
             runtime = start(plan)
             device = runtime.device_name
             log.info(
@@ -186,17 +197,17 @@ def embed(
                 partial(prepare, file_source(inputs.folder), backbone.preprocessing, as_sent(inputs.limits)),
                 pictures.select(missing),
                 runtime.batch_size,
-                options.engine or make_engine(),
+                engine,
                 backbone.preprocessing.view_bytes,
             )
             with closing(batches):
-                embedded = _embed_batches(batches, len(missing), pictures, runtime, store)
-            rate = embedded / (time.monotonic() - started)
+                count = _embed_batches(batches, len(missing), pictures, runtime, store)
+            rate = count / (time.monotonic() - started)
         rows = pictures.rows_with(store.at_hand)
         if not len(rows):
             raise EmbeddingError(_nothing_left(pictures.failures))
         vectors = _assemble(store, pictures.codes[rows], backbone.dimension)
-    if embedded and cache_dir is not None and not store.problem:
+    if count and cache_dir is not None and not store.problem:
         _tidy(set_folder(cache_dir, backbone, plan.precision))
     return Embedded(
         vectors=vectors,
@@ -209,8 +220,8 @@ def embed(
         device=device,
         precision=plan.precision,
         weights_id=backbone.weights_id,
-        embedded=embedded,
-        reused=len(rows) - embedded,
+        embedded=count,
+        reused=len(rows) - count,
         images_per_second=rate,
         warning="\n".join(filter(None, (backbone.warning, store.problem))),
         seconds=time.monotonic() - begun,
@@ -315,32 +326,81 @@ def _embed_batches(
     Returns:
         How many were embedded; the others of `total` are among the failures of `pictures`.
     """
-    embedded = 0
-    under_way: deque[tuple[Batch, Pending]] = deque()
-
-    def finish_first() -> int:
-        batch, pending = under_way.popleft()
-        features = pending.result()
-        finite = np.isfinite(features).all(axis=1)
-        store.put(batch.kept[finite], features[finite])
-        for number in batch.kept[~finite]:
-            pictures.fail_content(number, "embed", f"the network's {runtime.plan.precision} overflows")
-        progress.advance(batch.count)
-        return int(finite.sum())
-
+    count = 0
     with task("Embedding", total=total, unit="images") as progress:
-        for batch in batches:
+        for batch, features in embedded(runtime, batches):
             pictures.fail(batch.failed)
-            if not len(batch.kept):
-                progress.advance(batch.count)
-                continue
-            under_way.append((batch, runtime.start(batch.pixels)))
-            if len(under_way) == IN_FLIGHT:
-                embedded += finish_first()
-        while under_way:
-            embedded += finish_first()
+            finite = np.isfinite(features).all(axis=1)
+            store.put(batch.kept[finite], features[finite])
+            for number in batch.kept[~finite]:
+                pictures.fail_content(number, "embed", runtime.plan.overflow)
+            progress.advance(batch.count)
+            count += int(finite.sum())
     store.flush()
-    return embedded
+    return count
+
+
+def _on_cluster(
+    engine: Engine,
+    inputs: Inputs,
+    network: NetworkSpec,
+    backbone: Backbone,
+    options: RuntimeOptions,
+    cache_dir: Path | None,
+) -> ClusterEmbedder | None:
+    """What embeds on a cluster; None where the engine is none.
+
+    Raises:
+        EmbeddingError: There is no cache.
+    """
+    if not isinstance(engine, Cluster):
+        return None
+    if cache_dir is None:
+        raise EmbeddingError(
+            "a cluster brings its vectors in the cache: set cache = true, and output to a folder that all of its "
+            "machines share"
+        )
+    return ClusterEmbedder(
+        engine,
+        Embedder(
+            file_source(inputs.folder), as_sent(inputs.limits), replace(network, backbone=backbone), cache_dir
+        ),
+        options.runtime,
+        options.batch_size,
+        inputs.table["path"],
+    )
+
+
+def _embed_there(
+    there: ClusterEmbedder, missing: NDArray[np.intp], pictures: Pictures, store: VectorStore
+) -> tuple[int, str]:
+    """Have contents embedded on a cluster.
+
+    Returns:
+        How many were embedded, the others being among the failures of `pictures`; and what computed.
+    """
+    device = "a cluster"
+    shards: set[str] = set()
+    count = 0
+    with (
+        task("Embedding", total=len(missing), unit="images") as progress,
+        closing(there.embed(pictures.select(missing), pictures.contents)) as outcomes,
+    ):
+        for number, outcome in zip(missing.tolist(), outcomes, strict=True):
+            progress.advance()
+            if isinstance(outcome, Lost):
+                pictures.fail_content(number, "embed", f"the worker that embedded it {outcome.reason}")
+                continue
+            pictures.fail(outcome.failed)
+            if outcome.problem:
+                pictures.fail_content(number, "embed", outcome.problem)
+            elif outcome.shard:
+                count += 1
+                device = outcome.device
+                if outcome.shard not in shards:
+                    store.take_in(outcome.shard)
+                    shards.add(outcome.shard)
+    return count, device
 
 
 def _assemble(store: VectorStore, codes: NDArray[np.intp], dimension: int) -> NDArray[np.float32]:
