@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.storage import write_bytes
+from clustering_assets.work.engine import WorkError
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -133,11 +134,14 @@ class VectorStore:
         """Have the vectors of a shard that somebody else has written into the set.
 
         Raises:
-            OSError: It is not there, or not whole.
+            WorkError: It is not there, or not whole.
         """
         assert self._folder is not None
         if not self._take_in(self._folder / shard):
-            raise OSError(f"{self._folder / shard} was written by another machine and is not here")
+            raise WorkError(
+                f"{self._folder / shard} was written by another machine and is not here, or not whole: the output must "
+                "lie in a place that all machines share"
+            )
 
     def vectors(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
         """All vectors at hand, shard by shard: positions in `wanted`, and float32 rows."""

@@ -147,6 +147,7 @@ def embed(
         BackboneError: The backbone is unknown.
         WeightsError: Its weights cannot be had or do not fit.
         EmbeddingError: Nothing could be embedded.
+        WorkError: A cluster cannot do it, or not go on.
         OutOfMemory: The device has no room for even one picture.
     """
     begun = time.monotonic()

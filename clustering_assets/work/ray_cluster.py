@@ -46,10 +46,13 @@ class RayCluster:
         address: `HOST:PORT` of the cluster's head; `auto` is the cluster that this machine belongs to.
         cpus: CPUs of a worker, as Ray counts them.
         gpus: GPUs of a worker.
+        most: Largest number of workers; None: as many as there is room for.
     """
 
-    def __init__(self, address: str = "auto", cpus: float = 1.0, gpus: float = 0.0) -> None:
-        self.address, self.cpus, self.gpus = address, cpus, gpus
+    def __init__(
+        self, address: str = "auto", cpus: float = 1.0, gpus: float = 0.0, most: int | None = None
+    ) -> None:
+        self.address, self.cpus, self.gpus, self.most = address, cpus, gpus, most
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._users = 0
@@ -81,7 +84,7 @@ class RayCluster:
         if not units:
             return
         with self.connected() as session:
-            count = min(self._room(session), len(units))
+            count = min(self._room(session), self.most or len(units), len(units))
             crew = _Crew(task, session, count, lambda: session.actor(_Actor, self.cpus, self.gpus))
             log.info("working with %d workers of the Ray cluster %s", count, session.head)
             yield from in_order(crew.do, portions(task, units, count), count, task.ahead, crew.close)
