@@ -54,11 +54,17 @@ class Network:
     def start_cluster(self, nodes: int = 3, cpus: int = 4) -> None:
         """Start a cluster of so many nodes with so many logical CPUs each."""
         for number in range(nodes):
-            role = ["--head", f"--port={PORT}"] if number == 0 else [f"--address={ADDRESS}"]
+            head = ["--head", f"--port={PORT}", "--include-dashboard=false"]
             self.run(
-                *(sys.executable, "-m", "ray.scripts.scripts", "start", *role),
+                *(
+                    sys.executable,
+                    "-m",
+                    "ray.scripts.scripts",
+                    "start",
+                    *(head if number == 0 else [f"--address={ADDRESS}"]),
+                ),
                 *("--node-ip-address=127.0.0.1", f"--num-cpus={cpus}", "--num-gpus=0"),
-                *("--object-store-memory=100000000", "--include-dashboard=false", "--disable-usage-stats"),
+                *("--object-store-memory=100000000", "--disable-usage-stats"),
             )
 
     def processes(self, word: str) -> list[psutil.Process]:

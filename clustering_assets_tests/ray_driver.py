@@ -67,7 +67,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     return {**said, "seconds": time.monotonic() - begun, "handler": str(signal.getsignal(signal.SIGTERM))}
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Answer the request on the command line; not as `__main__`, whose classes other processes do not find."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
     with suppress(KeyboardInterrupt):
         sys.stdout.write("\nSAID " + json.dumps(main(json.loads(sys.argv[1]))))

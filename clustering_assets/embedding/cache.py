@@ -113,6 +113,8 @@ class VectorStore:
         Raises:
             OSError: Neither the cache nor the temporary folder can be written to.
         """
+        if not len(positions):
+            return
         if not self._pending:
             self._since = time.monotonic()
         self._pending.append((positions, vectors))

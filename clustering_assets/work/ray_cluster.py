@@ -8,6 +8,7 @@ that vanishes nor the loss of the head holds up this process for long.
 import logging
 import math
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -30,6 +31,9 @@ log = logging.getLogger("clustering_assets.work")
 
 _START_SECONDS = 300.0
 """How long a worker may take to be given its place, to import what it needs and to load a network."""
+
+_RELEASE_SECONDS = 10.0
+"""How long the cluster may take to give free what work that has just ended had."""
 
 _PATIENCE = 600.0
 _TOGETHER, _LEAST = 512, 64
@@ -84,7 +88,7 @@ class RayCluster:
         if not units:
             return
         with self.connected() as session:
-            count = min(self._room(session), self.most or len(units), len(units))
+            count = min(self._room(session), -(-len(units) // task.at_least), self.most or len(units))
             crew = _Crew(task, session, count, lambda: session.actor(_Actor, self.cpus, self.gpus))
             log.info("working with %d workers of the Ray cluster %s", count, session.head)
             yield from in_order(crew.do, portions(task, units, count), count, task.ahead, crew.close)
@@ -128,10 +132,17 @@ class RayCluster:
         Raises:
             WorkError: For none.
         """
-        machines, free = session.machines(), session.free()
-        count = min(sum(map(self._places, machines)), self._fit({**free, "CPU": free.get("CPU", 0) - 1}))
-        if count >= 1:
-            return count
+        machines = session.machines()
+        places = sum(map(self._places, machines))
+        until = time.monotonic() + (_RELEASE_SECONDS if places else 0)
+        while True:
+            free = session.free()
+            count = min(places, self._fit({**free, "CPU": free.get("CPU", 0) - 1}))
+            if count >= 1:
+                return count
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.2)
         there = ", ".join(
             f"{machine_name(machine)} has {_amounts(machine['Resources'])}" for machine in machines
         )
@@ -334,6 +345,7 @@ class _Worker(Generic[Unit, Result]):
         except self._session.faults as error:
             raise RuntimeError(str(error)) from None
         except self._session.errors as error:
+            self._check_wanted()
             self.end()
             raise _EndedError(_lost(error), last_line(error)) from None
         if isinstance(reply, _Refused):
@@ -352,8 +364,7 @@ class _Worker(Generic[Unit, Result]):
     def _start(self) -> Any:
         """An actor that has begun, wherever the cluster has room for it."""
         with self._lock:
-            if self._stopped.is_set():
-                raise StoppedError
+            self._check_wanted()
             self._actor = actor = self._new_actor()
         try:
             beginning = actor.begin.remote((self._task.function, self._task.begin))
@@ -361,11 +372,16 @@ class _Worker(Generic[Unit, Result]):
         except TimeoutError:
             problem = f"one had no CPUs and GPUs, or did not begin, within {_START_SECONDS:.0f} seconds"
         except self._session.errors as error:
+            self._check_wanted()
             problem = f"one ended at its start ({last_line(error)})"
         if problem:
             self.end()
             raise _NoPlaceError(problem)
         return actor
+
+    def _check_wanted(self) -> None:
+        if self._stopped.is_set():
+            raise StoppedError
 
 
 def _lost(error: BaseException) -> Lost:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from clustering_assets.work.engine import WorkError
@@ -38,6 +39,7 @@ class Session:
         from ray.exceptions import RayError, RayTaskError
 
         self._ray: Any = ray
+        self._remote: Any = cache(ray.remote)
         self.errors, self.faults = RayError, RayTaskError
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
@@ -66,7 +68,7 @@ class Session:
     def actor(self, kind: type, cpus: float, gpus: float) -> Any:
         """A new actor, where few are; Ray does not start it again."""
         options: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0}
-        return self._ray.remote(kind).options(**options, scheduling_strategy="SPREAD").remote()
+        return self._remote(kind).options(**options, scheduling_strategy="SPREAD").remote()
 
     def ask(self, machine: dict[str, Any], question: Callable[[], Any]) -> Callable[[], Any]:
         """Ask one machine, which needs no free CPU for it; returns what waits for the answer.
@@ -77,9 +79,7 @@ class Session:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(machine["NodeID"], soft=False)
-        asked = (
-            self._ray.remote(question_asked).options(num_cpus=0, scheduling_strategy=there).remote(question)
-        )
+        asked = self._remote(question_asked).options(num_cpus=0, scheduling_strategy=there).remote(question)
 
         def answer() -> Any:
             name = machine_name(machine)

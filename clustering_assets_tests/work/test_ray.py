@@ -25,7 +25,7 @@ pytestmark = [
     ),
 ]
 
-ACTOR = "ray::_Actor"
+ACTOR, DECODER = "ray::_Actor", "clustering_assets.work.worker"
 LITE = NetworkSpec("efficientnet_lite0")
 
 
@@ -52,8 +52,8 @@ class Driver:
 
 def started(net: Network, folder: Path, cache: Path, *before: str, **request: object) -> Driver:
     request |= {"folder": str(folder), "cache": str(cache)}
-    command = [sys.executable, "-m", "clustering_assets_tests.ray_driver", json.dumps(request)]
-    return Driver(net.start(*before, *command))
+    program = "from clustering_assets_tests.ray_driver import run; run()"
+    return Driver(net.start(*before, sys.executable, "-c", program, json.dumps(request)))
 
 
 def paint_folder(folder: Path, names: list[str]) -> Path:
@@ -118,15 +118,19 @@ def test_vectors_and_manifest_are_those_of_this_machine_and_a_second_run_needs_n
     assert (again["embedded"], again["reused"]) == (0, 150)
 
 
-def first_work(net):
+def first_work(net, driver):
     """The workers, as soon as one of them decodes."""
-    net.wait_for("clustering_assets.work.worker")
+    try:
+        net.wait_for(DECODER)
+    except AssertionError:
+        driver.said(within=1)
+        raise
     return net.processes(ACTOR)
 
 
 def test_a_worker_that_is_killed_loses_nothing(net, local, cache):
     driver = started(net, local[0], cache)
-    first_work(net)[0].kill()
+    first_work(net, driver)[0].kill()
     check_same(driver.said(), local, cache)
     assert "a worker of the Ray cluster ended, and its work is done again" in driver.output
 
@@ -144,10 +148,10 @@ def test_a_file_that_kills_each_worker_is_the_only_one_that_is_lost(net, tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_all_within_seconds_and_the_next_run_goes_on(net, local, cache, number):
     driver = started(net, local[0], cache)
-    first_work(net)
+    first_work(net, driver)
     driver.signal(number)
     driver.process.communicate(timeout=20)
-    assert net.is_gone(ACTOR, 15) and net.is_gone("clustering_assets.work.worker", 15)
+    assert net.is_gone(ACTOR, 15) and net.is_gone(DECODER, 15)
     assert not list(cache.glob(".*"))
     check_same(started(net, local[0], cache).said(), local, cache)
 
@@ -196,7 +200,7 @@ def test_a_cluster_that_loses_its_head_ends_the_run_with_words_and_the_next_goes
     with network() as one:
         one.start_cluster(nodes=2)
         driver = started(one, local[0], cache)
-        first_work(one)
+        first_work(one, driver)
         one.kill_head()
         said = driver.said(within=90)
         assert f"The head of the Ray cluster, {ADDRESS}, has been silent" in said["error"]
