@@ -47,7 +47,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {}
     try:
         if request.get("scan"):
-            said["manifest"] = scan(folder, engine=engine).to_json()
+            said["manifest"] = scan(folder, engine=engine).to_json(date_format="iso")
         embedded = embed(
             Inputs(usable(scan(folder)), Trapped(folder)),
             NetworkSpec("efficientnet_lite0"),
@@ -64,7 +64,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         }
     except ClusteringError as error:
         said["error"] = str(error)
-    return {**said, "seconds": time.monotonic() - begun, "handler": str(signal.getsignal(signal.SIGTERM))}
+    kept = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    return {**said, "seconds": time.monotonic() - begun, "signals_kept": kept}
 
 
 def run() -> None:

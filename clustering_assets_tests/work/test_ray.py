@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def started(net: Network, folder: Path, cache: Path, *before: str, **request: ob
 
 
 def paint_folder(folder: Path, names: list[str]) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for seed, name in enumerate(names):
         paint(seed).save(folder / f"{name}.png")
     return folder
@@ -72,11 +73,9 @@ def net():
         pytest.skip(f"no network namespace can be made here: {error}")
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    """A folder of slow and quick pictures, embedded on this machine; and the cache of that."""
-    place = tmp_path_factory.mktemp("local")
-    folder = paint_folder(place / "images", [f"{n:03}{'slow' * (n % 3 == 1)}" for n in range(150)])
+def embedded_here(place, names):
+    """A folder of pictures, its manifest, its embeddings as this machine makes them, and the cache of that."""
+    folder = paint_folder(place / "images", names)
     images = scan(folder)
     return (
         folder,
@@ -84,6 +83,13 @@ def local(tmp_path_factory):
         embed(Inputs(usable(images), folder), LITE, cache_dir=place / "cache"),
         place / "cache",
     )
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """A folder of slow and quick pictures, embedded here."""
+    names = [f"{number:03}{'slow' * (number % 3 == 1)}" for number in range(150)]
+    return embedded_here(tmp_path_factory.mktemp("local"), names)
 
 
 @pytest.fixture
@@ -107,10 +113,10 @@ def test_vectors_and_manifest_are_those_of_this_machine_and_a_second_run_needs_n
     driver = started(net, local[0], cache, scan=True)
     said = driver.said()
     check_same(said, local, cache)
-    assert said["manifest"] == local[1].to_json()
+    assert said["manifest"] == local[1].to_json(date_format="iso")
     assert said["embedded"] == 150 and said["device"] == local[2].device
     assert "workers of the Ray cluster" in driver.output and "Embedding" in driver.output
-    assert said["handler"] == "Handlers.SIG_DFL", "the signals of the caller are its own"
+    assert said["signals_kept"]
     assert net.is_gone(ACTOR, 10)
     again = started(net, local[0], cache, address="127.0.0.1:1").said()
     check_same(again, local, cache)
@@ -118,18 +124,17 @@ def test_vectors_and_manifest_are_those_of_this_machine_and_a_second_run_needs_n
 
 
 def first_work(net, driver):
-    """The workers, as soon as one of them decodes."""
+    """A worker that does a shard, as soon as one does."""
     try:
-        net.wait_for(DECODER)
+        return net.wait_for(DECODER)[0].parent()
     except AssertionError:
         driver.said(within=1)
         raise
-    return net.processes(ACTOR)
 
 
 def test_a_worker_that_is_killed_loses_nothing(net, local, cache):
     driver = started(net, local[0], cache)
-    first_work(net, driver)[0].kill()
+    first_work(net, driver).kill()
     check_same(driver.said(), local, cache)
     assert "a worker of the Ray cluster ended, and its work is done again" in driver.output
 
@@ -195,17 +200,23 @@ def test_a_place_that_only_this_machine_has_is_noticed(net, local, tmp_path, whi
     assert str(places[which]) in said["error"] and said["error"].count("127.0.0.1") == 3
 
 
-def test_a_cluster_that_loses_its_head_ends_the_run_with_words_and_the_next_goes_on(local, cache):
+def test_a_cluster_that_loses_its_head_ends_the_run_with_words_and_the_next_goes_on(tmp_path, cache):
+    slow = embedded_here(tmp_path / "slow", [f"{number:03}slow" for number in range(300)])
     with network() as one:
         one.start_cluster(nodes=2)
-        driver = started(one, local[0], cache)
+        driver = started(one, slow[0], cache, cpus=3)
         first_work(one, driver)
+        while driver.process.is_running() and not list((cache / "vectors").rglob("*.parquet")):
+            time.sleep(0.1)
         one.kill_head()
+        lost = time.monotonic()
         said = driver.said(within=90)
-        assert f"The head of the Ray cluster, {ADDRESS}, has been silent" in said["error"]
-        kept = len(list((cache / "vectors").rglob("*.parquet")))
+        assert f"The head of the Ray cluster, {ADDRESS}, has been silent" in said.get("error", ""), (
+            driver.output
+        )
+        assert time.monotonic() - lost < 60
     with network() as another:
         another.start_cluster(nodes=1)
-        said = started(another, local[0], cache).said()
-        check_same(said, local, cache)
-        assert (said["reused"] > 0) == (kept > 0)
+        said = started(another, slow[0], cache).said()
+        check_same(said, slow, cache)
+        assert said["reused"] >= 64
