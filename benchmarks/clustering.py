@@ -33,6 +33,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.imagenet_kinds import kind_shares
+from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.class_scores import class_scores
 
 RAW_ROWS = 200_000
@@ -92,7 +93,6 @@ def purity(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> float:
 
 def embed_classes(folder: Path, backbone: str, most: int) -> tuple[NDArray[np.float32], NDArray[np.integer]]:
     """Vectors of the pictures in the class folders and the number of each one's class."""
-    from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.embed import Inputs, embed
     from clustering_assets.images.manifest import scan, usable
 
@@ -128,7 +128,7 @@ def draws(
 def measure_quality(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
     spare = 1 if arguments.draws == 1 else 3
     vectors, classes = embed_classes(arguments.folder, arguments.backbone, spare * arguments.per_class)
-    scores = partial(class_scores, backbone=arguments.backbone)
+    scores = partial(class_scores, network=NetworkSpec(arguments.backbone))
     results: dict[str, dict[str, float]] = {}
     chosen = list(draws(classes, arguments.per_class, arguments.unequal, arguments.draws))
     print(f"{len(chosen[0])} images, {len(np.unique(classes))} classes, medians of {len(chosen)} draws")

@@ -253,6 +253,7 @@ def this_project(files: list[Path], wanted: Wanted, engine: Any = None) -> dict[
         **whole,
         "images_per_second": result[0].images_per_second,
         "with_start": whole["images_per_second"],
+        **asdict(result[0].waits),
     }
 
 
@@ -261,16 +262,16 @@ def network_alone(files: list[Path], wanted: Wanted) -> dict[str, float]:
     import numpy as np
 
     from clustering_assets.embedding.runtime import features
-    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
     from clustering_assets.images.load import read_picture
 
-    facts = wanted.facts()
+    facts, plan = wanted.facts(), plan_runtime(wanted.runtime)
     side = facts.preprocessing.min_side
     ready = start_runtime(
-        plan_runtime(wanted.runtime),
+        plan,
         facts,
         wanted.weights_file,
-        batch_size=wanted.options().batch_size,
+        batch_size=wanted.options().batch_size or usual_batch(plan),
         models=[wanted.work / "cache" / "models"],
     )
     views = np.stack(
@@ -458,7 +459,7 @@ def _cpu_seconds() -> float:
 
 
 class _Memory:
-    """Watches how much memory this process and its children have together, shared pages counted once."""
+    """Watches how much memory of their own this process and its children have together."""
 
     peak = 0.0
 
@@ -480,11 +481,14 @@ class _Memory:
 
 
 def _memory_of(process: int) -> float:
-    """Bytes of a process and of all that descend from it; 0 where the system does not say, as outside Linux."""
+    """Bytes of a process and of all that descend from it; 0 where the system does not say, as outside Linux.
+
+    Memory that processes share is not counted: to tell whose it is would stop a process that uses a GPU for seconds.
+    """
     place, total = Path("/proc") / str(process), 0.0
     try:
-        lines = (place / "smaps_rollup").read_text().splitlines()
-        total += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        _, resident, shared, *_ = map(int, (place / "statm").read_text().split())
+        total += (resident - shared) * os.sysconf("SC_PAGE_SIZE")
         children = [(task / "children").read_text().split() for task in (place / "task").iterdir()]
     except OSError:  # it has ended
         return total
@@ -587,6 +591,10 @@ def _table(result: dict[str, Any]) -> str:
     for title, key in (("rate / ", "rate_of_project_to"), ("CPU: ", "cpu_of_others_to_project")):
         ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in result.get(key, {}).items())
         lines.append(title + ratios)
+    if project := result["ways"].get("project"):
+        lines.append(
+            f"waits: for pictures {project['for_pictures']:.0%}, for the network {project['for_network']:.0%}"
+        )
     if "decoding_to_one" in result:
         lines.append(f"decoding on all workers / on one {result['decoding_to_one']:.2f}")
     return "\n".join(lines)

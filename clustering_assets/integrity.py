@@ -5,6 +5,7 @@ is one small file for each result, so that several runs can write theirs at once
 """
 
 import enum
+import hashlib
 import json
 import logging
 import stat
@@ -19,6 +20,7 @@ import xxhash
 from upath import UPath
 
 from clustering_assets.storage import write_bytes, write_text
+from clustering_assets.stores import object_stamp, open_place
 
 log = logging.getLogger("clustering_assets.integrity")
 
@@ -27,19 +29,6 @@ RECORDS = ".published"
 
 SMALL = 16_000_000
 """Bytes up to which a file on a local disk is hashed whenever it is checked: some milliseconds."""
-
-_STAMPS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "content_md5",
-    "mtime",
-    "LastModified",
-    "last_modified",
-    "updated",
-    "created",
-)
-"""What stores call that which changes with an object's content, the best first."""
 
 
 class State(enum.Enum):
@@ -140,7 +129,7 @@ class Records:
 
     def names(self) -> list[str]:
         """Names of all files that have a record, sorted."""
-        folder = UPath(self.root) / RECORDS
+        folder = self._path(RECORDS)
         found = (path.relative_to(folder) for path in folder.rglob("*.json")) if folder.is_dir() else ()
         return sorted(str(path).removesuffix(".json") for path in found if not path.name.startswith("."))
 
@@ -163,15 +152,19 @@ class Records:
             self._write(new, record)
 
     def _path(self, name: str) -> Any:
-        return UPath(self.root) / name
+        """Where a file lies."""
+        return open_place(self.root, "output") / name
 
     def _copy(self, name: str) -> Any:
-        return UPath(self.root) / RECORDS / name
+        """Where the copy of a file lies, if one is kept."""
+        return self._path(RECORDS) / name
 
     def _record(self, name: str) -> Any:
-        return UPath(self.root) / RECORDS / f"{name}.json"
+        """Where the record of a file lies."""
+        return self._path(RECORDS) / f"{name}.json"
 
     def _read(self, name: str) -> Published | None:
+        """The record of a file; None if there is none that can be understood."""
         try:
             return Published(**json.loads(self._record(name).read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
@@ -195,17 +188,15 @@ def content_hash(path: Path | UPath) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _remembered_hash(path: Path, *facts: int) -> str:
     return _hash(path)
 
 
 def _hash(path: Path | UPath) -> str:
-    hasher = xxhash.xxh3_128()
+    """As `content_hash`, always from the content itself."""
     with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            hasher.update(block)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()  # type: ignore[arg-type]
 
 
 def _facts(path: Any) -> tuple[int, str] | None:
@@ -214,10 +205,9 @@ def _facts(path: Any) -> tuple[int, str] | None:
         if isinstance(path, Path):
             facts = path.stat()
             return (facts.st_size, str(facts.st_mtime_ns)) if stat.S_ISREG(facts.st_mode) else None
-        path.fs.invalidate_cache()
         facts = path.fs.info(path.path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if facts.get("type") != "file":
         return None
-    return int(facts["size"]), str(next((facts[name] for name in _STAMPS if facts.get(name)), ""))
+    return int(facts["size"]), object_stamp(facts)

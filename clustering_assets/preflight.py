@@ -5,19 +5,22 @@ from pathlib import Path
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
 from clustering_assets.outputs import names_file, pins_file
+from clustering_assets.places import is_url
 from clustering_assets.settings import Settings, SettingsError
+from clustering_assets.stores import open_place
 from clustering_assets.work.choice import make_engine
 
 _FILES = ("weights", "names_file", "pins_file")
 
 
 def check_named(settings: Settings) -> None:
-    """Refuse settings that name a network or a file that there is not, and a file of theirs that cannot be read.
+    """Refuse settings that name a network, folder, file or store that there is not, and files that cannot be read.
 
     Raises:
         SettingsError: With the setting, its value and the way out.
         NamesError: The names of clusters cannot be read; the message gives file and line.
         PinsError: The same for the pinned tracks.
+        StoreError: A store cannot be used.
         WorkError: The engine is not installed.
     """
     from clustering_assets.clustering.given_names import read_names
@@ -27,8 +30,16 @@ def check_named(settings: Settings) -> None:
         check_backbone_name(settings.backbone)
     except BackboneError as error:
         raise SettingsError(str(error)) from error
+    for name in ("images", "music", "output"):
+        if is_url(place := getattr(settings, name)):
+            open_place(place, name).exists()  # which says so where the store cannot be used
+    if Path(settings.music).is_file():
+        raise SettingsError(f"music = {settings.music!r}: is a file; name the folder that it is in")
+    named = settings.music != Settings.model_fields["music"].default
+    if named and not is_url(settings.music) and not Path(settings.music).exists():
+        raise SettingsError(f"music = {settings.music!r}: there is no such folder")
     for name in _FILES:
-        if (place := getattr(settings, name)) and not Path(place).is_file():
+        if (place := getattr(settings, name)) and not open_place(place, name).is_file():
             raise SettingsError(f"{name} = {place!r}: there is no such file")
     if settings.weights and settings.backbone == "auto":
         raise SettingsError(

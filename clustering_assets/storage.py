@@ -1,11 +1,14 @@
 """Atomic writing, the only way this project writes a result.
 
 A file is written under a partial name beside its place and moved into place when it is complete, so a
-run that is killed leaves the old file or the new one, never half of one.
+run that is killed leaves the old file or the new one, never half of one. What goes to a store is written on the local
+disk and sent when it is complete.
 """
 
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,12 +16,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clustering_assets.process_identity import is_left_over, mark
+
 if TYPE_CHECKING:
     from upath import UPath
 
 PARTIAL = ".partial"
 """Ending of files that are being written; every listing in this project ignores it."""
 
+_MARK = r"[0-9a-f]{8}-\d+-[0-9a-f]{8}"
+_LEFT = re.compile(
+    rf"\..+\.((?P<file>{_MARK})-)?[0-9a-f]{{8}}{re.escape(PARTIAL)}|\.clustering_assets-(?P<folder>{_MARK})-\w+",
+    re.DOTALL,
+)
+"""Names of what is written for a time; those of files had no mark once."""
 
 ABANDONED_SECONDS = 24 * 3600
 """Age at which a partial file belongs to nobody any more."""
@@ -28,11 +39,10 @@ OUTPUT_MARK = ".clustering_output"
 
 
 @contextmanager
-def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
+def atomic_path(path: "Path | UPath") -> Iterator[Path]:
     """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
 
-    On a local disk the move is atomic. On an object store an object appears only when its upload is
-    complete, so there the final name is written directly.
+    On a local disk the move is atomic, and on an object store an object appears when its upload is complete.
 
     Args:
         path: Where the file shall be. Its folder is made if it is missing.
@@ -41,12 +51,14 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
         OSError: The folder cannot be made or written to.
     """
     if not isinstance(path, Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield path
+        with scratch_folder() as folder:
+            local = folder / path.name
+            yield local
+            path.fs.put_file(str(local), path.path)
         return
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    partial = final.with_name(f".{final.name}.{mark()}-{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
         yield partial
         with partial.open("rb") as written:
@@ -57,19 +69,55 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
             partial.unlink()
 
 
-def remove_partials(folder: Path, now: float) -> list[Path]:
-    """Remove what killed processes left half-written in a folder and below it; returns what was removed.
+def move(path: "Path | UPath", target: "Path | UPath") -> None:
+    """Give a file another name in the same output, in the place of what has that name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        OSError: It cannot be moved.
+    """
+    if isinstance(path, Path) and isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        return
+    assert not isinstance(path, Path) and not isinstance(target, Path)
+    path.fs.cp_file(path.path, target.path)
+    path.fs.rm_file(path.path)
+
+
+@contextmanager
+def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
+    """A folder for what is needed for the time of a block; `remove_leftovers` finds it if the process is killed.
+
+    Args:
+        beside: The folder that it is made in; None for where the system has its temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".clustering_assets-{mark()}-", dir=beside) as folder:
+        yield Path(folder)
+
+
+def remove_leftovers(folder: Path, now: float) -> list[Path]:
+    """Remove what killed processes left half-written in a folder and below it, and where temporary files are.
+
+    Only names that `atomic_path` and `scratch_folder` give count, and only those of processes of this machine that have
+    ended; those of other machines and of older versions when they have not changed for a day.
 
     Args:
         folder: For example the output.
-        now: The time now, in seconds since the epoch; files that changed less than a day ago are left to whoever may be
-            writing them.
+        now: The time now, in seconds since the epoch.
+
+    Returns:
+        What was removed.
     """
     removed = []
-    for path in list(folder.rglob(f".*{PARTIAL}")):
-        with suppress(FileNotFoundError):  # it was finished this moment
-            if now - path.lstat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
+    for path in [*folder.rglob(".*"), *Path(tempfile.gettempdir()).glob(".*")]:
+        if not (found := _LEFT.fullmatch(path.name)):
+            continue
+        with suppress(OSError):  # it was finished this moment, or belongs to another user
+            owner = found["file"] or found["folder"]
+            ended = is_left_over(owner) if owner else None
+            if now - path.lstat().st_mtime > ABANDONED_SECONDS if ended is None else ended:
+                shutil.rmtree(path) if found["folder"] else path.unlink()
                 removed.append(path)
     return removed
 
@@ -92,8 +140,8 @@ def file_digest(path: Path) -> str:
 
 
 def mark_output(folder: "Path | UPath") -> None:
-    """Mark a folder as one that results are written to; nothing to do where it is not on a local disk."""
-    if isinstance(folder, Path) and not (mark := Path(folder) / OUTPUT_MARK).exists():
+    """Mark a folder as one that results are written to."""
+    if not (mark := folder / OUTPUT_MARK).exists():
         write_text(mark, "Results of clustering_assets. Pictures in here are results and no input.\n")
 
 
@@ -103,7 +151,7 @@ def local_copy(path: "Path | UPath") -> Iterator[Path]:
     if isinstance(path, Path):
         yield Path(path)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_bytes(path.read_bytes())
+    with scratch_folder() as folder:
+        copy = folder / path.name
+        path.fs.get_file(path.path, str(copy))
         yield copy

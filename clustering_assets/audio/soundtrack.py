@@ -2,7 +2,7 @@
 
 A long track is started where it has come to its strength and faded out; a short one is looped from bar to bar
 with crossfades that keep the power. One gain, measured beforehand on the finished sound, brings it to the loudness of
-other media without touching its dynamics.
+other media without touching its dynamics; where single peaks are in the way, a limiter presses these down.
 """
 
 import logging
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import BAR
 from clustering_assets.audio.decoding import BLOCK, RATE, DecodeLimits, MusicError, decode
-from clustering_assets.audio.loudness import LoudnessMeter, amplitude
+from clustering_assets.audio.limiter import PeakMeter, limited, limiting
+from clustering_assets.audio.loudness import LoudnessMeter, amplitude, gated
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import AnyFile
 
@@ -35,6 +36,9 @@ TOLERANCE = 0.7
 
 SHORTEST_MEASURED = 0.4
 """Seconds below which there is no integrated loudness: the length of a gating block of BS.1770."""
+
+MOST_LIMITED = 12.0
+"""Decibels by which the highest peak may be pressed down to reach the target."""
 
 MOST_GAIN = 30.0
 """Largest gain, in dB; more would lift the hiss of a near-silent recording."""
@@ -88,7 +92,8 @@ class Track:
         full_from: Second at which the music has come to its full strength; None where it is not known.
         full_until: Second at which it leaves that for good.
         beat_times: Seconds of the beats, (n,); empty without a clear beat.
-        downbeat: Index of the first beat of a bar, 0 to 3.
+        bar: Beats in a bar.
+        downbeat: Index of the first beat that begins one.
         beat_clarity: 0 to 1; None where it is not known.
         arousal: How energetic it is, 0 to 1; None where it is not known.
     """
@@ -100,6 +105,7 @@ class Track:
     full_from: float | None = None
     full_until: float | None = None
     beat_times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    bar: int = BAR
     downbeat: int = 0
     beat_clarity: float | None = None
     arousal: float | None = None
@@ -119,6 +125,7 @@ class Track:
             full_from=_number(row, "full_from"),
             full_until=_number(row, "full_until"),
             beat_times=beats[np.isfinite(beats)],
+            bar=int(_number(row, "bar") or BAR),
             downbeat=int(_number(row, "downbeat") or 0),
             beat_clarity=_number(row, "beat_clarity"),
             arousal=_number(row, "arousal"),
@@ -143,11 +150,6 @@ class Pass:
     fade_in: float = 0.0
     fade_out: float = 0.0
 
-    @property
-    def end(self) -> float:
-        """Moment of the video at which it ends, in seconds."""
-        return self.at + self.length
-
 
 @dataclass(frozen=True)
 class _Loop:
@@ -156,6 +158,16 @@ class _Loop:
     begin: float
     end: float
     fade: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Mastering:
+    """Gain in dB, loudness in LUFS and true peak in dBTP after it, and the limiter's gain for each millisecond."""
+
+    gain: float
+    loudness: float
+    true_peak: float
+    limiting: NDArray[np.float64] | None = None
 
 
 class Soundtrack:
@@ -188,31 +200,26 @@ class Soundtrack:
         self._target, self._ceiling = target, ceiling
 
     @property
-    def loops(self) -> int:
-        """How often the track begins again."""
-        return len(self.passes) - 1
-
-    @property
     def gain(self) -> float:
-        """The one gain, in dB. Decodes the track once.
+        """The gain, in dB, before peaks are limited. Decodes the track, three times where they must be.
 
         Raises:
             SoundtrackError: The track cannot be decoded.
         """
-        return self._measured[0]
+        return self._mastered.gain
 
     @property
     def loudness(self) -> float:
         """Integrated loudness of the finished sound, in LUFS; -inf where it is silent or under 0.4 s.
 
-        It is the target, or less where the true peak allows no more.
+        It is the target, or less where that would take too much gain.
         """
-        return self._measured[1] + self.gain
+        return self._mastered.loudness
 
     @property
     def true_peak(self) -> float:
         """True peak of the finished sound, in dBTP."""
-        return self._measured[2] + self.gain
+        return self._mastered.true_peak
 
     @property
     def limit(self) -> str:
@@ -227,7 +234,7 @@ class Soundtrack:
                 else "There is nothing to be heard in it."
             )
         cause = (
-            f"its peaks would go beyond {self._ceiling:g} dBTP with more gain"
+            f"more gain would press its peaks down by more than {MOST_LIMITED:g} dB"
             if self.gain < MOST_GAIN
             else f"more than {MOST_GAIN:g} dB of gain would lift the hiss"
         )
@@ -260,22 +267,58 @@ class Soundtrack:
         Raises:
             SoundtrackError: The track cannot be decoded or is shorter than when it was analysed.
         """
-        factor = np.float32(amplitude(self.gain))
         if self.limit:
             log.info("Sound from %s: %s", self.track_path, self.limit)
+        yield from self._played(self._mastered.gain, self._mastered.limiting)
+
+    def _played(self, gain: float, gains: NDArray[np.float64] | None) -> Iterator[NDArray[np.float32]]:
+        """The mixed sound with a gain in dB, and then with those of a limiter, where there is one."""
+        position, factor = 0, np.float32(amplitude(gain))
         for block in self._mixed():
-            yield block * factor
+            yield block * factor if gains is None else limited(block * factor, position, gains)
+            position += block.shape[1]
 
     @cached_property
-    def _measured(self) -> tuple[float, float, float]:
-        """Gain in dB, and loudness and true peak before it."""
+    def _mastered(self) -> "_Mastering":
+        """How the sound is brought to its loudness: by one gain, and by a limiter where peaks are in the way."""
         meter = LoudnessMeter()
         for block in self._mixed():
             meter.add(block)
         loudness, peak = meter.integrated, meter.true_peak
+        wanted = min(self._target - loudness, MOST_GAIN) if math.isfinite(loudness) else 0.0
         room = self._ceiling - peak if math.isfinite(peak) else 0.0
-        wanted = self._target - loudness if math.isfinite(loudness) else 0.0
-        return min(wanted, room, MOST_GAIN), loudness, peak
+        if wanted <= room or not math.isfinite(loudness):
+            gain = min(wanted, room)
+            return _Mastering(gain, loudness + gain, peak + gain)
+        curve = PeakMeter()
+        for block in self._mixed():
+            curve.add(block)
+        peaks, ceiling = curve.peaks, amplitude(self._ceiling)
+        # where in each 100 ms its power lies
+        squares = np.square(peaks[: 100 * len(meter.powers)], dtype=np.float64).reshape(-1, 100) + 1e-12
+
+        def heard(gain: float) -> float:
+            """About how loud the sound is with a gain in dB, once limited."""
+            after = np.square(limiting(peaks * amplitude(gain), ceiling)[: squares.size]).reshape(
+                squares.shape
+            )
+            left = (squares * after).sum(axis=1) / squares.sum(axis=1)
+            return gated(meter.powers * 10 ** (gain / 10) * left)
+
+        aim, most, tries = self._target, min(room + MOST_LIMITED, MOST_GAIN), 0
+        while True:
+            low, high = wanted, most
+            while high - low > 0.02:
+                middle = (low + high) / 2
+                low, high = (middle, high) if heard(middle) < aim else (low, middle)
+            gains = limiting(peaks * amplitude(high), ceiling)
+            finished = LoudnessMeter()
+            for block in self._played(high, gains):
+                finished.add(block)
+            missing, tries = self._target - finished.integrated, tries + 1
+            if abs(missing) < 0.1 or high >= most - 0.02 or tries == 3:
+                return _Mastering(high, finished.integrated, finished.true_peak, gains)
+            aim += missing  # what was reckoned is a little off
 
     def _mixed(self) -> Iterator[NDArray[np.float32]]:
         """The sound with crossfades and fades, before the gain."""
@@ -448,7 +491,7 @@ def make_soundtrack(
     start, end, beats = track.start, track.end, track.beat_times
     if end - start < 0.1:
         raise SoundtrackError(f"{track.path}: there is no sound to make a soundtrack from")
-    bars = beats[track.downbeat :: BAR]
+    bars = beats[track.downbeat :: track.bar]
     full_from = start if track.full_from is None else min(max(track.full_from, start), end)
     full_until = end if track.full_until is None else min(track.full_until, end)
     begin = _beginning(start, end, full_from, bars, seconds)
@@ -459,16 +502,16 @@ def make_soundtrack(
             begin, end, full_from, full_until
         )
         passes = tuple(_looped(begin, loop, seconds))
-    counted = _counted(beats, begin, end)
+    counted = _counted(beats, begin, end, track.bar)
     return Soundtrack(track.path, seconds, passes, counted, target=target, ceiling=ceiling)
 
 
-def _counted(beats: NDArray[np.float64], begin: float, end: float) -> NDArray[np.float64]:
+def _counted(beats: NDArray[np.float64], begin: float, end: float, bar: int) -> NDArray[np.float64]:
     """`beats` with whole bars counted back to `begin` and beats counted on to `end`, where nothing is struck."""
     if len(beats) < 2 * BAR:
         return beats
     first, last = (float(np.median(np.diff(few))) for few in (beats[: 2 * BAR], beats[-2 * BAR :]))
-    back = max(math.floor((beats[0] - begin) / (BAR * first)), 0) * BAR
+    back = max(math.floor((beats[0] - begin) / (bar * first)), 0) * bar
     on = max(math.floor((end - beats[-1]) / last), 0)
     return np.concatenate(
         [beats[0] - first * np.arange(back, 0, -1), beats, beats[-1] + last * np.arange(1, on + 1)]

@@ -1,11 +1,19 @@
 """The commands that look at the cache of embeddings."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+OUTPUT_FLAG = click.option(
+    "--output", default=None, metavar="DIR-OR-URL", help="Output that the cache belongs to."
+)
 
 
 @click.group()
@@ -14,7 +22,7 @@ def cache() -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@OUTPUT_FLAG
 def info(output: str | None) -> None:
     """Say what the cache holds."""
     from clustering_assets.embedding.cache import cache_info
@@ -30,7 +38,7 @@ def info(output: str | None) -> None:
 
 
 @cache.command()
-@click.option("--output", default=None, metavar="DIR", help="Output folder that the cache belongs to.")
+@OUTPUT_FLAG
 @click.option(
     "--keep",
     multiple=True,
@@ -39,7 +47,7 @@ def info(output: str | None) -> None:
 )
 def prune(output: str | None, keep: tuple[str, ...]) -> None:
     """Remove the vectors of pictures that are not in the manifest any more, and whole sets if you like."""
-    from clustering_assets.embedding.cache import prune_cache
+    from clustering_assets.embedding.cache import cache_info, prune_cache
     from clustering_assets.outputs import Outputs
     from clustering_assets.tables import IMAGE_MANIFEST
 
@@ -48,28 +56,17 @@ def prune(output: str | None, keep: tuple[str, ...]) -> None:
         manifest = Outputs(load_settings(output=output).output).read_table(IMAGE_MANIFEST)
     except FileNotFoundError as error:
         raise ClusteringError(f"There is no manifest in the output, so nothing is pruned: {error}") from error
-    _check_sets(folder, keep)
+    known = [entry.name for entry in cache_info(folder).sets]
+    if unknown := [name for name in keep if name not in known]:
+        raise SettingsError(
+            f"--keep {unknown[0]}: there is no such set; there are {', '.join(known) or 'none'}"
+        )
     gone = prune_cache(folder, keep_hashes=set(manifest["content_hash"]), keep_sets=keep or None)
     click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
 
 
-def _check_sets(folder: Path, names: tuple[str, ...]) -> None:
-    """Refuse names that no set has, before anything is removed."""
-    from clustering_assets.embedding.cache import cache_info
-
-    known = [entry.name for entry in cache_info(folder).sets]
-    for name in names:
-        if name not in known:
-            raise SettingsError(
-                f"--keep {name}: there is no such set; there are {', '.join(known) or 'none'}"
-            )
-
-
-def _cache_folder(output: str | None) -> Path:
+def _cache_folder(output: str | None) -> "Path | UPath":
+    """Where the cache is."""
     from clustering_assets.outputs import Outputs
 
-    settings = load_settings(output=output)
-    folder = Outputs(settings.output).local_cache()
-    if folder is None:
-        raise SettingsError(f"output = {settings.output!r}: the cache is kept on local disks only")
-    return folder
+    return Outputs(load_settings(output=output).output).embedding_cache

@@ -20,31 +20,26 @@ def settings_options(
         defaults: Defaults of this command that differ from those of the settings.
         without: Settings that the command has no flag for.
     """
-    return lambda command: _with_options(command, defaults, without)
 
+    def with_options(command: Command) -> Command:
+        """The command with its flags."""
+        for name, field in reversed(Settings.model_fields.items()):
+            if name in without:
+                continue
+            flag, value = "--" + name.replace("_", "-"), defaults.get(name, field.default)
+            shown = f"{value:g}" if isinstance(value, float) else str(value).lower() or "none"
+            told = {"default": None, "help": f"{field.description} [default: {shown}]"}
+            if field.annotation is bool:
+                command = click.option(f"{flag}/--no-{flag[2:]}", name, **told)(command)
+            else:
+                command = click.option(flag, name, metavar=_metavar(name, field.annotation), **told)(command)
+        return command
 
-def _with_options(command: Command, defaults: Mapping[str, Any], without: Collection[str]) -> Command:
-    for name, field in reversed(Settings.model_fields.items()):
-        if name in without:
-            continue
-        flag = "--" + name.replace("_", "-")
-        default = _shown_default(name, defaults.get(name, field.default))
-        help_text = f"{field.description} [default: {default}]"
-        if field.annotation is bool:
-            option = click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
-        else:
-            option = click.option(
-                flag, name, default=None, metavar=_metavar(name, field.annotation), help=help_text
-            )
-        command = option(command)
-    return command
-
-
-def _shown_default(name: str, value: Any) -> str:
-    return "none" if value == "" else f"{value:g}" if isinstance(value, float) else str(value).lower()
+    return with_options
 
 
 def _metavar(name: str, annotation: Any) -> str:
+    """What stands for the value of a flag in the help."""
     if name == "clusters":
         return "N|auto"
     named = {"resolution": "WxH", "images": "DIR", "music": "DIR", "output": "DIR-OR-URL", "backbone": "NAME"}

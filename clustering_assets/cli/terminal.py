@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -21,6 +22,7 @@ from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
+from clustering_assets.files.source import printable
 from clustering_assets.progress import Task, reporting
 from clustering_assets.words import pace, standing
 
@@ -29,6 +31,7 @@ class _Rate(ProgressColumn):
     """How fast items were done since the task began."""
 
     def render(self, task: RichTask) -> Text:
+        """The pace in words; nothing before the first item is done."""
         elapsed = task.finished_time or task.elapsed
         if not elapsed or not task.completed:
             return Text("")
@@ -36,41 +39,33 @@ class _Rate(ProgressColumn):
         return Text(pace(int(task.completed), elapsed, unit), style="progress.data.speed")
 
 
+@dataclass(frozen=True)
 class _BarTask:
     """A task that moves a bar."""
 
-    def __init__(self, progress: Progress, bar: TaskID) -> None:
-        self._progress, self._bar = progress, bar
+    progress: Progress
+    bar: TaskID
 
     def advance(self, count: int = 1) -> None:
-        self._progress.advance(self._bar, count)
+        """Move it on."""
+        self.progress.advance(self.bar, count)
 
     def finish(self) -> None:
-        self._progress.stop_task(self._bar)
-        self._progress.refresh()
+        """Leave it as it stands."""
+        self.progress.stop_task(self.bar)
+        self.progress.refresh()
 
 
-class _NothingToDo:
-    """A task without items, which nobody needs to see."""
-
-    def advance(self, count: int = 1) -> None:
-        """There is nothing to advance."""
-
-    def finish(self) -> None:
-        """There is nothing to finish."""
-
-
+@dataclass(frozen=True)
 class BarReporter:
-    """Shows every task as a bar with count, rate and time left."""
+    """Shows every task as a bar with count, rate and time left, unless it has no items."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    progress: Progress
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a bar."""
-        if total == 0:
-            return _NothingToDo()
-        return _BarTask(self._progress, self._progress.add_task(title, total=total, unit=unit))
+        bar = self.progress.add_task(title, total=total, visible=total != 0, unit=unit)
+        return _BarTask(self.progress, bar)
 
 
 class _LineTask:
@@ -83,12 +78,14 @@ class _LineTask:
         self._last = 0
 
     def advance(self, count: int = 1) -> None:
+        """Count, and print a line if the last one is some seconds old."""
         self._done += count
         if time.monotonic() - self._told >= 5:
             self._tell()
 
     def finish(self) -> None:
-        if self._done != self._last or not self._done:
+        """Print how many there were, unless that was said or there were none to do."""
+        if self._total != 0 and (self._done != self._last or not self._done):
             self._tell()
 
     def _tell(self) -> None:
@@ -103,9 +100,19 @@ class LineReporter:
 
     def start(self, title: str, total: int | None, unit: str) -> Task:
         """Begin a task that prints lines."""
-        if total == 0:
-            return _NothingToDo()
         return _LineTask(title, total, unit)
+
+
+def _plain(text: str) -> str:
+    """Text without what a terminal would obey; names of files and clusters may hold anything."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+class _PlainFormatter(logging.Formatter):
+    """Messages without what a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _plain(super().format(record))
 
 
 @contextmanager
@@ -114,7 +121,7 @@ def show_progress() -> Iterator[Callable[[str], None]]:
     console = Console(stderr=False, highlight=False, soft_wrap=True)
     if not sys.stdout.isatty():
         with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
-            yield lambda line: print(line, flush=True)  # noqa: T201
+            yield lambda text: print(_plain(text), flush=True)  # noqa: T201
         return
     columns = (  # where it is narrow, the bar gives way and no text is broken
         TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
@@ -125,13 +132,14 @@ def show_progress() -> Iterator[Callable[[str], None]]:
     )
     handler = RichHandler(console=console, show_time=False, show_path=False)
     with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
-        yield lambda line: console.print(f"[bold]{line}[/bold]")
+        yield lambda text: console.print(Text(_plain(text), style="bold"))
 
 
 @contextmanager
 def _logging(handler: logging.Handler) -> Iterator[None]:
     """Show what the domain logs from WARNING on."""
     handler.setLevel(logging.WARNING)
+    handler.setFormatter(_PlainFormatter())
     logger = logging.getLogger("clustering_assets")
     logger.addHandler(handler)
     try:

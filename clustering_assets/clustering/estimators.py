@@ -5,6 +5,7 @@ the clusterings of subsamples, nan where it was not measured) and `notes_` (what
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import numpy as np
@@ -20,14 +21,15 @@ from clustering_assets.clustering.candidates import (
     Candidate,
     Partitions,
     best,
-    best_of_all,
     chosen_or_joined,
     doubts,
     explain,
     told,
     weakness,
 )
+from clustering_assets.clustering.choice import MOST, choose_any
 from clustering_assets.clustering.consensus import FEWEST, gather, settle
+from clustering_assets.clustering.feature_space import count_distinct
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
@@ -49,6 +51,15 @@ class Estimator(ClusterMixin, BaseEstimator):
     labels_: NDArray[np.integer]
     stability_: float
     notes_: list[str]
+    looks = 0
+    """How many of the first columns say what pictures look like, where the others say what they show; 0: all."""
+
+    def _views(self, points: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        """The feature spaces: the points; before them the looks alone, where the points hold more."""
+        if not self.looks:
+            return [points]
+        alone = points[:, : self.looks]
+        return [alone / np.maximum(np.linalg.norm(alone, axis=1, keepdims=True), 1e-6), points]
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
@@ -97,6 +108,7 @@ class Estimator(ClusterMixin, BaseEstimator):
             self.notes_.append(weakness(inside))
 
 
+@dataclass(eq=False, repr=False)
 class SpectralKMeans(Estimator):
     """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
@@ -108,13 +120,12 @@ class SpectralKMeans(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, n_clusters: int = 5, swift: bool = False, random_state: int = 0) -> None:
-        self.n_clusters = n_clusters
-        self.swift = swift
-        self.random_state = random_state
+    n_clusters: int = 5
+    swift: bool = False
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state, self.swift)
+        partitions = _partitions([points], self.random_state, self.swift)
         if self.n_clusters:
             self._adopt(told(partitions, self.n_clusters), partitions)
             return
@@ -123,6 +134,7 @@ class SpectralKMeans(Estimator):
         self._choose(found, best, partitions)
 
 
+@dataclass(eq=False, repr=False)
 class ConsensusLinkage(Estimator):
     """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
 
@@ -134,12 +146,11 @@ class ConsensusLinkage(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, n_clusters: int = 5, random_state: int = 0) -> None:
-        self.n_clusters = n_clusters
-        self.random_state = random_state
+    n_clusters: int = 5
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state)
+        partitions = _partitions([points], self.random_state)
         if self.n_clusters:
             labels = partitions.joined(self.n_clusters)
             if labels is None:
@@ -152,6 +163,7 @@ class ConsensusLinkage(Estimator):
         self._choose(found, best, partitions)
 
 
+@dataclass(eq=False, repr=False)
 class KneeDBSCAN(Estimator):
     """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
 
@@ -166,10 +178,9 @@ class KneeDBSCAN(Estimator):
         eps_: The radius used.
     """
 
-    def __init__(self, eps: float = 0, min_samples: int = 10, random_state: int = 0) -> None:
-        self.eps = eps
-        self.min_samples = min_samples
-        self.random_state = random_state
+    eps: float = 0
+    min_samples: int = 10
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         place = lay_out(points, seed=self.random_state)
@@ -185,6 +196,7 @@ class KneeDBSCAN(Estimator):
         self._adopt_layout(labels, place, why)
 
 
+@dataclass(eq=False, repr=False)
 class LayoutHDBSCAN(Estimator):
     """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
 
@@ -193,9 +205,8 @@ class LayoutHDBSCAN(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, min_cluster_size: int = 0, random_state: int = 0) -> None:
-        self.min_cluster_size = min_cluster_size
-        self.random_state = random_state
+    min_cluster_size: int = 0
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         place = lay_out(points, seed=self.random_state)
@@ -207,6 +218,7 @@ class LayoutHDBSCAN(Estimator):
         self._adopt_layout(model.fit_predict(place), place, why)
 
 
+@dataclass(eq=False, repr=False)
 class AutoClustering(Estimator):
     """Chooses both the method and the number of clusters by the evidence.
 
@@ -217,17 +229,20 @@ class AutoClustering(Estimator):
         method_: kmeans or hierarchical, whichever was chosen.
     """
 
-    def __init__(self, random_state: int = 0) -> None:
-        self.random_state = random_state
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state)
-        found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
-        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        chosen = chosen_or_joined(best_of_all(found), found, partitions)
-        self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
-        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, points)}")
-        self._adopt(chosen, partitions)
+        views = self._views(points)
+        partitions = _partitions(views, self.random_state)
+        any_number = choose_any(partitions, views, count_distinct(points, MOST))
+        if any_number is not None:
+            self.method_ = any_number.algorithm
+            self.notes_.append(f"{self.method_} chosen; {any_number.note}")
+            self._adopt(partitions.judge(any_number.family, any_number.labels), partitions)
+            return
+        found = partitions.candidates("kmeans") or [partitions.judge("kmeans", partitions.kmeans(2))]
+        self.method_ = "kmeans"
+        self._choose(found, best, partitions)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {
@@ -237,24 +252,28 @@ ESTIMATORS: dict[Algorithm, type[Estimator]] = {
     "hdbscan": LayoutHDBSCAN,
     "auto": AutoClustering,
 }
-"""The estimator of each algorithm."""
+"""The estimator of each algorithm. Their names are in `settings.Algorithm` too, which flags and the Launchpad offer
+without loading scikit-learn; a test says that the two agree."""
 
 
-def estimator_for(request: Request, swift: bool = False) -> Estimator:
+def estimator_for(request: Request, swift: bool = False, looks: int = 0) -> Estimator:
     """The estimator of the algorithm that is asked for, with those parameters of the request that it has.
 
     Args:
         request: What is asked for.
         swift: There are so many pictures that what takes long is to be skipped where it can be.
+        looks: `Estimator.looks`.
     """
     model = ESTIMATORS[cast("Algorithm", request.algorithm)]()
+    model.looks = looks
     asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
     return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
 
 
-def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:
-    consensus = None if swift or len(points) < FEWEST else gather(points, seed)
-    return Partitions(points, consensus, seed)
+def _partitions(views: list[NDArray[np.floating]], seed: int, swift: bool = False) -> Partitions:
+    """The partitions of the last view, with the votes of all."""
+    consensus = None if swift or len(views[0]) < FEWEST else gather(views, seed)
+    return Partitions(views[-1], consensus, seed)
 
 
 def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int = 3) -> float:

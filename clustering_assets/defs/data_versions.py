@@ -7,7 +7,6 @@ upstream; it is known before the work is done.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +33,21 @@ def digest(value: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def recipe(spec: dg.AssetSpec, settings: Settings, upstream: Mapping[dg.AssetKey, str | None]) -> str:
-    """The data version that a result would have if it were made now.
-
-    Args:
-        spec: The asset; its metadata names the settings that it uses.
-        settings: The settings in force.
-        upstream: Data version of each asset that it depends on; None where there is none yet.
-    """
+def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> str:
+    """The data version that the asset would have if it were made now, from what lies upstream now."""
+    upstream = {
+        dep.asset_key.to_user_string(): recorded_version(instance, dep.asset_key) for dep in spec.deps
+    }
+    for name in spec.metadata.get(DETAILS, ()):
+        upstream[name] = digest([upstream[name], recorded(instance, name, DETAILS)])
     return digest(
         {
             "code": spec.code_version,
             "output": settings.output,
             "settings": {name: _setting(settings, name) for name in spec.metadata.get(USES, ())},
-            "upstream": {dep.asset_key.to_user_string(): upstream.get(dep.asset_key) for dep in spec.deps},
+            "upstream": upstream,
         }
     )
-
-
-def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> str:
-    """The data version that the asset would have if it were made now, from what lies upstream now."""
-    upstream = {dep.asset_key: recorded_version(instance, dep.asset_key) for dep in spec.deps}
-    for name in spec.metadata.get(DETAILS, ()):
-        upstream[dg.AssetKey(name)] = digest([upstream[dg.AssetKey(name)], recorded(instance, name, DETAILS)])
-    return recipe(spec, settings, upstream)
 
 
 def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.DataVersion:

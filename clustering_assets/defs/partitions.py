@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from clustering_assets.clustering.keys import is_key
+
 CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
 
 UNFINISHED = [
@@ -32,13 +34,15 @@ def partition_changes(
 
     Args:
         wanted: Keys of the clusters that there are now.
-        existing: Keys that Dagster knows.
+        existing: Keys that Dagster knows, those of other projects that call partitions `clusters` too among them;
+            what is no key of a cluster is left alone.
         in_flight: Keys with a run that is queued or under way. Deleting one of these would make that run fail
             when it stores its video, so they stay until it has ended.
     """
+    kept = {*wanted, *in_flight}
     return PartitionChanges(
         add=tuple(key for key in wanted if key not in existing),
-        delete=tuple(key for key in existing if key not in wanted and key not in in_flight),
+        delete=tuple(key for key in existing if key not in kept and is_key(key)),
     )
 
 

@@ -4,6 +4,8 @@ Dagster's webserver answers whoever reaches it. A page that is open in the user'
 that it starts may read and write files.
 """
 
+import re
+import sys
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -17,6 +19,12 @@ from clustering_assets.settings import HOSTS_VARIABLE
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names under which a browser of this machine reaches it."""
+
+_ESCAPE = re.compile(rb"\\+(?:/|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8}))")
+"""How strings of JSON and YAML write a slash or any character; inside another string with more backslashes."""
+
+NESTED = 3
+"""How deep strings lie in strings at most: YAML in a variable of GraphQL in JSON."""
 
 
 def refusal(connection: HTTPConnection, own: Collection[str], public: Collection[str] = ()) -> str:
@@ -56,6 +64,7 @@ def _name(address: str) -> str:
 
 
 def _is_graphql(connection: HTTPConnection) -> bool:
+    """Whether it goes to where runs are started and read."""
     return connection.url.path.rstrip("/").endswith("/graphql")
 
 
@@ -87,7 +96,8 @@ class SameOriginOnly:
         if not reason and scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
             body = await Request(scope, receive).body()
             receive = _after({"type": "http.request", "body": body}, receive)
-            reason = "there is a password in a URL, which would be stored" if holds_password(body) else ""
+            secret = holds_password(_unescaped(body))
+            reason = "there is a password in a URL, which would be stored" if secret else ""
         if reason and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         elif reason:
@@ -99,11 +109,25 @@ class SameOriginOnly:
             await self._app(scope, receive, _unframed(send))
 
 
+def _unescaped(text: bytes) -> bytes:
+    r"""A text without the escapes of JSON and YAML, such as `\/` and `\u003a`, also of strings in strings."""
+    for _ in range(NESTED):
+        text = _ESCAPE.sub(_plain, text)
+    return text
+
+
+def _plain(escape: re.Match[bytes]) -> bytes:
+    """The character that an escape stands for."""
+    code = next(filter(None, escape.groups()), b"2f")
+    return chr(min(int(code, 16), sys.maxunicode)).encode("utf-8", "surrogatepass")
+
+
 def _after(first: Message, receive: Receive) -> Receive:
     """Gives `first`, then what `receive` gives."""
     messages = iter([first])
 
     async def replayed() -> Message:
+        """The next message."""
         return next(messages, None) or await receive()
 
     return replayed
@@ -113,6 +137,7 @@ def _unframed(send: Send) -> Send:
     """Tells browsers not to show the page inside one of another place, where a person may click without knowing."""
 
     async def sent(message: Message) -> None:
+        """Pass a message on; the first has the headers."""
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message)["X-Frame-Options"] = "SAMEORIGIN"
         await send(message)

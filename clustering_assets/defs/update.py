@@ -1,42 +1,33 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
-from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.jobs import DIGEST_TAG
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import PartitionChanges, sync_partitions
 from clustering_assets.defs.records import VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
-    confirm_video,
+    confirm_videos,
     holds_video,
     is_current,
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
+from clustering_assets.leases import OutputTaken, output_for_ourselves
 from clustering_assets.outputs import Outputs
+from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output, remove_partials
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
-
-LOCK = ".update.lock"
-"""Name of the file in the output that an update holds locked while it is under way."""
-
-
-class OutputTaken(ClusteringError):
-    """Two updates of the same output at once."""
 
 
 class RunFailed(ClusteringError):
@@ -86,87 +77,24 @@ def update(
         OutputTaken: Another update is writing to the output.
         ClusteringError: The output cannot be written to.
     """
-    with _output_for_ourselves(settings.output):
-        return _update(definitions, instance, settings, announce)
-
-
-@contextmanager
-def _output_for_ourselves(output: str) -> Iterator[None]:
-    """Make the output folder, and keep other updates away from it; an object store is left to its users."""
-    folder = Outputs(output).path("")
-    if not isinstance(folder, Path):
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark_output(folder)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-        remove_partials(folder, time.time())
-    except Timeout:
-        raise OutputTaken(
-            f"another update is writing to {output}: wait until it is done, or give this one another output"
-        ) from None
-    except OSError as error:
-        raise ClusteringError(
-            f"output = {output!r} cannot be written to: {error.strerror or error}. Choose another folder with output"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _update(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    settings: Settings,
-    announce: Callable[[str], None],
-) -> UpdateResult:
-    runner = _Runner(definitions, instance, settings, announce)
-    close_abandoned_runs(instance)
-    result = UpdateResult()
-    announce("Looking at the pictures and the music")
-    runner.run(runner.stages.scans)
-    stale = runner.stale(runner.stages.middle)
-    if stale:
-        announce(f"Updating {', '.join(stale)}")
-        runner.run(stale)
-    result.made = stale
-    result.clusters = runner.recipes()
-    result.partitions = sync_partitions(instance, result.clusters)
-    outputs = Outputs(settings.output)
-    outputs.set_aside_videos(keep=result.clusters)
-    bring_back_videos(result.clusters, outputs)
-    for recipe in result.clusters.values():
-        holds_video(recipe, outputs)  # and records it, where an older version did not
-    due = videos_due(instance, result.clusters, settings)
-    for key in result.clusters.keys() - set(due):
-        confirm_video(instance, key)
-    kept = [key for key in due if holds_video(result.clusters[key], outputs)]
-    if len(kept) < len(due):
-        announce(f"Rendering {len(due) - len(kept)} of {counted(len(result.clusters), 'video')}")
-    if kept:
-        announce(
-            f"Recording {counted(len(kept), 'video')} that {'is' if len(kept) == 1 else 'are'} there already"
-        )
-    for key in due:
-        try:
-            flaws = runner.run([VIDEOS.to_user_string()], key, {DIGEST_TAG: result.clusters[key].digest})
-            if key not in kept:
-                result.rendered.append(key)
-            if flaws:
-                result.flawed[key] = "; ".join(flaws)
-        except (ClusteringError, OSError) as error:
-            result.failed[key] = str(error)
-        except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
-            result.failed[key] = f"{type(error).__name__}: {error}"
-    closing = runner.stale(runner.stages.closing)
-    if closing:
-        announce(f"Updating {', '.join(closing)}")
-        result.made += closing
-    runner.run([*closing, *runner.stages.last])
-    return result
+    with output_for_ourselves(settings.output) as still_ours:
+        runner = _Runner(definitions, instance, settings, announce, still_ours)
+        close_abandoned_runs(instance)
+        announce("Looking at the pictures and the music")
+        runner.run(runner.stages.scans)
+        result = UpdateResult(made=runner.stale(runner.stages.middle))
+        if result.made:
+            announce(f"Updating {', '.join(result.made)}")
+            runner.run(result.made)
+        result.clusters = runner.recipes()
+        result.partitions = sync_partitions(instance, result.clusters)
+        runner.render(result)
+        closing = runner.stale(runner.stages.closing)
+        if closing:
+            announce(f"Updating {', '.join(closing)}")
+            result.made += closing
+        runner.run([*closing, *runner.stages.last])
+        return result
 
 
 class _Runner:
@@ -178,6 +106,7 @@ class _Runner:
         instance: dg.DagsterInstance,
         settings: Settings,
         announce: Callable[[str], None],
+        still_ours: Callable[[], None],
     ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
         self._graph = definitions.resolve_asset_graph()
@@ -185,7 +114,7 @@ class _Runner:
         self.stages = stages_of(self._specs.values())
         self._instance, self._settings = instance, settings
         self._outputs = Outputs(settings.output)
-        self._announce = announce
+        self._announce, self._still_ours = announce, still_ours
 
     def run(
         self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
@@ -197,7 +126,9 @@ class _Runner:
 
         Raises:
             RunFailed: A stage refused to go on; every other error is raised as it is.
+            OutputTaken: Another update has taken the output over.
         """
+        self._still_ours()
         keys = [dg.AssetKey(name) for name in assets]
         self._wait_for_room({pool for key in keys for pool in self._graph.get(key).pools or ()})
         try:
@@ -223,6 +154,34 @@ class _Runner:
             for evaluation in result.get_asset_check_evaluations()
             if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
         ]
+
+    def render(self, result: UpdateResult) -> None:
+        """Render the videos of `result.clusters` that are missing or out of date, and enter in it how that went."""
+        outputs, clusters = self._outputs, result.clusters
+        outputs.set_aside_videos(keep=clusters)
+        bring_back_videos(clusters, outputs)
+        there = {key for key, recipe in clusters.items() if holds_video(recipe, outputs)}
+        due = videos_due(self._instance, clusters, self._settings)
+        confirm_videos(self._instance, clusters.keys() - set(due))
+        missing, kept = [key for key in due if key not in there], there.intersection(due)
+        if missing:
+            self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")
+        if kept:
+            are = "is" if len(kept) == 1 else "are"
+            self._announce(f"Recording {counted(len(kept), 'video')} that {are} there already")
+        for key in due:
+            try:
+                flaws = self.run([VIDEOS.to_user_string()], key, {DIGEST_TAG: clusters[key].digest})
+                if key in missing:
+                    result.rendered.append(key)
+                if flaws:
+                    result.flawed[key] = "; ".join(flaws)
+            except OutputTaken:
+                raise
+            except (ClusteringError, OSError) as error:
+                result.failed[key] = str(error)
+            except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
+                result.failed[key] = f"{type(error).__name__}: {error}"
 
     def _wait_for_room(self, pools: Collection[str]) -> None:
         """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""

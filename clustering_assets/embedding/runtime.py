@@ -13,8 +13,8 @@ from clustering_assets.errors import ClusteringError
 Precision = Literal["float32", "float16", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-IN_FLIGHT = 2
-"""Most batches that are under way in a runtime: one is computed while the next is handed over."""
+IN_FLIGHT = 3
+"""Most batches that are under way in a runtime: one is computed while the next is handed over and vectors come back."""
 
 
 class RuntimeUnavailable(ClusteringError):
@@ -23,6 +23,10 @@ class RuntimeUnavailable(ClusteringError):
 
 class OutOfMemory(ClusteringError):
     """The device has no room for even one picture."""
+
+
+class DeviceLost(ClusteringError):
+    """The device computes no more, whatever it is asked for."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import SHARD_ROWS, models_folder, set_folder, write_shard
 from clustering_assets.embedding.catalogue import NetworkSpec
-from clustering_assets.embedding.precision import settle
+from clustering_assets.embedding.precision import TRIALS, settle
 from clustering_assets.embedding.preparing import Batch, Content, Failed, prepare, prepared_batches
 from clustering_assets.embedding.runtime import Plan, Runtime, RuntimeUnavailable, embedded
-from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.reach import check_reach
 from clustering_assets.work.engine import Budget, Cluster, Lost, Task, WorkError
@@ -67,7 +67,7 @@ class Embedder:
         network: The network, by its facts, and where its weights come from.
         cache: Folder of the cache.
         threads: Threads of the arithmetic, and processes that decode.
-        batch_size: Pictures in a forward pass.
+        batch_size: Pictures in a forward pass; 0: as many as keep the device busy.
         plan: How the network is run, by every worker the same.
     """
 
@@ -92,11 +92,12 @@ class Embedder:
             ClusteringError: This machine cannot run it as planned, or has no weights.
         """
         check_plan(self.plan)
-        self._runtime = self._start(self.plan)
+        self._runtime = self._start(self.plan, batch_size=self.batch_size or usual_batch(self.plan))
 
     def settled(self, plans: list[Plan]) -> list[Plan]:
         """Plans in the precision that suits the network, tried on this machine."""
-        return [settle(plan, self.backbone, self._start, [models_folder(self.cache)]) for plan in plans]
+        start = partial(self._start, batch_size=TRIALS)
+        return [settle(plan, self.backbone, start, [models_folder(self.cache)]) for plan in plans]
 
     def embed(self, units: list[tuple[Content, str]]) -> list[Done]:
         """Embed contents, each given with its hash, into one shard.
@@ -131,12 +132,12 @@ class Embedder:
             for number in hashes
         ]
 
-    def _start(self, plan: Plan) -> Runtime:
+    def _start(self, plan: Plan, batch_size: int) -> Runtime:
         return start_runtime(
             plan,
             self.backbone,
             lambda: self.network.obtain(self.backbone),
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             models=[models_folder(self.cache)],
             threads=self.threads,
         )
@@ -193,7 +194,7 @@ class ClusterEmbedder:
             cluster: The engine.
             embedder: What its workers do; the plan and what follows from the cluster are set here.
             runtime: `auto`, `openvino` or `torch`.
-            batch_size: Pictures in a forward pass.
+            batch_size: Pictures in a forward pass; 0: as many as keep a device busy.
             paths: The pictures, of which every machine is asked for one.
         """
         threads = max(1, int(cluster.cpus))

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from clustering_assets.images.colour_spaces import Coding, changes_nothing, convert
+from clustering_assets.images.colour_spaces import Coding, changes_nothing, convert, moves_nothing
 
 Colour = tuple[int, int, int]
 
@@ -22,6 +22,8 @@ def to_srgb(
     image: Image.Image, background: Colour = (255, 255, 255), coding: Coding | None = None
 ) -> Image.Image:
     """`image` as 8-bit sRGB ("RGB"), transparent parts laid on `background`.
+
+    Where all of a picture is transparent, its colours are shown, if there are several.
 
     An embedded ICC profile is followed; one that is broken or does not fit the pixels is passed over, as
     browsers do, and the numbers are taken as sRGB.
@@ -45,11 +47,16 @@ def to_srgb(
     image = _without_profile(image, profile)
     if coding and not changes_nothing(coding):
         image = Image.fromarray(convert(np.asarray(image), coding), "RGB")
-    if alpha is None or alpha.getextrema() == (255, 255):
+    if alpha is None or alpha.getextrema() == (255, 255) or _is_unused(alpha, image):
         return image
     ground = Image.new("RGB", image.size, background)
     ground.paste(image, mask=alpha)
     return ground
+
+
+def _is_unused(alpha: Image.Image, image: Image.Image) -> bool:
+    """Whether all of an "RGB" picture would be transparent though there is one: its writer left the values at zero."""
+    return alpha.getextrema() == (0, 0) and image.getcolors(1) is None
 
 
 def _without_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -78,15 +85,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    return None if mode == "RGB" and _changes_nothing(transform) else transform
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether no colour of a 9 x 9 x 9 grid moves by more than one level, as with the many sRGB profiles."""
-    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(grid, "RGB")))
-    return int(np.abs(moved.astype(np.int16) - grid).max()) <= 1
+    if mode == "RGB" and moves_nothing(lambda rgb: np.asarray(transform.apply(Image.fromarray(rgb, "RGB")))):
+        return None  # as with the many sRGB profiles
+    return transform
 
 
 @lru_cache(maxsize=1)

@@ -38,12 +38,15 @@ def look_at_all(
         WorkError: The engine cannot go on.
     """
     sizes = {file.path: file.bytes for file in files if not file.problem}
+    source = file_source(source)
     task = Task(
-        partial(look, file_source(source), limits=as_sent(limits)),
+        partial(look, source, limits=as_sent(limits)),
         size=sizes.__getitem__,
         together=_TOGETHER,
         begin=begin,
         memory=memory,
+        ahead=source.most_ahead,
+        feed=source.feed([file for file in files if not file.problem]),
     )
     with ExitStack() as stack:
         if isinstance(engine, Cluster) and sizes:

@@ -18,7 +18,7 @@ from clustering_assets.images.exif import TURNS, Facts, read_facts
 from clustering_assets.images.formats.pillow_settings import while_decoding
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 from clustering_assets.images.formats.registry import reader_of
-from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, is_raw, promises_picture
 
 if TYPE_CHECKING:
     from clustering_assets.settings import Limits
@@ -50,10 +50,10 @@ class Picture:
     facts: Facts
 
 
-def load_image(
+def read_picture(
     path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
-) -> NDArray[np.uint8]:
-    """The pixels of a picture file: upright, 8-bit, sRGB.
+) -> Picture:
+    """A picture file: upright, 8-bit, sRGB, and what the file says beside its pixels.
 
     Colours follow the embedded profile, or else what the file says in another way (code points, gamma, the camera's
     mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in the other formats
@@ -67,48 +67,11 @@ def load_image(
         limits: What is refused before it is decoded; None: what the settings refuse by default.
         background: The colour behind transparent parts, sRGB.
 
-    Returns:
-        Array (height, width, 3), uint8, RGB, writable.
-
     Raises:
         ImageError: The file cannot be read, is too large, is in no format that is read, or is damaged.
     """
-    return np.array(read_picture(path, min_side=min_side, limits=limits, background=background).image)
-
-
-def decode_image(
-    data: bytes,
-    name: AnyFile,
-    *,
-    min_side: int | None = None,
-    limits: "Limits | None" = None,
-    background: Colour = WHITE,
-) -> NDArray[np.uint8]:
-    """The pixels of a picture held in memory; everything else as in `load_image`.
-
-    Args:
-        data: The whole content of the file.
-        name: What to call it in errors.
-        min_side: As in `load_image`.
-        limits: As in `load_image`.
-        background: As in `load_image`.
-
-    Returns:
-        Array (height, width, 3), uint8, RGB, writable.
-
-    Raises:
-        ImageError: As in `load_image`.
-    """
-    return np.array(decode_picture(data, name, min_side=min_side, limits=limits, background=background).image)
-
-
-def read_picture(
-    path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
-) -> Picture:
-    """As `load_image`, with what the file says beside its pixels."""
-    return decode_picture(
-        read_file(path, limits), path, min_side=min_side, limits=limits, background=background
-    )
+    data = read_file(path, limits)
+    return decode_picture(data, path, min_side=min_side, limits=limits, background=background)
 
 
 def decode_picture(
@@ -119,7 +82,7 @@ def decode_picture(
     limits: "Limits | None" = None,
     background: Colour = WHITE,
 ) -> Picture:
-    """As `decode_image`, with what the file says beside its pixels."""
+    """As `read_picture`, of a file whose whole content `data` is in memory; errors call it `name`."""
     limits = limits or _default_limits()
     _check_size(len(data), name, limits)
     reader = _reader(data[:HEAD_BYTES], name)(data)
@@ -129,7 +92,10 @@ def decode_picture(
         except ImageError:
             raise
         except Exception as error:  # decoders answer damage with every kind of exception there is
-            raise ImageError(name, *_refusal(error, reader, limits)) from error
+            stage, reason = _refusal(error, reader, limits)
+            if stage == "decode" and is_raw(str(name)):
+                stage, reason = "format", "a camera raw file, which is not read"
+            raise ImageError(name, stage, reason) from error
 
 
 def read_file(path: AnyFile, limits: "Limits | None" = None) -> bytes:
@@ -181,6 +147,7 @@ def as_sent(limits: "Limits") -> "Limits":
 
 @lru_cache(maxsize=1)
 def _default_limits() -> "Limits":
+    """What the settings refuse by default."""
     # Imported only where it is asked for: with pydantic a process of a scan would take twice as long to start.
     from clustering_assets.settings import DEFAULT_LIMITS
 
@@ -252,4 +219,5 @@ def _check_pixels(image: Image.Image, name: AnyFile, limits: "Limits") -> None:
 
 
 def _too_many_pixels(limits: "Limits") -> str:
+    """The reason of pictures that are too large, in words."""
     return f"more than max_megapixels = {limits.max_megapixels:g}"

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import fields
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
 import numpy as np
@@ -15,7 +16,9 @@ import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, FoundFile, printable
+from clustering_assets.files.source import FileSource, FoundFile, SourceFile, printable
+from clustering_assets.images.formats.registry import reader_of
+from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES, is_raw
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
@@ -33,9 +36,11 @@ USED, DUPLICATE, REJECTED = "used", "duplicate", "rejected"
 OTHER = "other"
 """Stage of files that are no pictures and do not claim to be: they are listed, but count as no failure."""
 
-SCAN_VERSION = 5
+SCAN_VERSION = 6
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
 
+_RAW = "a camera raw file, which is not read: export it as a JPEG or TIFF"
+_COMPANION = "a camera raw file beside its picture"
 _REOPENED = ("find", "read", "limits")
 
 
@@ -78,6 +83,33 @@ def scan(
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
     return _judged(_table(files, rows, previous, known))
+
+
+def pictures_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are pictures or claim to be, by their ending or else by their first bytes; others are passed over.
+
+    Only what has no ending of a picture is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
+    return [
+        file
+        for file in files
+        if PurePosixPath(file.path).suffix.lower() in PICTURE_SUFFIXES
+        or (not file.problem and _begins_like_a_picture(source / file.path, file.bytes, file.mtime_ns))
+    ]
+
+
+@lru_cache(maxsize=100_000)
+def _begins_like_a_picture(file: SourceFile, *facts: int) -> bool:
+    """Whether a reader knows a file that has these facts; not if it cannot be opened."""
+    try:
+        with file.open() as opened:
+            return reader_of(opened.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def usable(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -280,7 +312,19 @@ def _table(
 
 
 def _judged(manifest: pd.DataFrame) -> pd.DataFrame:
-    """`manifest` with outcomes: of files with the same pixels the first is used, the others are its duplicates."""
+    """`manifest` with outcomes: of files with the same pixels the first is used, the others are its duplicates.
+
+    A camera's raw file beside a picture of the same name is no failure: the picture is what was wanted.
+    """
+    raw = manifest["stage"].isin(["format", OTHER]) & manifest["path"].map(is_raw).astype(bool)
+    if raw.any():
+        names = manifest["path"].str.replace(r"\.[^./]*$", "", regex=True).str.casefold()
+        beside = names.isin(names[manifest["stage"] == ""])
+        known = manifest["reason"].str.startswith("a camera raw file")
+        manifest = manifest.assign(
+            stage=manifest["stage"].where(~raw, np.where(beside, OTHER, "format")),
+            reason=manifest["reason"].where(~(raw & known), np.where(beside, _COMPANION, _RAW)),
+        )
     rejected = manifest["stage"] != ""
     sound = manifest[~rejected]
     first = sound.drop_duplicates("content_hash").set_index("content_hash")["path"]

@@ -1,6 +1,6 @@
 """What every engine has in common: a task, its units of work, what becomes of each, and how many go together."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
@@ -52,6 +52,7 @@ class Task(Generic[Unit, Result]):
             at most one for each unit that is handed out. Others come through pipes.
         begin: Called once in each process that works for this one, with the way to `memory`, before any clock runs.
         memory: What portions in other processes ask for room for many pixels.
+        feed: What the units pass through, in order, as they are handed out: it may wait until one is at hand.
     """
 
     function: Callable[[list[Unit]], Sequence[Result]]
@@ -66,6 +67,7 @@ class Task(Generic[Unit, Result]):
     array_bytes: int = 0
     begin: Callable[[Budget], None] | None = None
     memory: Budget | None = None
+    feed: Callable[[Sequence[Unit]], Iterable[Unit]] = iter
 
     def seconds(self, portion: Sequence[Unit]) -> float:
         """How long a portion may take, without what it waits for memory."""
@@ -142,7 +144,7 @@ def portions(task: Task[Unit, Result], units: Sequence[Unit], workers: int) -> I
     most = max(task.at_least, min(task.together, len(units) // (8 * workers)))
     portion: list[Unit] = []
     size = 0
-    for unit in units:
+    for unit in task.feed(units):
         more = task.size(unit)
         if portion and (len(portion) == most or size + more > task.together_bytes):
             yield portion

@@ -15,11 +15,12 @@ from queue import LifoQueue
 from threading import Lock
 from typing import IO, Generic
 
+from clustering_assets import progress
 from clustering_assets.threads import available_cores
 from clustering_assets.work.engine import Lost, Result, Task, Unit, WorkError, portions
 from clustering_assets.work.shared_arrays import Packed, SharedArrays
 from clustering_assets.work.threads import Threads, in_order
-from clustering_assets.work.worker import TIME_IS_UP, Failed, Request, Room, Work
+from clustering_assets.work.worker import TIME_IS_UP, Failed, Progress, Request, Room, Said, Work
 
 log = logging.getLogger("clustering_assets.work")
 
@@ -143,6 +144,8 @@ class _Worker(Generic[Unit, Result]):
     def __init__(self, task: Task[Unit, Result], shared: SharedArrays | None) -> None:
         self._task, self._shared = task, shared
         self._process: subprocess.Popen[bytes] | None = None
+        self._reporter = progress.reporter()
+        self._shown: dict[int, progress.Task] = {}
         self._is_ready = self._is_dismissed = False
         self._lock = Lock()
         self.has_worked = False
@@ -210,6 +213,8 @@ class _Worker(Generic[Unit, Result]):
         if isinstance(reply, Packed) and self._shared:
             reply = self._shared.unpack(reply, slots)
         if isinstance(reply, Failed):
+            if reply.error:
+                raise reply.error
             raise RuntimeError(f"Work on {', '.join(map(self._task.name, portion))} failed:\n{reply.text}")
         return reply  # type: ignore[return-value]
 
@@ -227,7 +232,21 @@ class _Worker(Generic[Unit, Result]):
         requests.flush()
 
     def _receive(self) -> object:
-        return pickle.load(self._open()[2])
+        """The next answer; what comes before it of progress and warnings is passed on."""
+        while isinstance(message := pickle.load(self._open()[2]), Said | Progress):
+            self._pass_on(message)
+        return message
+
+    def _pass_on(self, news: Said | Progress) -> None:
+        if isinstance(news, Said):
+            logging.getLogger(news.logger).log(news.level, "%s", news.message)
+            return
+        if news.begun:
+            self._shown[news.number] = self._reporter.start(*news.begun)
+        if news.count:
+            self._shown[news.number].advance(news.count)
+        if news.is_over:
+            self._shown.pop(news.number).finish()
 
     def _open(self) -> tuple["subprocess.Popen[bytes]", IO[bytes], IO[bytes]]:
         """The process that runs, and the pipes to and from it."""
@@ -249,6 +268,8 @@ class _Worker(Generic[Unit, Result]):
             code = process.wait()
         with self._lock:
             self._process = None
+        while self._shown:
+            self._shown.popitem()[1].finish()
         self._is_ready = self.has_worked = False
         return code
 

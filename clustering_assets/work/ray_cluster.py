@@ -63,7 +63,8 @@ class RayCluster:
 
     def run(self, task: Task[Unit, Result], units: Sequence[Unit]) -> Generator[Result | Lost, None, None]:
         """As `Engine.run`: each worker has processes of its own, so a unit that crashes ends only one of those."""
-        bare = replace(task, size=lambda _: 0)  # what knows all sizes may be large
+        # what knows all sizes may be large, and what feeds is at work here
+        bare = replace(task, size=lambda _: 0, feed=iter)
         there = Task(
             partial(_by_processes, bare, max(1, int(self.cpus))),
             name=lambda sized: task.name(sized[0]),

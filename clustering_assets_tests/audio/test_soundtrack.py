@@ -51,8 +51,8 @@ def test_loudness_and_peak_are_what_it_says(tracks, name):
     meter = measured(heard(soundtrack))
     assert meter.integrated == pytest.approx(soundtrack.loudness, abs=0.05)
     assert meter.true_peak == pytest.approx(soundtrack.true_peak, abs=0.05)
-    assert soundtrack.true_peak <= CEILING + 1e-6
-    at_target = soundtrack.loudness == pytest.approx(TARGET, abs=0.01)
+    assert soundtrack.true_peak <= CEILING + 1e-3
+    at_target = soundtrack.loudness == pytest.approx(TARGET, abs=0.1)
     assert at_target or soundtrack.true_peak == pytest.approx(CEILING, abs=0.01)
 
 
@@ -68,6 +68,38 @@ def test_where_peaks_forbid_the_target_that_is_said(tmp_path, caplog):
     assert f"stays at {meter.integrated:.1f} LUFS instead of -16" in soundtrack.limit
     assert "peaks" in soundtrack.limit
     assert soundtrack.limit in caplog.text
+
+
+def cracking(level: float, seconds: float = 12.0) -> np.ndarray:
+    """Steady noise with a loud crack every second."""
+    sound = 0.05 * np.random.default_rng(0).standard_normal((2, round(seconds * 44_100)))
+    for at in np.arange(0.5, seconds - 0.5, 1.0):
+        sound[:, round(at * 44_100) :][:, :60] = level * np.random.default_rng(1).choice([-1, 1], 60)
+    return sound
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_peaks_in_the_way_of_the_target_are_pressed_down(tmp_path, level):
+    path = write_sound(tmp_path / "crack.flac", cracking(level))
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0)
+    sound = heard(soundtrack)
+    meter = measured(sound)
+    assert meter.integrated == pytest.approx(TARGET, abs=0.3)
+    assert meter.true_peak <= CEILING + 0.02
+    assert soundtrack.limit == ""
+    # half-way between two cracks nothing is left of it
+    plain = make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0, target=-40.0)
+    ratio = np.abs(sound[:, 43_000:46_000]).mean() / np.abs(heard(plain)[:, 43_000:46_000]).mean()
+    assert 20 * np.log10(ratio) == pytest.approx(soundtrack.gain - plain.gain, abs=0.3)
+
+
+def test_limited_sound_is_the_same_however_long_it_is_read(tmp_path):
+    path = write_sound(tmp_path / "crack.flac", cracking(0.9))
+    first, second = (
+        heard(make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0)) for _ in range(2)
+    )
+    assert np.array_equal(first, second)
+    assert first.shape == (2, 10 * RATE)
 
 
 def test_of_a_moment_it_is_not_said_that_nothing_is_heard(tracks):
@@ -103,7 +135,7 @@ def test_it_is_the_same_every_time(tracks):
 def test_loops_make_no_click(tracks, name):
     soundtrack = make_soundtrack(Track.of(*tracks[name]), 50.0)
     sound = heard(soundtrack)
-    assert soundtrack.loops >= 1
+    assert len(soundtrack.passes) > 1
     steps = np.abs(np.diff(sound, axis=1)).max(axis=0)
     joints = np.zeros(steps.size, dtype=bool)
     for run in soundtrack.passes[1:]:
@@ -119,7 +151,7 @@ def test_a_pure_tone_is_looped_without_a_step(tracks):
     sound = heard(soundtrack)
     level = np.abs(sound).max()
     largest = 2 * np.pi * 330 / RATE * level * math.sqrt(2)
-    assert soundtrack.loops >= 2
+    assert len(soundtrack.passes) > 2
     assert np.abs(np.diff(sound, axis=1)).max() <= 1.05 * largest
 
 
@@ -144,7 +176,7 @@ def test_music_that_comes_again_is_looped_to_the_sample(tmp_path):
     row = {"seconds": 12.0, "end": 12.0, "full_until": 12.0, "beat_times": beats, "downbeat": 0}
     soundtrack = make_soundtrack(Track.of(path, row), 15.0)
     sound, joint = heard(soundtrack), soundtrack.passes[1]
-    assert soundtrack.loops == 1
+    assert len(soundtrack.passes) == 2
     begin, stop = round((joint.at - 0.1) * RATE), round((joint.at + 1.5) * RATE)
     assert np.abs(sound[:, begin:stop] - sound[:, begin - 2 * RATE : stop - 2 * RATE]).max() < 0.002
 
@@ -161,11 +193,30 @@ def test_it_fades_in_and_out(tracks):
 def test_loops_are_whole_bars(tracks):
     path, row = tracks["beat"]
     soundtrack = make_soundtrack(Track.of(path, row), 70.0)
-    assert soundtrack.loops >= 2
+    assert len(soundtrack.passes) > 2
     bar = 4 * 60 / row["tempo"]
     for run in soundtrack.passes[1:-1]:
         bars = (run.length - run.fade_out) / bar
         assert bars == pytest.approx(round(bars), abs=0.03)
+
+
+@pytest.mark.parametrize("bar", [3, 6])
+@pytest.mark.parametrize("seconds", [17.3, 25.0, 31.9])
+def test_waltzes_loop_on_whole_bars_and_are_counted_on_in_them(bar, seconds):
+    beats = np.arange(2.0, seconds - 0.2, 0.5)
+    row = {"seconds": seconds, "end": seconds, "beat_times": beats, "bar": bar, "downbeat": 1}
+    soundtrack = make_soundtrack(Track.of(Path("waltz.ogg"), row), 100.0)
+    first = soundtrack.beat_times()[0]
+    bars = (beats[1] - first - 0.5) / (bar * 0.5)
+    assert (first - 0.5 * (row["downbeat"] - 1)) >= 0
+    assert bars == pytest.approx(round(bars), abs=1e-6)
+    assert len(soundtrack.passes) > 3
+    for run in soundtrack.passes[1:]:
+        bars = (run.source - beats[1]) / (bar * 0.5)
+        assert bars == pytest.approx(round(bars), abs=1e-6)
+    for run in soundtrack.passes[1:-1]:
+        bars = (run.length - run.fade_out) / (bar * 0.5)
+        assert bars == pytest.approx(round(bars), abs=1e-6)
 
 
 def test_the_beat_goes_on_through_loops(tracks):
@@ -296,14 +347,14 @@ def test_passes_cover_the_whole_video_and_stay_inside_the_track(start, length, p
     soundtrack = make_soundtrack(Track.of(Path("x.ogg"), row), seconds)
     passes = soundtrack.passes
     assert passes[0].at == 0
-    assert passes[-1].end == pytest.approx(seconds)
+    assert passes[-1].at + passes[-1].length == pytest.approx(seconds)
     for before, after in itertools.pairwise(passes):
-        assert after.at == pytest.approx(before.end - before.fade_out)
+        assert after.at == pytest.approx(before.at + before.length - before.fade_out)
         assert after.fade_in >= before.fade_out
     for run in passes:
         assert run.source >= start - 1e-6
         assert run.source + run.length <= end + 1e-6
         assert run.length > 0
-    assert all(one.end <= other.at + 1e-6 for one, other in zip(passes, passes[2:], strict=False))
+    assert all(one.at + one.length <= other.at + 1e-6 for one, other in zip(passes, passes[2:], strict=False))
     beats = soundtrack.beat_times()
     assert (np.diff(beats) > 0).all()

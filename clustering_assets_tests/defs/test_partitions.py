@@ -18,6 +18,12 @@ def test_what_remains_is_what_is_wanted_and_what_is_in_flight(wanted, existing, 
     assert not set(changes.delete) & (set(wanted) | set(in_flight))
 
 
+def test_keys_that_are_no_clusters_stay():
+    assert partition_changes(["cluster_0"], ["node-a", "cluster_01", "cluster_1"], []).delete == (
+        "cluster_1",
+    )
+
+
 @dg.asset(partitions_def=CLUSTERS)
 def film() -> None:
     """Something that has a partition for each cluster."""

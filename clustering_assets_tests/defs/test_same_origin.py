@@ -112,6 +112,17 @@ def test_own_pages_and_programs_are_answered(headers, request_):
         ({"sec-fetch-site": "cross-site"}, {"kind": "websocket"}),
         ({**JSON, "origin": "https://photos.example.org"}, {"public": ["photos.example"]}),
         (JSON, {"body": b'{"variables": {"config": {"output": "s3://id:secret@bucket/a"}}}'}),
+        (JSON, {"body": rb'{"output": "s3:\/\/id:secret@bucket/a"}'}),
+        (JSON, {"body": rb'{"output": "s3:\u002F\u002f\u00efd\u003asecret\u0040bucket/a"}'}),
+        (
+            JSON,
+            {
+                "body": json.dumps(
+                    {"config": json.dumps({"output": "s3://id:secret@b"}).replace("/", r"\/")}
+                ).encode()
+            },
+        ),
+        (JSON, {"body": rb'{"config": "output: \"s3:\\x2f\\x2fid\\U0000003asecret@bucket\""}'}),
     ],
 )
 def test_pages_of_other_places_are_refused_with_words(headers, request_):

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 HOSTILE = """
-import ctypes, os, signal, sys, time
+import ctypes, logging, os, signal, sys, time
+from clustering_assets.progress import task
 
 import numpy as np
 
@@ -39,6 +40,16 @@ def work(units):
         if "large" in unit:
             with memory.spend(50_000_000):
                 time.sleep(1.1)
+        if "long" in unit:
+            with task("Working on " + unit, 3, "parts") as running:
+                running.advance(2)
+                if "ends" in unit:
+                    time.sleep(0.3)
+                    running.advance()
+                    os.abort()
+                running.advance()
+        if "warn" in unit:
+            logging.getLogger("clustering_assets.hostile").warning("%s is odd", unit)
         worked += 1
     return [unit.upper() for unit in units]
 

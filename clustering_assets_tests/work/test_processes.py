@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from clustering_assets import progress
 from clustering_assets.work.engine import Lost, Task
 from clustering_assets.work.processes import Processes, workers_for
 
@@ -97,6 +98,42 @@ def test_workers_that_cannot_begin_are_replaced_by_threads(hostile, caplog):
     assert "ended at its start with status 3" in caplog.text
 
 
+class Recorder:
+    """A reporter that remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def start(self, title, total, unit):
+        self.told.append((title, total, unit))
+        recorder = self
+
+        class Task:
+            def advance(self, count=1):
+                recorder.told.append((title, count))
+
+            def finish(self):
+                recorder.told.append((title, "finished"))
+
+        return Task()
+
+
+def test_progress_and_warnings_of_workers_are_shown_here(hostile, caplog):
+    recorder = Recorder()
+    with progress.reporting(recorder):
+        seen = outcomes(hostile.work, ["long", "long that ends", "warn"], together=1)
+    assert [isinstance(outcome, Lost) for outcome in seen.values()] == [False, True, False]
+    title = "Working on long"
+    assert [told for told in recorder.told if told[0] == title] == [
+        (title, 3, "parts"),
+        (title, 3),
+        (title, "finished"),
+    ]
+    lost = [told for told in recorder.told if told[0] == "Working on long that ends"]
+    assert lost[:3] == [(lost[0][0], 3, "parts"), (lost[0][0], 3), (lost[0][0], "finished")]
+    assert caplog.messages == ["warn is odd"] and caplog.records[0].name == "clustering_assets.hostile"
+
+
 def test_nothing_to_do_needs_no_worker(hostile, monkeypatch, caplog):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert outcomes(hostile.work, []) == {}
@@ -144,10 +181,11 @@ def script(modules, tmp_path):
     process.communicate()
 
 
-def test_no_worker_outlives_a_parent_that_is_killed(script):
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_parent_that_is_killed(by, script):
     process, workers = script
-    process.send_signal(signal.SIGKILL)
-    assert gone(workers, within=30)
+    process.send_signal(by)
+    assert gone(workers, within=3 if sys.platform == "linux" else 30)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of a terminal")

@@ -15,9 +15,9 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import recorded
+from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.files import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network, StoredError
 from clustering_assets.files import file_source
 from clustering_assets.outputs import CLUSTER_PLOT, names_file
 from clustering_assets.settings import Settings
@@ -26,6 +26,7 @@ from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 if TYPE_CHECKING:
     from clustering_assets.clustering.assignments import Assignment
     from clustering_assets.clustering.imagenet_kinds import ClassScores
+    from clustering_assets.clustering.previous import Previous
 
 SMALL_CLUSTER = 3
 """Clusters of fewer pictures than this draw a warning: they make no slideshow worth watching."""
@@ -68,7 +69,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="7",
+    code_version="8",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
@@ -90,13 +91,15 @@ def cluster_assignments(
     from clustering_assets.clustering.algorithms import Request
     from clustering_assets.clustering.assignments import Pictures, assign
     from clustering_assets.clustering.given_names import read_names
-    from clustering_assets.clustering.previous import Previous
     from clustering_assets.images.duplicates import near_duplicates
 
     values = settings.value
     version = data_version(context, values)
-    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
-    previous = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
+    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path")
+    if len(images) < len(embeddings.paths):
+        raise StoredError(
+            "The embeddings are of other pictures than the manifest: materialize embeddings anew."
+        )
     network = embeddings.network
     assignment = assign(
         Pictures(
@@ -106,11 +109,7 @@ def cluster_assignments(
             duplicate_of=near_duplicates(images, embeddings.vectors),
         ),
         Request(values.algorithm, values.clusters, values.eps, values.seed),
-        Previous(
-            previous,
-            ids=_ids_ever_used(context, previous, values),
-            request=_previous_request(context, values, network),
-        ),
+        _previous(context, settings, network),
         names=read_names(names_file(values)),
     )
     keys = list(assignment.clusters["key"])
@@ -154,28 +153,27 @@ def _class_scores(
     return scores
 
 
-def _ids_ever_used(
-    context: dg.AssetExecutionContext, previous: pd.DataFrame | None, values: Settings
-) -> set[int]:
-    """Numbers that new clusters may not take: those of the output's earlier runs."""
-    if previous is None:
-        return set()
-    highest = recorded(context.instance, "cluster_assignments", "highest_id")
-    same_output = recorded(context.instance, "cluster_assignments", "output") == values.output
-    retired = range(highest + 1) if same_output and isinstance(highest, int) else ()
-    return {*retired, *(int(number) for number in previous["cluster"].dropna().unique())}
+def _previous(
+    context: dg.AssetExecutionContext, settings: SettingsResource, network: Network | None
+) -> "Previous":
+    """What the output's last clustering left: its table, the numbers that new clusters may not take, its request.
 
+    The request is left out where it is not known, or was for vectors of another network.
+    """
+    from clustering_assets.clustering.previous import Previous
 
-def _previous_request(
-    context: dg.AssetExecutionContext, values: Settings, network: Network | None
-) -> str | None:
-    """What the output's last clustering was asked for, of the same network; None if that is not known."""
-    if recorded(context.instance, "cluster_assignments", "output") != values.output:
-        return None
-    request, _, backbone = str(recorded(context.instance, "cluster_assignments", "request") or "").rpartition(
-        " of "
+    table = previous_table(context.instance, settings.outputs, CLUSTER_ASSIGNMENTS)
+    facts = noted(context.instance.get_latest_materialization_event(context.asset_key))
+    if facts.get("output") != settings.value.output:
+        facts = {}
+    request, _, backbone = str(facts.get("request") or "").rpartition(" of ")
+    highest = facts.get("highest_id")
+    retired = range(highest + 1) if isinstance(highest, int) else ()
+    return Previous(
+        table,
+        ids=() if table is None else {*retired, *map(int, table["cluster"].dropna().unique())},
+        request=request if request and network and network.backbone == backbone else None,
     )
-    return request if request and network and network.backbone == backbone else None
 
 
 def _describe(assignment: "Assignment", values: Settings, network: Network | None) -> dict[str, Any]:
@@ -225,5 +223,5 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, file_source(settings.value.images))
+    figure = plot_clusters(cluster_assignments, file_source(settings.value.images, "images"))
     return dg.MaterializeResult(value=figure, data_version=version)

@@ -1,16 +1,15 @@
 """Arrays: the pair of `embeddings.npy` and `image_paths.txt`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.embedding.files import EmbeddingPair, load_embeddings, load_network, save_embeddings
 
 
-class ArrayIOManager(OutputIOManager):
+class ArrayIO(OutputIOManager):
     """Stores vectors and the path of the picture behind each row, both or neither."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: EmbeddingPair, path: UPath) -> None:
@@ -21,15 +20,7 @@ class ArrayIOManager(OutputIOManager):
         """Read both back; the array is mapped from disk where that is possible."""
         return EmbeddingPair(*load_embeddings(path.parent, mmap=True), load_network(path.parent))
 
-    def describe(self, obj: EmbeddingPair) -> Mapping[str, Any]:
+    def get_metadata(self, context: dg.OutputContext, obj: EmbeddingPair) -> dict[str, Any]:
         """Rows, dimension and type."""
         rows, dimension = obj.vectors.shape
         return {"dagster/row_count": rows, "dimension": dimension, "dtype": str(obj.vectors.dtype)}
-
-
-class ArrayIO(OutputIOFactory):
-    """Arrays below the output."""
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> ArrayIOManager:
-        """The manager for the output of this run."""
-        return ArrayIOManager(self.settings.value.output)

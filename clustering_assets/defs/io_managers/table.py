@@ -1,13 +1,12 @@
 """Tables: pandas DataFrames as Parquet or CSV."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
+from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.tables import TABLES, read_table, write_table
 
 TABLE = dg.DagsterType(
@@ -29,7 +28,7 @@ def markdown_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-class TableIOManager(OutputIOManager):
+class TableIO(OutputIOManager):
     """Stores a DataFrame as Parquet or CSV, after the ending of the asset's name."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame, path: UPath) -> None:
@@ -38,11 +37,9 @@ class TableIOManager(OutputIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pd.DataFrame:
         """Read the table."""
-        return read_table(path)
-
-    def describe(self, obj: pd.DataFrame) -> Mapping[str, Any]:
-        """Row count, under the key that Dagster's UI knows."""
-        return {"dagster/row_count": len(obj)}
+        asset = context.asset_key.to_user_string()
+        known = next((table for table in TABLES if table.asset == asset), None)
+        return known.read(path) if known else read_table(path)
 
     def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame) -> dict[str, Any]:
         """Row count and columns with their meaning, under the keys that Dagster's UI knows."""
@@ -54,12 +51,4 @@ class TableIOManager(OutputIOManager):
             for name, kind in obj.dtypes.items()
         ]
         schema = dg.MetadataValue.table_schema(dg.TableSchema(columns))
-        return {**self.describe(obj), "dagster/column_schema": schema}
-
-
-class TableIO(OutputIOFactory):
-    """Tables below the output."""
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> TableIOManager:
-        """The manager for the output of this run."""
-        return TableIOManager(self.settings.value.output)
+        return {"dagster/row_count": len(obj), "dagster/column_schema": schema}

@@ -1,45 +1,38 @@
 """Videos: a lazy slideshow goes in, an MP4 file comes out."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import OutputIOFactory, OutputIOManager
-from clustering_assets.outputs import Outputs
+from clustering_assets.defs.io_managers.base import OutputIOManager
 
 if TYPE_CHECKING:
     from clustering_assets.video.encode import VideoFacts
     from clustering_assets.video.slideshow import Slideshow
 
 
-class VideoIOManager(OutputIOManager):
+class VideoIO(OutputIOManager):
     """Renders a slideshow into its file, unless the file that is there was made from the very same recipe.
 
     The name says whether there is music: `cluster_0_slideshow_with_music.mp4` or `cluster_0_slideshow.mp4`. When one of
     the two appears the other one goes. Loading gives the path of the file.
     """
 
-    def __init__(self, root: str, quality: str, encoder: str) -> None:
-        super().__init__(root)
-        self.quality, self.encoder = quality, encoder
-
     def dump_to_path(self, context: dg.OutputContext, obj: "Slideshow", path: UPath) -> None:
         """Render, or find that there is nothing to do."""
         from clustering_assets.video.encode import write_video
         from clustering_assets.video.verify import is_whole
 
-        final, outputs = self._file(context, obj), Outputs(self.root)
+        final, outputs, values = self._file(context, obj), self.outputs, self.settings.value
         if is_whole(final, obj.digest, outputs):
             context.log.info("%s is up to date and is kept.", final)
             context.add_output_metadata({"rendered": False})
             return
-        outputs.records.forget(
-            outputs.name_of(final)
-        )  # a new file without a record is looked at, not made again
-        facts = write_video(obj, final, quality=self.quality, encoder=self.encoder)
+        # a new file without a record is looked at, not made again
+        outputs.records.forget(outputs.name_of(final))
+        facts = write_video(obj, final, quality=values.quality, encoder=values.encoder)
         other = outputs.video(context.partition_key, music=obj.soundtrack is None)
         other.unlink(missing_ok=True)
         outputs.records.forget(outputs.name_of(other))
@@ -47,7 +40,7 @@ class VideoIOManager(OutputIOManager):
 
     def files(self, context: dg.OutputContext, obj: "Slideshow") -> list[str]:
         """The name of the video below the output."""
-        return [Outputs(self.root).name_of(self._file(context, obj))]
+        return [self.outputs.name_of(self._file(context, obj))]
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
@@ -55,7 +48,7 @@ class VideoIOManager(OutputIOManager):
         Raises:
             FileNotFoundError: There is no video of this cluster.
         """
-        found = Outputs(self.root).existing_video(path.name)
+        found = self.outputs.existing_video(path.name)
         if found is None:
             raise FileNotFoundError(
                 f"no video of {path.name} in {path.parent}: materialize cluster_videos first"
@@ -63,12 +56,9 @@ class VideoIOManager(OutputIOManager):
         return found
 
     def get_metadata(self, context: dg.OutputContext, obj: "Slideshow") -> dict[str, Any]:
-        """Path and properties of the video."""
-        return {"path": dg.MetadataValue.path(str(self._file(context, obj))), **self.describe(obj)}
-
-    def describe(self, obj: "Slideshow") -> Mapping[str, Any]:
-        """Duration in seconds, size in pixels, frame rate, and the pictures that had to be left out."""
+        """Path, duration in seconds, size in pixels, frame rate, and the pictures that had to be left out."""
         return {
+            "path": dg.MetadataValue.path(str(self._file(context, obj))),
             "failures": dg.MetadataValue.json([list(failure) for failure in obj.failures]),
             "duration_seconds": round(float(obj.duration), 2),
             "resolution": f"{obj.size[0]}x{obj.size[1]}",
@@ -76,11 +66,11 @@ class VideoIOManager(OutputIOManager):
         }
 
     def _file(self, context: dg.OutputContext, obj: "Slideshow") -> UPath:
-        return Outputs(self.root).video(context.partition_key, music=obj.soundtrack is not None)
+        return self.outputs.video(context.partition_key, music=obj.soundtrack is not None)
 
 
 def _shown(facts: "VideoFacts") -> dict[str, Any]:
-    """What the UI shows of the file beside what `describe` says, with units, and rounded as people read it."""
+    """What the UI shows of the file beside what is known before, with units, and rounded as people read it."""
     units = {"loudness": "loudness_lufs", "true_peak": "true_peak_dbtp"}
     said_already = {"seconds", "width", "height", "fps"}
     return {
@@ -88,12 +78,3 @@ def _shown(facts: "VideoFacts") -> dict[str, Any]:
         for name, value in dataclasses.asdict(facts).items()
         if name not in said_already and value is not None
     }
-
-
-class VideoIO(OutputIOFactory):
-    """Videos below the output."""
-
-    def create_io_manager(self, context: dg.InitResourceContext) -> VideoIOManager:
-        """The manager for the output, the quality and the encoder of this run."""
-        values = self.settings.value
-        return VideoIOManager(values.output, values.quality, values.encoder)
