@@ -10,7 +10,7 @@ from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.files import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network, contents_digest
 from clustering_assets.files import file_source
 from clustering_assets.outputs import EMBEDDINGS
 
@@ -56,7 +56,10 @@ def embeddings(
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
         value=EmbeddingPair(
-            embedded.vectors, embedded.paths, Network(embedded.backbone, embedded.weights_id)
+            embedded.vectors,
+            embedded.paths,
+            Network(embedded.backbone, embedded.weights_id),
+            contents_digest(embedded.paths, image_manifest.set_index("path")["content_hash"].to_dict()),
         ),
         data_version=version,
         metadata={
