@@ -36,13 +36,14 @@ def embeddings(
     from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
     from clustering_assets.images.manifest import DatasetError, check_usable, usable, with_failures
+    from clustering_assets.work.choice import make_engine
 
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
         Inputs(usable(image_manifest), file_source(values.images, "images"), values.limits),
         NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
-        RuntimeOptions(values.runtime, values.batch_size),
+        RuntimeOptions(values.runtime, values.batch_size, make_engine(values.work)),
         cache_dir=settings.outputs.embedding_cache if values.cache else None,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
