@@ -59,7 +59,9 @@ def embeddings(
             embedded.vectors,
             embedded.paths,
             Network(embedded.backbone, embedded.weights_id),
-            contents_digest(embedded.paths, image_manifest.set_index("path")["content_hash"].to_dict()),
+            contents_digest(
+                embedded.paths, dict(zip(image_manifest["path"], image_manifest["content_hash"], strict=True))
+            ),
         ),
         data_version=version,
         metadata={
