@@ -19,16 +19,37 @@ if TYPE_CHECKING:
 
 @click.command()
 @settings_options()
-def run(**flags: Any) -> None:
+@click.option(
+    "--again", is_flag=True, help="With the settings that the output was made with; flags win over them."
+)
+def run(again: bool, **flags: Any) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.
 
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
     """
     begun = time.monotonic()
-    settings = load_settings(**flags)
+    settings = _settings_before(**flags) if again else load_settings(**flags)
     with show_progress() as say:
         result = bring_up_to_date(settings, say)
     close(result, settings, time.monotonic() - begun)
+
+
+def _settings_before(**flags: Any) -> Settings:
+    """The settings that the output was made with, and the flags.
+
+    Raises:
+        SettingsError: It has not been made, or a setting is wrong.
+    """
+    from clustering_assets.outputs import SUMMARY_REPORT, Outputs
+    from clustering_assets.slideshows import settings_of_output
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = settings_of_output(**given)
+    if not Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json").is_file():
+        raise SettingsError(
+            f"output = {settings.output!r}: nothing has been made there yet; run without --again"
+        )
+    return settings
 
 
 def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
