@@ -12,6 +12,7 @@ The settings lie in groups, which what needs only them takes on its own:
 import difflib
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -34,6 +35,11 @@ PLACES = ("images", "music", "output", "weights", "names_file", "choices_file", 
 
 HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
+
+
+LATER = frozenset({"choices_file", "shape", "length"})
+"""Settings that came later. They are left out of what results are known by while they are empty or 0, so that what was
+made before them stays current."""
 
 
 class SettingsError(ClusteringError):
@@ -169,10 +175,44 @@ class Music(Group):
     )
 
 
+_SHAPES: Mapping[str, Callable[[tuple[int, int]], tuple[int, int]]] = {
+    "wide": lambda sides: (max(sides), min(sides)),
+    "vertical": lambda sides: (min(sides), max(sides)),
+    "square": lambda sides: (min(sides), min(sides)),
+}
+"""What becomes of width and height in each shape that has a name."""
+
+
+def _sides(text: str, wanted: str = "") -> tuple[int, int]:
+    """Width and height as they are written in settings.
+
+    Raises:
+        ValueError: It is something else than what is `wanted`, or a size that H.264 cannot hold.
+    """
+    if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)):
+        raise ValueError(f"must be {wanted}")
+    width, height = map(int, sides.groups())
+    if any(side % 2 or not 64 <= side <= 7680 for side in (width, height)):
+        raise ValueError("both sides must be even numbers from 64 to 7680")
+    return width, height
+
+
 class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
+    )
+    shape: str = Field(
+        default="",
+        description="wide, vertical or square, with the sides of resolution, or a size of its own such as 1080x1350; "
+        "empty: as resolution says.",
+    )
+    length: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Most seconds that a video lasts, such as 15, 30, 60 or 90; pictures and music are fitted to it; "
+        "0: as long as its pictures take.",
     )
     fps: int = Field(default=25, ge=1, le=120, description="Frames per second.")
     seconds_per_image: float = Field(
@@ -205,11 +245,15 @@ class _Video(Group):
     @classmethod
     def _even_sizes(cls, value: str) -> str:
         """Refuse sizes that H.264 cannot hold."""
-        if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
-            raise ValueError("must be a width and a height, such as 1920x1080 or 1280x720")
-        for side in map(int, sides.groups()):
-            if side % 2 or not 64 <= side <= 7680:
-                raise ValueError("both sides must be even numbers from 64 to 7680")
+        _sides(value, "a width and a height, such as 1920x1080 or 1280x720")
+        return value
+
+    @pydantic.field_validator("shape")
+    @classmethod
+    def _known_shape(cls, value: str) -> str:
+        """Refuse shapes that there are not."""
+        if value not in ("", *_SHAPES):
+            _sides(value, f"{', '.join(_SHAPES)}, or a width and a height, such as 1080x1350")
         return value
 
     @pydantic.model_validator(mode="after")
@@ -225,8 +269,8 @@ class _Video(Group):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the videos, in pixels."""
-        width, height = self.resolution.split("x")
-        return int(width), int(height)
+        turned = _SHAPES.get(self.shape)
+        return turned(_sides(self.resolution)) if turned else _sides(self.shape or self.resolution)
 
 
 class Work(Group):

@@ -1,7 +1,7 @@
 """The command that brings everything up to date."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import click
 
 from clustering_assets.cli.closing import close
 from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.status import tell_standing
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.files import file_source
 from clustering_assets.settings import NUMBERED, Settings, SettingsError, load_settings, unknown_variables
@@ -20,18 +21,33 @@ if TYPE_CHECKING:
 @click.command()
 @settings_options()
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="STAGE",
+    help="Bring only this up to date: an asset, or a cluster's video by its key; may be given again.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be made and about how long it takes; make nothing."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Say what was done as JSON, and the rest to standard error."
+)
+@click.option(
     "--again", is_flag=True, help="With the settings that the output was made with; flags win over them."
 )
-def run(again: bool, **flags: Any) -> None:
+def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flags: Any) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.
 
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
     """
     begun = time.monotonic()
     settings = _settings_before(**flags) if again else load_settings(**flags)
-    with show_progress() as say:
-        result = bring_up_to_date(settings, say)
-    close(result, settings, time.monotonic() - begun)
+    if dry_run:
+        tell_standing(settings, as_json=as_json, undone=True)
+        return
+    with show_progress(apart=as_json) as say:
+        result = bring_up_to_date(settings, say, only)
+    close(result, settings, time.monotonic() - begun, as_json=as_json)
 
 
 def _settings_before(**flags: Any) -> Settings:
@@ -52,12 +68,15 @@ def _settings_before(**flags: Any) -> Settings:
     return settings
 
 
-def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
+def bring_up_to_date(
+    settings: Settings, say: Callable[[str], None], only: Collection[str] = ()
+) -> "UpdateResult":
     """Check what can be checked at once, then run everything.
 
     Args:
         settings: The settings in force.
         say: Is told in one line what happens next.
+        only: What alone is brought up to date; empty: everything.
 
     Raises:
         ClusteringError: Something that the user can mend; see `update`.
@@ -71,7 +90,7 @@ def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateR
     from clustering_assets.defs.update import update
 
     with state_errors(Path.cwd()), open_instance(Path.cwd(), settings.output) as instance:
-        return update(make_definitions(settings), instance, settings, announce=say)
+        return update(make_definitions(settings), instance, settings, announce=say, only=only)
 
 
 def _check_at_once(settings: Settings) -> None:

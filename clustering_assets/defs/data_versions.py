@@ -14,7 +14,7 @@ import dagster as dg
 
 from clustering_assets.defs.records import recorded, recorded_version
 from clustering_assets.outputs import choices_file, names_file, pins_file
-from clustering_assets.settings import Settings
+from clustering_assets.settings import LATER, Settings
 
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
@@ -47,7 +47,7 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
             "settings": {
                 name: value
                 for name in spec.metadata.get(USES, ())
-                if (value := _setting(settings, name)) is not None or name != "choices_file"
+                if (value := _setting(settings, name)) or name not in LATER
             },
             "upstream": upstream,
         }

@@ -33,12 +33,13 @@ from clustering_assets.defs.staleness import (
     confirm_videos,
     follows_upstream,
     is_as_made,
+    news,
     videos_due,
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
-from clustering_assets.settings import Settings
+from clustering_assets.settings import LATER, Settings
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
@@ -246,8 +247,8 @@ def _other_inputs(settings: Settings) -> list[str]:
     from clustering_assets.music.library import tracks_among
 
     music = file_source(settings.music, "music")
-    used = stage_settings() - ({"choices_file"} if not settings.choices_file else set())
-    prints = [digest(settings.model_dump(include=used))]
+    used = settings.model_dump(include=stage_settings())
+    prints = [digest({name: value for name, value in used.items() if value or name not in LATER})]
     for find in (
         lambda: listing_fingerprint(tracks_among(_files(music), music)),
         lambda: str(last_change(pins_file(settings))),
@@ -278,10 +279,7 @@ def _is_known(
         follows_upstream(instance, dg.AssetKey(name)) for name in project_stages().middle
     ):
         return False
-    facts = zip(manifest["path"], manifest["bytes"], manifest["mtime_ns"], strict=True)
-    now = {(file.path, file.bytes, file.mtime_ns) for file in files}
-    gone = set(manifest.loc[manifest["outcome"] != "rejected", "path"]) - {path for path, _, _ in now}
-    return not gone and now.issubset(facts)
+    return not news(manifest, files)
 
 
 @_skipping_trouble

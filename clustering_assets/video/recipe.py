@@ -10,7 +10,7 @@ import pandas as pd
 
 from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen, is_shown
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.settings import Settings, VideoSettings
+from clustering_assets.settings import LATER, Settings, VideoSettings
 from clustering_assets.video import faces
 
 RECIPE_VERSION = 8
@@ -20,6 +20,9 @@ pinned beside this number in the tests, which fail where one changes without the
 
 SOUND_VERSION = 1
 """Goes up whenever the same track would sound different or be cut to at other places. Silent videos stay."""
+
+MOST_STRETCHED = 2
+"""How many times as long as wanted a picture may be seen so that a video is as long as its setting `length` says."""
 
 IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
 """Columns of the manifest that a video depends on beside those of the cluster assignments."""
@@ -121,7 +124,8 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
 def _digested(settings: VideoSettings) -> dict[str, Any]:
     """The settings under the names that digests have known them by from the first."""
     width, height = settings.size
-    values = settings.model_dump(exclude={"resolution", "max_images_per_video"})
+    values = settings.model_dump(exclude={"resolution", "shape", "max_images_per_video"})
+    values = {name: value for name, value in values.items() if value or name not in LATER}
     return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
 
 
@@ -129,11 +133,14 @@ def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int,
     """About how long the video of each cluster will be, in seconds, by cluster."""
     shown = assignments[is_shown(assignments)]
     needed = shown[chosen(shown, MUST, COVER)].groupby("cluster").size()
-    return {
+    seconds = {
         int(str(cluster)): max(min(int(count), settings.max_images_per_video), int(needed.get(cluster, 0)))
         * settings.seconds_per_image
         for cluster, count in shown.groupby("cluster").size().items()
     }
+    if not settings.length:
+        return seconds
+    return {cluster: min(MOST_STRETCHED * most, settings.length) for cluster, most in seconds.items()}
 
 
 def out_of_date(

@@ -151,7 +151,7 @@ def summary_report(
     code_version="2",
     io_manager_key="page_io",
     deps=[cluster_videos],
-    metadata={OUTPUT: GALLERY, USES: ["images", "resolution"]},
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"]},
 )
 @told()
 def gallery(
