@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from clustering_assets.defs.jobs import due_keys
+
 CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
 
 UNFINISHED = [
@@ -42,10 +44,11 @@ def partition_changes(
     )
 
 
-def keys_in_flight(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
-    """The unfinished runs of single clusters, by partition key."""
+def keys_in_flight(instance: dg.DagsterInstance) -> set[str]:
+    """Partition keys of clusters with an unfinished run of their own or of several of them."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return {run.tags["dagster/partition"]: run for run in runs if "dagster/partition" in run.tags}
+    known = instance.get_dynamic_partitions(str(CLUSTERS.name))
+    return {key for run in runs for key in due_keys(run.tags, known)}
 
 
 def sync_partitions(instance: dg.DagsterInstance, wanted: Collection[str]) -> PartitionChanges:

@@ -11,7 +11,14 @@ import dagster as dg
 
 from clustering_assets.defs.data_versions import digest
 from clustering_assets.defs.graph import project_stages
-from clustering_assets.defs.jobs import DIGEST_TAG, cluster_images, refresh_report, render_videos
+from clustering_assets.defs.jobs import (
+    DIGEST_TAG,
+    cluster_images,
+    digest_tag,
+    refresh_report,
+    render_runs,
+    render_videos,
+)
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import (
     CLUSTERS,
@@ -258,16 +265,25 @@ def cluster_videos_sensor(
     in_flight = keys_in_flight(instance)
     for key in wanted.keys() - set(due) - set(in_flight):
         confirm_video(instance, key)
-    failures = {key: _failures(instance, {DIGEST_TAG: wanted[key].digest}) for key in due}
+    failures = {
+        key: sum(_failures(instance, {tag: wanted[key].digest}) for tag in (DIGEST_TAG, digest_tag(key)))
+        for key in due
+    }
     requested = videos_to_request(due, in_flight, failures)
-    changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), in_flight)
+    known = instance.get_dynamic_partitions(str(CLUSTERS.name))
+    changes = partition_changes(wanted, known, in_flight)
     requests = [
         CLUSTERS.build_add_request(list(changes.add)),
         CLUSTERS.build_delete_request(list(changes.delete)),
     ]
+    together = {key: wanted[key].digest for key in requested if not failures[key]}
+    alone = [
+        {key: wanted[key].digest} for key in requested if failures[key]
+    ]  # so that it takes no other with it
     runs = [
-        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: wanted[key].digest})
-        for key in requested
+        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags=tags)
+        for digests in (together, *alone)
+        for key, tags in render_runs(digests, [*known, *changes.add])
     ]
     given_up = [key for key in due if failures[key] >= ATTEMPTS]
     if len(given_up) == len(due):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.defs.jobs import DIGEST_TAG
+from clustering_assets.defs.jobs import DIGEST_TAG, FIRST_TAG, digest_tag, due_keys
 from clustering_assets.defs.records import latest_video
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
@@ -38,6 +38,16 @@ def tick(project, instance, **changed):
     return cluster_videos_sensor(context)
 
 
+def asked(*requests):
+    """Keys of the videos that are asked for; in the first place of each run those of all it renders."""
+    known = [f"cluster_{number}" for number in range(9)]
+    runs = [
+        {"dagster/partition": run.partition_key, **run.tags} if run.partition_key else run.tags
+        for run in requests
+    ]
+    return [due_keys(tags, known) for tags in runs if "dagster/partition" in tags or FIRST_TAG in tags]
+
+
 def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
     with project.instance() as instance:
         result = tick(project, instance)
@@ -57,7 +67,7 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
         assert changed and changed < set(before), (
             "a copy touches the videos of some clusters and not of others"
         )
-        requested = {request.partition_key for request in tick(project, instance).run_requests}
+        (requested,) = map(set, asked(*tick(project, instance).run_requests))
         assert requested == changed
         assert project.out_of_date(instance) == requested
         kept = {key: latest_video(instance, key).asset_materialization for key in set(before) - changed}
@@ -67,23 +77,18 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
             assert video.metadata == {**videos[key].metadata, "rendered": dg.MetadataValue.bool(False)}
 
 
-def test_a_changed_setting_asks_for_every_video_once(project):
+def test_a_changed_setting_asks_for_every_video_once_in_one_run(project):
     with project.instance() as instance:
         result = tick(project, instance, fps=12)
-        assert [request.partition_key for request in result.run_requests] == [
-            "cluster_0",
-            "cluster_1",
-            "cluster_2",
-        ]
-        assert {request.job_name for request in result.run_requests} == {"render_videos"}
-        for request in result.run_requests[:2]:
-            instance.create_run_for_job(
-                defs.resolve_job_def("render_videos"),
-                status=dg.DagsterRunStatus.STARTED,
-                tags={"dagster/partition": request.partition_key, **request.tags},
-            )
+        assert asked(*result.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
+        (request,) = result.run_requests
+        assert request.job_name == "render_videos"
+        some = {tag: value for tag, value in request.tags.items() if not tag.endswith("cluster_2")}
+        instance.create_run_for_job(
+            defs.resolve_job_def("render_videos"), status=dg.DagsterRunStatus.STARTED, tags=some
+        )
         again = tick(project, instance, fps=12)
-        assert [request.partition_key for request in again.run_requests] == ["cluster_2"]
+        assert asked(*again.run_requests) == [["cluster_2"]]
 
 
 def test_a_deleted_file_is_asked_for(project):
@@ -112,15 +117,20 @@ def test_no_video_is_made_of_damaged_results(name, project):
 
 def test_a_video_that_keeps_failing_is_left_to_a_person(project):
     with project.instance() as instance:
-        request = tick(project, instance, fps=12).run_requests[0]
-        for _ in range(ATTEMPTS):
-            instance.create_run_for_job(
-                defs.resolve_job_def("render_videos"),
-                status=dg.DagsterRunStatus.FAILURE,
-                tags={"dagster/partition": "cluster_0", DIGEST_TAG: request.tags[DIGEST_TAG]},
-            )
+        (together,) = tick(project, instance, fps=12).run_requests
+        failed = {"status": dg.DagsterRunStatus.FAILURE}
+        job = defs.resolve_job_def("render_videos")
+        only = {tag: value for tag, value in together.tags.items() if tag[-1] not in "12"}
+        instance.create_run_for_job(job, **failed, tags=only)
         again = tick(project, instance, fps=12)
-        assert "cluster_0" not in [request.partition_key for request in again.run_requests]
+        assert asked(*again.run_requests) == [["cluster_1", "cluster_2"], ["cluster_0"]], (
+            "it takes no other with it"
+        )
+        for _ in range(ATTEMPTS - 1):
+            tags = {"dagster/partition": "cluster_0", DIGEST_TAG: together.tags[digest_tag("cluster_0")]}
+            instance.create_run_for_job(job, **failed, tags=tags)
+        again = tick(project, instance, fps=12)
+        assert asked(*again.run_requests) == [["cluster_1", "cluster_2"]]
         assert "refresh_report" not in [request.job_name for request in again.run_requests]
         for key in ("cluster_1", "cluster_2"):
             config = {"resources": {"settings": {"config": project.settings(fps=12).model_dump()}}}
@@ -132,7 +142,7 @@ def test_a_video_that_keeps_failing_is_left_to_a_person(project):
         (report,) = tick(project, instance, fps=12).run_requests
         assert report.job_name == "refresh_report", "the summary says which video is missing"
         healed = tick(project, instance, fps=15)
-        assert "cluster_0" in [request.partition_key for request in healed.run_requests]
+        assert asked(*healed.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
 
 
 def test_clusters_that_came_and_went_change_the_partitions(project):
