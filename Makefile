@@ -28,6 +28,13 @@ ifneq ($(value OUTPUT),)
 export CLUSTERING_OUTPUT := $(value OUTPUT)
 endif
 
+# A variable that is none of these is a slip of the pen, such as IMAGE=.
+TAKEN := PYTHON VENV IMAGES MUSIC OUTPUT PORT ARGS DEMO_ARGS WORKERS TESTS PYTEST SHELL CLUSTERING_%
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+ifneq ($(filter-out $(TAKEN) MAKE%,$(GIVEN)),)
+$(error $(filter-out $(TAKEN) MAKE%,$(GIVEN)): there is no such variable; there are $(filter-out PYTEST SHELL CLUSTERING_%,$(TAKEN)))
+endif
+
 .PHONY: help setup demo run dev test test-all lint check format clean
 
 help:

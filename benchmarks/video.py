@@ -42,7 +42,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image, read_picture
+from clustering_assets.images.load import read_picture
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import lay
 from clustering_assets.video.colour import empty
@@ -72,7 +72,9 @@ def main() -> None:
     settings = _settings(options)
     table = _table(folder, _pictures(folder, options.slides, settings))
     show = _slideshow(folder, table, settings)
-    print(f"{len(table)} pictures, {show.frame_count} frames, {settings.resolution} at {settings.fps} fps")
+    print(
+        f"{len(table)} pictures, {show.timeline.frames} frames, {settings.resolution} at {settings.fps} fps"
+    )
     if options.encoder_options:
         _compare_options(show, options)
         return
@@ -80,7 +82,7 @@ def main() -> None:
         result = _compare(folder, table, settings, Path(scratch), options)
     result["memory_mb"] = _memory(options)
     result["dot"] = dot_acceleration()
-    result["shimmer"] = shimmer(load_image(folder / str(table["path"].iloc[0])))
+    result["shimmer"] = shimmer(np.asarray(read_picture(folder / str(table["path"].iloc[0])).image))
     _report(result)
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=2))
@@ -158,7 +160,7 @@ def _compare(
     show = _slideshow(folder, table, settings)
     paths = [folder / str(slide.path) for slide in show.timeline.slides]
     seconds = show.timeline.seconds
-    planes = [show.planes(index) for index in range(show.frame_count)]
+    planes = [show.planes(index) for index in range(show.timeline.frames)]
     ways: dict[str, Callable[[], object]] = {
         "project": lambda: write_video(_slideshow(folder, table, settings), scratch / "project.mp4"),
         "floor": lambda: _encode_only(planes, show, scratch / "floor.mp4"),
@@ -182,7 +184,7 @@ def _compare(
         "resolution": options.resolution,
         "fps": settings.fps,
         "slides": len(paths),
-        "frames": show.frame_count,
+        "frames": show.timeline.frames,
         "cores": len(os.sched_getaffinity(0)),
         "rounds": options.rounds,
         "cpu_seconds": medians,
@@ -216,7 +218,7 @@ def _encode_only(planes: list[NDArray[np.uint8]], show: Slideshow, path: Path) -
 
 def _compare_options(show: Slideshow, options: argparse.Namespace) -> None:
     """CPU, bytes and PSNR of the project's options of x264 beside those of the preset alone."""
-    planes = [show.planes(index) for index in range(show.frame_count)]
+    planes = [show.planes(index) for index in range(show.timeline.frames)]
     own = QUALITIES["standard"]
     plain = {name: value for name, value in own[0].items() if name != "x264-params"}
     ways = {"preset alone": plain, "project": own[0]}
@@ -313,7 +315,7 @@ def _encoder_options(show: Slideshow) -> list[str]:
 
 def _covering(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """A picture scaled and cropped to cover a frame."""
-    rgb = load_image(path)
+    rgb = np.asarray(read_picture(path).image)
     share = max(size[0] / rgb.shape[1], size[1] / rgb.shape[0])
     across, down = round(rgb.shape[1] * share), round(rgb.shape[0] * share)
     rgb = np.asarray(cv2.resize(rgb, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
@@ -436,7 +438,7 @@ def search_for_people(folder: Path, people: Path, most: int = 60) -> dict[str, A
     for share in PASTED:
         hits = 0
         for number, ground in enumerate(grounds):
-            portrait = load_image(portraits[int(rng.integers(len(portraits)))])
+            portrait = np.asarray(read_picture(portraits[int(rng.integers(len(portraits)))]).image)
             picture, head = _pasted(ground, portrait, 2 * share, rng)
             heads = find_heads(picture) or ()
             middle = (head[0] + head[2]) / 2, (head[1] + head[3]) / 2

@@ -8,10 +8,8 @@ import dagster as dg
 from clustering_assets.defs import import_jobs, jobs
 from clustering_assets.defs.graph import ASSETS, project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
-from clustering_assets.defs.io_managers.figure import FigureIO
-from clustering_assets.defs.io_managers.page import PageIO
+from clustering_assets.defs.io_managers.reports import FigureIO, PageIO, TextIO
 from clustering_assets.defs.io_managers.table import TableIO
-from clustering_assets.defs.io_managers.text import TextIO
 from clustering_assets.defs.io_managers.video import VideoIO
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import project_sensors

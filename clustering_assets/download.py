@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from clustering_assets.errors import ClusteringError
@@ -57,6 +57,8 @@ class Patience:
     Attributes:
         attempts: Failures in a row, without a single byte in between, after which it gives up.
         timeout: Seconds without an answer or a byte.
+        slowest: Bytes a second, on average over `window`, below which it gives up at once.
+        window: Seconds.
         first_wait: Seconds before the second attempt; doubled for each further one.
         wait: What waits; tests put something faster here.
     """
@@ -65,24 +67,38 @@ class Patience:
     timeout: float = 15.0
     first_wait: float = 0.5
     wait: Callable[[float], None] = time.sleep
+    slowest: float = 1_000.0
+    window: float = 60.0
 
 
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to the web only, never to a file of this machine."""
+class _Pace:
+    """Whether bytes come fast enough to wait for the rest, in this attempt and over all of them."""
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """The request that follows a redirect; the base class lets ftp pass as well."""
-        if urlsplit(newurl).scheme not in ("http", "https"):
-            raise DownloadError(req.full_url, f"redirected to {newurl}, which is not on the web", code)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    def __init__(self, wanted: "_Wanted", patience: Patience) -> None:
+        self._wanted, self._patience = wanted, patience
+        self.since, self._size = time.monotonic(), _size(wanted.partial)
+
+    def check(self, size: int) -> None:
+        """Give up where fewer bytes came than `Patience` asks for; called as often as anything happens.
+
+        Raises:
+            DownloadError: They came too slowly.
+        """
+        now, window = time.monotonic(), self._patience.window
+        if now - self.since < window:
+            return
+        if size - self._size < self._patience.slowest * window:
+            came = f"only {max(0, size - self._size):,} bytes came in {window:g} s"
+            raise DownloadError(self._wanted.url, f"{came}; try again later")
+        self.since, self._size = now, size
+
+
+class _WebOnly(urllib.request.FTPHandler):
+    """Refuses the only way off the web that urllib lets a redirect take."""
+
+    def ftp_open(self, req: urllib.request.Request) -> NoReturn:
+        """Nothing is fetched by FTP."""
+        raise DownloadError(req.full_url, "redirected there, which is not on the web")
 
 
 def download(
@@ -113,21 +129,20 @@ def download(
         The size of the file in bytes.
 
     Raises:
-        DownloadError: The file is not there, is too large or another one, or the server did not answer in spite of all
-            attempts.
+        DownloadError: The file is not there, is too large or another one, comes too slowly, or the server did not
+            answer in spite of all attempts.
     """
     patience = patience or Patience()
     if urlsplit(url).scheme not in ("http", "https"):
         raise DownloadError(url, "only http and https are downloaded")
-    path = Path(path)
-    with _writing(url, path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    wanted = _Wanted(url, path, max_bytes, digest, title)
-    failures = 0
+    wanted = _Wanted(url, Path(path), max_bytes, digest, title)
+    with _writing(wanted, wanted.path):
+        wanted.path.parent.mkdir(parents=True, exist_ok=True)
+    pace, failures = _Pace(wanted, patience), 0
     while True:
         before = _size(wanted.partial)
         try:
-            _attempt(wanted, patience.timeout)
+            _attempt(wanted, patience.timeout, pace)
             if not (found := wanted.strange_digest()):
                 break
             wanted.partial.unlink()
@@ -143,7 +158,9 @@ def download(
                 reason = f"{problem.reason}; the server asks to wait {wait:.0f} s, try again later"
                 raise DownloadError(url, reason, problem.status) from None
             log.debug("%s: %s, again in %.1f s", url, problem.reason, wait)
+            pace.check(_size(wanted.partial))
             patience.wait(wait)
+            pace.since += problem.after or 0  # what the server asked for is not its slowness
     with wanted.partial.open("rb") as written:
         os.fsync(written.fileno())
     size = _size(wanted.partial)
@@ -172,42 +189,43 @@ class _Wanted:
         """What tells whether the file on the server is still the one that this is the beginning of."""
         return self.path.with_name(f".{self.path.name}.tag{PARTIAL}")
 
+    def check_size(self, size: int) -> None:
+        """Refuse a file that is, or says that it is, larger than the limit; what has come of it goes."""
+        if self.max_bytes is not None and size > self.max_bytes:
+            self.partial.unlink(missing_ok=True)
+            raise DownloadError(self.url, f"{size:,} bytes are more than the limit of {self.max_bytes:,}")
+
     def strange_digest(self) -> str:
         """The digest of what came, if it is not the one it should have; else empty."""
         found = file_digest(self.partial) if self.digest else ""
         return "" if found.startswith(self.digest) else found
 
 
-def _attempt(wanted: _Wanted, timeout: float) -> None:
+def _attempt(wanted: _Wanted, timeout: float, pace: _Pace) -> None:
     """One request that fetches the rest of the file, or all of it."""
     request = _request(wanted)
     try:
         with _answer(request, timeout) as answer:
             start = _size(wanted.partial) if answer.status == 206 else 0
-            if start and not _starts_at(answer, start):
+            if start and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 wanted.partial.unlink()
                 raise _TryAgain("the server sent another part of the file", after=0.0)
-            expected = _expected_size(answer, start)
-            if wanted.max_bytes is not None and (expected or 0) > wanted.max_bytes:
-                limit = f"the limit of {wanted.max_bytes:,}"
-                raise DownloadError(wanted.url, f"{expected:,} bytes are more than {limit}")
+            length = answer.headers.get("Content-Length", "")
+            expected = start + int(length) if length.isdigit() else None
+            wanted.check_size(expected or 0)
             validator = "" if wanted.digest else _validator(answer)
             wanted.tag.write_text(validator, "utf-8") if validator else wanted.tag.unlink(missing_ok=True)
-            size = _receive(answer, wanted, start, expected)
+            size = _receive(answer, wanted, start, expected, pace)
     except urllib.error.HTTPError as error:
         error.close()
         if not (error.code == 416 and wanted.digest):  # nothing comes after what is there: the digest tells
-            _explain(wanted.url, error, wanted.partial)
-    except TimeoutError as error:
-        raise _TryAgain(f"nothing came for {timeout:g} s") from error
-    except urllib.error.URLError as error:
-        raise _TryAgain(_readable(error.reason, timeout)) from error
+            _explain(wanted, error)
     except (OSError, http.client.HTTPException) as error:
-        raise _TryAgain(_readable(error, timeout)) from error
+        reason = getattr(error, "reason", error)
+        silent = isinstance(reason, TimeoutError)
+        words = f"nothing came for {timeout:g} s" if silent else str(reason) or type(reason).__name__
+        raise _TryAgain(words) from error
     else:
-        if wanted.max_bytes is not None and size > wanted.max_bytes:
-            wanted.partial.unlink(missing_ok=True)
-            raise DownloadError(wanted.url, f"more than the limit of {wanted.max_bytes:,} bytes")
         if expected is not None and size < expected:
             raise _TryAgain(f"the connection was lost after {size:,} of {expected:,} bytes")
 
@@ -234,8 +252,9 @@ def _answer(request: urllib.request.Request, timeout: float) -> http.client.HTTP
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def ask() -> None:
+        """Put the answer, or what came instead, where the other thread waits for it."""
         try:
-            answers.put(urllib.request.build_opener(_SafeRedirects).open(request, timeout=timeout))
+            answers.put(urllib.request.build_opener(_WebOnly).open(request, timeout=timeout))
         except (OSError, ValueError, http.client.HTTPException, DownloadError) as error:
             answers.put(error)
 
@@ -249,58 +268,45 @@ def _answer(request: urllib.request.Request, timeout: float) -> http.client.HTTP
     return answer
 
 
-def _explain(url: str, error: urllib.error.HTTPError, partial: Path) -> None:
+def _explain(wanted: _Wanted, error: urllib.error.HTTPError) -> NoReturn:
     """Raise what an HTTP error means: try again, begin afresh, or give up."""
-    if error.code == 416:  # what is there is longer than the file, so it is another file
-        partial.unlink(missing_ok=True)
-        raise _TryAgain("the file has changed on the server", 416, after=0.0) from None
+    reason = f"HTTP {error.code} {error.reason}"
     if error.code in _TEMPORARY:
-        raise _TryAgain(f"HTTP {error.code} {error.reason}", error.code, _retry_after(error)) from None
-    partial.unlink(missing_ok=True)
-    raise DownloadError(url, f"HTTP {error.code} {error.reason}", error.code) from None
+        raise _TryAgain(reason, error.code, _retry_after(error)) from None
+    wanted.partial.unlink(missing_ok=True)
+    if error.code == 416:  # what is there is longer than the file, so it is another file
+        raise _TryAgain("the file has changed on the server", 416, after=0.0) from None
+    raise DownloadError(wanted.url, reason, error.code) from None
 
 
-def _receive(answer: http.client.HTTPResponse, wanted: _Wanted, start: int, expected: int | None) -> int:
-    """Write the body to the partial file from `start` on; what came before a break is kept."""
+def _receive(
+    answer: http.client.HTTPResponse, wanted: _Wanted, start: int, expected: int | None, pace: _Pace
+) -> int:
+    """Write the body to the partial file, at its end unless `start` is 0; what comes before a break is kept."""
     size = start
-    with _writing(wanted.url, wanted.partial):
-        file = wanted.partial.open("r+b" if start else "wb", buffering=0)
+    with _writing(wanted, wanted.partial):
+        file = wanted.partial.open("ab" if start else "wb", buffering=0)
     with file, task(wanted.title, expected, "bytes") if wanted.title else nullcontext() as running:
-        if start:
-            with _writing(wanted.url, wanted.partial):
-                file.seek(start)
-                file.truncate()
         if running:
             running.advance(start)
         while chunk := answer.read1(_CHUNK):
-            with _writing(wanted.url, wanted.partial):
+            with _writing(wanted, wanted.partial):
                 file.write(chunk)
             size += len(chunk)
             if running:
                 running.advance(len(chunk))
-            if wanted.max_bytes is not None and size > wanted.max_bytes:
-                break
+            wanted.check_size(size)
+            pace.check(size)
     return size
 
 
 @contextmanager
-def _writing(url: str, path: Path) -> Iterator[None]:
+def _writing(wanted: _Wanted, path: Path) -> Iterator[None]:
     """Tell a full disk or a missing right, which no further attempt mends, from a problem of the network."""
     try:
         yield
     except OSError as error:
-        raise DownloadError(url, f"{path} cannot be written: {error.strerror}") from error
-
-
-def _expected_size(answer: http.client.HTTPResponse, start: int) -> int | None:
-    """Size that the whole file must have; None when the server does not say."""
-    length = answer.headers.get("Content-Length", "")
-    return start + int(length) if length.isdigit() else None
-
-
-def _starts_at(answer: http.client.HTTPResponse, offset: int) -> bool:
-    """Whether a partial answer begins where it was asked to."""
-    return answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
+        raise DownloadError(wanted.url, f"{path} cannot be written: {error.strerror}") from error
 
 
 def _validator(answer: http.client.HTTPResponse) -> str:
@@ -317,13 +323,6 @@ def _retry_after(error: urllib.error.HTTPError) -> float | None:
     with suppress(ValueError, TypeError):
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None
-
-
-def _readable(reason: object, timeout: float) -> str:
-    """A connection problem in words."""
-    if isinstance(reason, TimeoutError):
-        return f"nothing came for {timeout:g} s"
-    return str(reason) or type(reason).__name__
 
 
 def _size(path: Path) -> int:

@@ -5,6 +5,7 @@ is one small file for each result, so that several runs can write theirs at once
 """
 
 import enum
+import hashlib
 import json
 import logging
 import stat
@@ -28,7 +29,7 @@ RECORDS = ".published"
 SMALL = 16_000_000
 """Bytes up to which a file on a local disk is hashed whenever it is checked: some milliseconds."""
 
-_STAMPS = (
+_STAMPS = [
     "ETag",
     "etag",
     "md5Hash",
@@ -38,7 +39,7 @@ _STAMPS = (
     "last_modified",
     "updated",
     "created",
-)
+]
 """What stores call that which changes with an object's content, the best first."""
 
 
@@ -163,15 +164,19 @@ class Records:
             self._write(new, record)
 
     def _path(self, name: str) -> Any:
+        """Where a file lies."""
         return UPath(self.root) / name
 
     def _copy(self, name: str) -> Any:
+        """Where the copy of a file lies, if one is kept."""
         return UPath(self.root) / RECORDS / name
 
     def _record(self, name: str) -> Any:
+        """Where the record of a file lies."""
         return UPath(self.root) / RECORDS / f"{name}.json"
 
     def _read(self, name: str) -> Published | None:
+        """The record of a file; None if there is none that can be understood."""
         try:
             return Published(**json.loads(self._record(name).read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
@@ -195,17 +200,15 @@ def content_hash(path: Path | UPath) -> str:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _remembered_hash(path: Path, *facts: int) -> str:
     return _hash(path)
 
 
 def _hash(path: Path | UPath) -> str:
-    hasher = xxhash.xxh3_128()
+    """As `content_hash`, always from the content itself."""
     with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            hasher.update(block)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()  # type: ignore[arg-type]
 
 
 def _facts(path: Any) -> tuple[int, str] | None:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from upath import UPath
 
-from clustering_assets.integrity import Records, State
+from clustering_assets.integrity import Records, State, content_hash
 from clustering_assets.settings import Settings
 from clustering_assets.storage import atomic_path
 from clustering_assets.tables import (
@@ -25,7 +25,6 @@ from clustering_assets.tables import (
     TABLES,
     DamagedTable,
     Table,
-    read_table,
 )
 
 log = logging.getLogger("clustering_assets.outputs")
@@ -157,21 +156,30 @@ class Outputs:
         path = self.path(table.file)
         if self.records.state(table.file) is State.DAMAGED:
             raise DamagedTable(f"{path} {State.DAMAGED.value}; run again to make it anew")
-        return read_table(path, table.needed)
+        return table.read(path)
 
     def damaged(self) -> list[str]:
         """Names of the results, videos apart, that are damaged or gone although they were published."""
         names = (name for name in self.records.names() if not name.startswith(f"{VIDEOS}/"))
         return [name for name in names if self.records.state(name) in (State.DAMAGED, State.MISSING)]
 
-    def read_previous(self, table: Table) -> pd.DataFrame | None:
-        """The table that an earlier run left; None when there is none that can be believed."""
+    def read_previous(self, table: Table, made: str | None = None) -> pd.DataFrame | None:
+        """The table that an earlier run left; None when there is none that can be believed.
+
+        Args:
+            table: Which table.
+            made: Hash of the file that was made last, which counts where the output has no record of it; None if that
+                is not known either.
+        """
         path = self.records.intact(table.file)
-        if path is None:
-            log.warning("%s is damaged or gone: it is made anew without what it was", self.path(table.file))
-            return None
         try:
-            return read_table(path, table.needed)
+            stray = made and self.records.state(table.file) is State.UNRECORDED and content_hash(path) != made
+            if path is None or stray:
+                log.warning(
+                    "%s is damaged or gone: it is made anew without what it was", self.path(table.file)
+                )
+                return None
+            return table.read(path)
         except FileNotFoundError:
             return None
         except DamagedTable as error:

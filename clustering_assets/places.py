@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import unquote
 
 SCHEMES = ("file", "s3", "gs", "az", "abfs", "memory")
 """Schemes of the URLs that settings may name."""
@@ -18,9 +19,26 @@ _SCHEME = re.compile(r"([A-Za-z][\w+.-]+):(?=[/:])|(data):")
 _PASSWORD = re.compile(rb"[A-Za-z][\w+.-]+:/[^@\s\"'\\]*:[^@\s\"'\\]*@")
 
 
+_LEAVES = re.compile(r"/|(?:.*/)?\.\.(?:/|\Z)|.*\0", re.DOTALL)
+
+
+def leaves_folder(path: str) -> bool:
+    """Whether a path that shall be relative to a folder names a place outside of it, or none at all."""
+    return _LEAVES.match(path) is not None
+
+
 def is_url(place: str) -> bool:
     """Whether a place is a URL and no path on this machine."""
     return _SCHEME.match(place) is not None
+
+
+def plain_place(place: str) -> str:
+    """One spelling for each place: `~` is the home folder, `./a/` is `a`, and `file:///a%20b` is the path `/a b`."""
+    scheme, _, rest = place.partition(":")
+    if scheme.lower() == "file" and is_url(place):
+        rest = rest.removeprefix("//")
+        place = unquote(rest.removeprefix("localhost") if rest.startswith("localhost/") else rest)
+    return place if is_url(place) or not place else os.path.normpath(Path(place).expanduser())
 
 
 def holds_password(text: bytes) -> bool:
@@ -70,8 +88,8 @@ def is_below(place: str, folders: Collection[str]) -> bool:
 
 def _parts(place: str) -> list[str]:
     """The names on the way to a place, the scheme first."""
+    place = plain_place(place)
+    if not is_url(place):
+        return ["file", *Path(place).resolve().parts]
     scheme, _, rest = place.partition("://")
-    if not is_url(place) or scheme.lower() == "file":
-        local = rest if is_url(place) else place
-        return ["file", *Path(local).expanduser().resolve().parts]
     return [scheme.lower(), *posixpath.normpath(rest).split("/")]

@@ -39,8 +39,16 @@ class Reporter(Protocol):
         ...
 
 
+class LogReporter:
+    """What stands in where nobody shows progress: a line in the log now and then."""
+
+    def start(self, title: str, total: int | None, unit: str) -> Task:
+        """Begin to count."""
+        return _LoggedTask(title, total, unit)
+
+
 class _LoggedTask:
-    """A task that writes a line now and then."""
+    """A piece of work that is told of in the log."""
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self._title, self._total, self._unit = title, total, unit
@@ -49,6 +57,7 @@ class _LoggedTask:
         self._tenth = 0
 
     def advance(self, count: int = 1) -> None:
+        """Count, and write a line if a tenth is full and the last line is two seconds old."""
         self._done += count
         now = time.monotonic()
         tenth = self._done * 10 // self._total if self._total else self._done // 100
@@ -57,18 +66,11 @@ class _LoggedTask:
             log.info("%s: %s", self._title, standing(self._done, self._total, self._unit, now - self._begun))
 
     def finish(self) -> None:
+        """Write what it came to, unless it was over in a second."""
         took = time.monotonic() - self._begun
         if took >= 1:
             line = standing(self._done, self._total, self._unit, took)
             log.info("%s: %s, done in %s", self._title, line, duration(took))
-
-
-class LogReporter:
-    """The reporter in force where nobody set another: plain log lines."""
-
-    def start(self, title: str, total: int | None, unit: str) -> Task:
-        """Begin a task that writes log lines."""
-        return _LoggedTask(title, total, unit)
 
 
 _reporter: ContextVar[Reporter | None] = ContextVar("reporter", default=None)

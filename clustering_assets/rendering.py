@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.images.budget import decode_beside_others, memory
 from clustering_assets.memory import free_bytes
 from clustering_assets.outputs import VIDEOS, Outputs
+from clustering_assets.process_identity import mark
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import make_clip
 from clustering_assets.storage import PARTIAL, local_copy
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 CORES = 2
 """Cores for each of several videos at once. A video alone keeps up to six busy, two of them at next to no loss."""
 
-BYTES, BYTES_PER_PIXEL = 250_000_000, 170
-"""Memory of a process that renders, and beside it for each pixel of a frame: 0.4 GB at 720p and 1.7 GB at 2160p, where
-0.40 and 1.52 were measured at the highest quality."""
+BYTES, BYTES_PER_PIXEL = 400_000_000, 170
+"""Memory of a process that renders and looks at what it wrote, and beside it for each pixel of a frame: 0.56 GB at
+720p, where 0.53 was measured, and 1.8 GB at 2160p."""
 
 PIXELS = 200_000_000
 """Pixels of all frames together that make a process worth its start, which costs as much as half of them."""
@@ -142,7 +144,7 @@ def render(
         count = at_once(orders)
         engine = Processes(count) if count > 1 else Here()
     task = Task(
-        _make_all,
+        partial(_make_all, mark()),
         lambda order: order.recipe.key,
         lambda order: order.pixels,
         patience=PATIENCE,
@@ -188,21 +190,21 @@ def _refused(lost: Lost) -> Refused:
     return Refused(f"the process that rendered it {lost.reason}")
 
 
-def _make_all(orders: list[Order]) -> list[Rendered | Refused]:
-    return [_make(order) for order in orders]
+def _make_all(owner: str, orders: list[Order]) -> list[Rendered | Refused]:
+    return [_make(owner, order) for order in orders]
 
 
-def _make(order: Order) -> Rendered | Refused:
-    """One video, or why there is none."""
+def _make(owner: str, order: Order) -> Rendered | Refused:
+    """One video for the process that is marked so, or why there is none."""
     try:
-        return _stage(order)
+        return _stage(owner, order)
     except (ClusteringError, OSError) as error:
         return Refused(str(error))
     except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
         return Refused(f"{type(error).__name__}: {error}")
 
 
-def _stage(order: Order) -> Rendered:
+def _stage(owner: str, order: Order) -> Rendered:
     """Render a video beside its place, unless it is there, and look at the file.
 
     Raises:
@@ -219,7 +221,7 @@ def _stage(order: Order) -> Rendered:
         kept = is_whole(path, slideshow.digest, outputs)
         sheet, facts = contact_sheet(slideshow), None
         if not kept:
-            path = path.with_name(f".{path.name}.{order.recipe.digest}{PARTIAL}")
+            path = path.with_name(f".{path.name}{_ending(owner, order)}")
             facts = write_video(slideshow, path, quality=values.quality, encoder=values.encoder)
         with local_copy(path) as file:
             checks = verify(file, slideshow)
@@ -239,10 +241,15 @@ def _stage(order: Order) -> Rendered:
         )
 
 
+def _ending(owner: str, order: Order) -> str:
+    """What the names of staged files end with; if the process is killed, they are found by it as leftovers."""
+    return f".{owner}-{order.recipe.digest[:8]}{PARTIAL}"
+
+
 def _clear(orders: Sequence[Order]) -> None:
     """Remove what was staged of these videos, finished or not."""
     for order in orders:
         folder = Outputs(order.settings.output).path(VIDEOS)
         with suppress(FileNotFoundError):
-            for path in list(folder.glob(f".*.{order.recipe.digest}{PARTIAL}*")):
+            for path in list(folder.glob(f".*{_ending(mark(), order)}*")):
                 path.unlink()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from clustering_assets.embedding.files import StoredError, load_embeddings
 from clustering_assets.integrity import State, content_hash
 from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of
-from clustering_assets.tables import TABLES, DamagedTable
+from clustering_assets.tables import IMAGE_MANIFEST, TABLES, DamagedTable
 
 log = logging.getLogger("clustering_assets.outputs")
 
@@ -46,12 +46,16 @@ def _reads_well(outputs: Outputs, name: str, rows: int | None) -> bool:
     """Whether a table or the embeddings can be read, and have as many rows as when they were written."""
     try:
         if name == EMBEDDINGS:
-            found = len(load_embeddings(outputs.root, mmap=True)[0])
+            paths = load_embeddings(outputs.root, mmap=True)[1]
+            if not set(paths) <= set(outputs.read_table(IMAGE_MANIFEST)["path"]):
+                log.warning("%s is of other pictures than the manifest: it is made anew", outputs.path(name))
+                return False
+            found = len(paths)
         elif table := next((table for table in TABLES if table.file == name), None):
             found = len(outputs.read_table(table))
         else:
             return False
-    except (StoredError, DamagedTable) as error:
+    except (FileNotFoundError, StoredError, DamagedTable) as error:
         log.warning("%s", error)
         return False
     return rows in (None, found)

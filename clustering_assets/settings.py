@@ -11,6 +11,7 @@ The settings lie in groups, which what needs only them takes on its own:
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -20,14 +21,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapVal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked, plain_place
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
-
 
 PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
 """Settings that are files and folders."""
@@ -53,6 +53,7 @@ class Group(BaseModel):
     @pydantic.model_validator(mode="wrap")
     @classmethod
     def _explained(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What pydantic finds wrong, as a `SettingsError`."""
         try:
             return handler(values)
         except pydantic.ValidationError as error:
@@ -162,7 +163,6 @@ class Music(Group):
 class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
-        pattern=r"^\d+x\d+$",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
     )
     fps: int = Field(default=25, ge=1, le=120, description="Frames per second.")
@@ -195,13 +195,17 @@ class _Video(Group):
     @pydantic.field_validator("resolution")
     @classmethod
     def _even_sizes(cls, value: str) -> str:
-        for side in map(int, value.split("x")):
+        """Refuse sizes that H.264 cannot hold."""
+        if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
+            raise ValueError("must be a width and a height, such as 1920x1080 or 1280x720")
+        for side in map(int, sides.groups()):
             if side % 2 or not 64 <= side <= 7680:
                 raise ValueError("both sides must be even numbers from 64 to 7680")
         return value
 
     @pydantic.model_validator(mode="after")
     def _transition_fits(self) -> Self:
+        """Refuse transitions of which two would overlap."""
         if self.transition_seconds > self.seconds_per_image / 2:
             raise SettingsError(
                 f"transition_seconds = {self.transition_seconds:g} must be at most half of "
@@ -248,12 +252,13 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     @pydantic.field_validator(*PLACES)
     @classmethod
     def _plain_place(cls, value: str) -> str:
-        """One spelling for each place: `~` stands for the home folder, and `./a/` is `a`."""
+        """One spelling for each place, and none from which nothing is read."""
         check_place(value)
-        return value if is_url(value) or not value else os.path.normpath(Path(value).expanduser())
+        return plain_place(value)
 
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
+        """Refuse an output whose results a later run would take for pictures or music."""
         for name in ("images", "music"):
             folder = getattr(self, name)
             if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
@@ -280,9 +285,13 @@ def load_settings(**given: Any) -> Settings:
     """The settings from defaults, `.env`, environment and `given`, which wins; None counts as not given.
 
     Raises:
-        SettingsError: A value is refused; the message has a line for each with name, value and range.
+        SettingsError: A value is refused; the message has a line for each with name, value and range. Or `.env` is no
+            text.
     """
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env cannot be read as text ({error}): save it in UTF-8") from error
 
 
 def unknown_variables() -> list[str]:
@@ -291,9 +300,10 @@ def unknown_variables() -> list[str]:
     Returns:
         A line for each, sorted; empty if all is well.
     """
-    known = {f"CLUSTERING_{name.upper()}" for name in Settings.model_fields} | {
+    known = {
         ROOTS_VARIABLE,
         HOSTS_VARIABLE,
+        *(f"CLUSTERING_{name.upper()}" for name in Settings.model_fields),
     }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
@@ -312,12 +322,3 @@ def _explain(problem: Any, group: type[Group]) -> str:
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"
-
-
-def settings_table() -> str:
-    """All settings as a Markdown table, as the README shows them."""
-    lines = ["| setting | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
-        lines.append(f"| `{name}` | {default} | {str(field.description).replace('|', chr(92) + '|')} |")
-    return "\n".join(lines)

@@ -66,9 +66,8 @@ def open_slideshow(key: str, **settings: Any) -> "Slideshow":
     """
     from clustering_assets.embedding.files import load_embeddings
 
-    outputs = Outputs(load_settings(**settings).output)
-    values = load_settings(**{**_settings_of(outputs), **settings, "output": str(outputs.root)})
-    read = outputs.read_table
+    values = settings_of_output(**settings)
+    read = Outputs(values.output).read_table
     wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), values)
     if key not in wanted:
         raise ClusteringError(f"{key!r} is no cluster of {values.output}; there are {', '.join(wanted)}")
@@ -76,10 +75,23 @@ def open_slideshow(key: str, **settings: Any) -> "Slideshow":
     return make_clip(wanted[key], values, pair, read(MUSIC_TRACKS))
 
 
-def _settings_of(outputs: Outputs) -> dict[str, Any]:
-    """The settings that an output was made with, as its summary has them; none where it has no summary."""
+def settings_of_output(**settings: Any) -> Settings:
+    """The settings that an output was made with, as its summary has them, or the environment's where it has none.
+
+    Args:
+        settings: Settings that differ; `output` says which output, if not the environment's.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    output = load_settings(**settings).output
     try:
-        stored = json.loads(outputs.path(SUMMARY_REPORT).with_suffix(".json").read_text(encoding="utf-8"))
-        return {name: value for name, value in stored["settings"].items() if name in Settings.model_fields}
-    except (OSError, ValueError, KeyError, AttributeError):
-        return {}
+        text = Outputs(output).path(SUMMARY_REPORT).with_suffix(".json").read_text(encoding="utf-8")
+        stored = {
+            name: value
+            for name, value in json.loads(text)["settings"].items()
+            if name in Settings.model_fields
+        }
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        stored = {}
+    return load_settings(**{**stored, **settings, "output": output})

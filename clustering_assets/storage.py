@@ -6,6 +6,8 @@ run that is killed leaves the old file or the new one, never half of one.
 
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,12 +15,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clustering_assets.process_identity import is_left_over, mark
+
 if TYPE_CHECKING:
     from upath import UPath
 
 PARTIAL = ".partial"
 """Ending of files that are being written; every listing in this project ignores it."""
 
+_MARK = r"[0-9a-f]{8}-\d+-[0-9a-f]{8}"
+_LEFT = re.compile(
+    rf"\..+\.((?P<file>{_MARK})-)?[0-9a-f]{{8}}{re.escape(PARTIAL)}|\.clustering_assets-(?P<folder>{_MARK})-\w+",
+    re.DOTALL,
+)
+"""Names of what is written for a time; those of files had no mark once."""
 
 ABANDONED_SECONDS = 24 * 3600
 """Age at which a partial file belongs to nobody any more."""
@@ -46,7 +56,7 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
         return
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    partial = final.with_name(f".{final.name}.{mark()}-{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
         yield partial
         with partial.open("rb") as written:
@@ -57,19 +67,39 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
             partial.unlink()
 
 
-def remove_partials(folder: Path, now: float) -> list[Path]:
-    """Remove what killed processes left half-written in a folder and below it; returns what was removed.
+@contextmanager
+def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
+    """A folder for what is needed for the time of a block; `remove_leftovers` finds it if the process is killed.
+
+    Args:
+        beside: The folder that it is made in; None for where the system has its temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".clustering_assets-{mark()}-", dir=beside) as folder:
+        yield Path(folder)
+
+
+def remove_leftovers(folder: Path, now: float) -> list[Path]:
+    """Remove what killed processes left half-written in a folder and below it, and where temporary files are.
+
+    Only names that `atomic_path` and `scratch_folder` give count, and only those of processes of this machine that have
+    ended; those of other machines and of older versions when they have not changed for a day.
 
     Args:
         folder: For example the output.
-        now: The time now, in seconds since the epoch; files that changed less than a day ago are left to whoever may be
-            writing them.
+        now: The time now, in seconds since the epoch.
+
+    Returns:
+        What was removed.
     """
     removed = []
-    for path in list(folder.rglob(f".*{PARTIAL}")):
-        with suppress(FileNotFoundError):  # it was finished this moment
-            if now - path.lstat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()
+    for path in [*folder.rglob(".*"), *Path(tempfile.gettempdir()).glob(".*")]:
+        if not (found := _LEFT.fullmatch(path.name)):
+            continue
+        with suppress(OSError):  # it was finished this moment, or belongs to another user
+            owner = found["file"] or found["folder"]
+            ended = is_left_over(owner) if owner else None
+            if now - path.lstat().st_mtime > ABANDONED_SECONDS if ended is None else ended:
+                shutil.rmtree(path) if found["folder"] else path.unlink()
                 removed.append(path)
     return removed
 
@@ -103,7 +133,7 @@ def local_copy(path: "Path | UPath") -> Iterator[Path]:
     if isinstance(path, Path):
         yield Path(path)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
+    with scratch_folder() as folder:
+        copy = folder / path.name
         copy.write_bytes(path.read_bytes())
         yield copy

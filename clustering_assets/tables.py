@@ -4,7 +4,7 @@ A new column is entered here and filled where its rows are made; readers, writer
 """
 
 import csv
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 from upath import UPath
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.places import leaves_folder
 from clustering_assets.storage import atomic_path
 
 TEXT, WHOLE, SMALL, NUMBER, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.bool_()
@@ -22,17 +23,30 @@ TIME, NUMBERS = pa.timestamp("ns"), pa.list_(pa.float64())
 
 _LARGEST = 2**63 - 1
 
+_IDS = (-1, 999_999_999)
+"""Least and largest number of a cluster; files of names and pins know no larger ones."""
+
 
 class DamagedTable(ClusteringError):
     """A stored table that cannot be read any more."""
 
 
 class Column(NamedTuple):
-    """What a column holds and what that means; a table without a needed one is not the one that was written."""
+    """What a column holds and what that means.
+
+    Attributes:
+        type: Its type in Arrow.
+        meaning: What it means, for people.
+        needed: Whether a table without it, or with gaps in its numbers, is not the one that was written.
+        limits: Least and largest number, if there are any.
+        is_place: Whether it holds paths, which must lie below the folder that they are relative to.
+    """
 
     type: pa.DataType
     meaning: str
     needed: bool = False
+    limits: tuple[float, float] | None = None
+    is_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +68,23 @@ class Table:
         """The columns as Arrow knows them."""
         return pa.schema([(name, column.type) for name, column in self.columns.items()])
 
-    @property
-    def needed(self) -> list[str]:
-        """Columns that it cannot be without."""
-        return [name for name, column in self.columns.items() if column.needed]
+    def read(self, path: Path | UPath) -> pd.DataFrame:
+        """Its rows from a file, which may be of an older version, or of somebody who has changed it.
+
+        Columns that it does not have are left out.
+
+        Raises:
+            FileNotFoundError: It has not been made yet.
+            DamagedTable: It cannot be read, lacks columns, or has a value that its column cannot hold.
+        """
+        table = read_table(path)
+        if missing := [name for name, column in self.columns.items() if column.needed and name not in table]:
+            raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
+        table = table[[name for name in self.columns if name in table]]
+        for name, column in self.columns.items():
+            if name in table and (odd := _oddity(table[name], column)):
+                raise DamagedTable(f"{path}, column {name}: {odd}; run again to make it anew")
+        return table
 
     def arrow(self, values: Mapping[str, Sequence[Any]]) -> pa.Table:
         """Its rows in Arrow, given by columns; others than its own are left out.
@@ -95,7 +122,9 @@ IMAGE_MANIFEST = Table(
     "image_manifest",
     "manifest/image_manifest.parquet",
     {
-        "path": Column(TEXT, "Below the folder of pictures, with forward slashes.", needed=True),
+        "path": Column(
+            TEXT, "Below the folder of pictures, with forward slashes.", needed=True, is_place=True
+        ),
         "content_hash": Column(
             TEXT,
             "xxh3-128 of size and pixels, in hex; empty if rejected.",
@@ -125,16 +154,26 @@ IMAGE_MANIFEST = Table(
 LEDGER = Table(
     "ledger",
     "manifest/ledger.csv",
-    {name: IMAGE_MANIFEST.columns[name] for name in ("path", "outcome", "stage", "reason", "duplicate_of")},
+    {
+        **{
+            name: IMAGE_MANIFEST.columns[name]
+            for name in ("path", "outcome", "stage", "reason", "duplicate_of")
+        },
+        "outcome": Column(
+            TEXT, "As in image_manifest, or pending: good, and in no cluster yet.", needed=True
+        ),
+    },
 )
 
 CLUSTER_ASSIGNMENTS = Table(
     "cluster_assignments",
     "clusters/cluster_assignments.csv",
     {
-        "path": Column(TEXT, "Below the folder of pictures.", needed=True),
+        "path": Column(TEXT, "Below the folder of pictures.", needed=True, is_place=True),
         "content_hash": Column(TEXT, "As in image_manifest."),
-        "cluster": Column(WHOLE, "Number of the cluster; -1 for pictures that belong to none.", needed=True),
+        "cluster": Column(
+            WHOLE, "Number of the cluster; -1 for pictures that belong to none.", needed=True, limits=_IDS
+        ),
         "cluster_name": Column(
             TEXT, "Your own name for it, or a hint at what its pictures show.", needed=True
         ),
@@ -164,7 +203,7 @@ MUSIC_TRACKS = Table(
     "music_tracks",
     "music/music_tracks.parquet",
     {
-        "path": Column(TEXT, "Below the music folder.", needed=True),
+        "path": Column(TEXT, "Below the music folder.", needed=True, is_place=True),
         "content_hash": Column(TEXT, "SHA-256 of the file.", needed=True),
         **_FILE,
         "analysis_version": Column(SMALL, "Version of the analysis; rows of others are made anew."),
@@ -180,7 +219,8 @@ MUSIC_TRACKS = Table(
         ),
         "beat_clarity": Column(NUMBER, "How clear the beat is, 0 to 1."),
         "beat_times": Column(NUMBERS, "When the beats are, in seconds."),
-        "downbeat": Column(SMALL, "Which of the first four beats begins a bar, from 0."),
+        "bar": Column(SMALL, "Beats in a bar: 4, or 3 or 6 in a waltz."),
+        "downbeat": Column(SMALL, "Which of the first beats begins a bar, from 0."),
         "onset_rate": Column(NUMBER, "Notes that begin each second."),
         "centroid": Column(NUMBER, "Mean spectral centroid below 3.5 kHz, in hertz: how bright it sounds."),
         "fullness": Column(NUMBER, "Share of the spectrum that sounds at once, 0 to 1."),
@@ -202,7 +242,7 @@ MUSIC_CHOICE = Table(
     "music_choice",
     "music/music_choice.csv",
     {
-        "cluster": Column(WHOLE, "Number of the cluster.", needed=True),
+        "cluster": Column(WHOLE, "Number of the cluster.", needed=True, limits=_IDS),
         "key": Column(TEXT, "Its partition of cluster_videos.", needed=True),
         "name": Column(TEXT, "Its name."),
         "size": Column(WHOLE, "Number of its pictures."),
@@ -211,7 +251,9 @@ MUSIC_CHOICE = Table(
             for name in ("brightness", "colourfulness", "contrast", "saturation", "chroma", "warmth")
         },
         **_MOOD,
-        "track": Column(TEXT, "Path of the track below the music folder; empty: silent.", needed=True),
+        "track": Column(
+            TEXT, "Path of the track below the music folder; empty: silent.", needed=True, is_place=True
+        ),
         "track_hash": Column(TEXT, "SHA-256 of its file.", needed=True),
         "track_title": Column(TEXT, "Its title."),
         "track_mood": Column(TEXT, "Its own mood."),
@@ -233,37 +275,44 @@ _TEXTS = {name for table in TABLES for name, column in table.columns.items() if 
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column in Arrow, integers that no format holds cut to the largest that one does."""
     try:
         return pa.array(values, kind)
     except OverflowError:
         return pa.array([max(-_LARGEST, min(value, _LARGEST)) for value in values], kind)
 
 
-def read_table(path: Path | UPath, needed: Collection[str] = ()) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; the ending of the name says the format.
+def _oddity(values: pd.Series, column: Column) -> str:
+    """What is in a column that it cannot hold; empty if nothing is."""
+    try:
+        pa.array(values, column.type, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        return str(error)
+    if column.needed and column.type != TEXT and values.isna().any():
+        return "a cell is empty"
+    if column.limits and len(values) and not values.dropna().between(*column.limits).all():
+        return f"a number is not from {column.limits[0]:,} to {column.limits[1]:,}"
+    if column.is_place and (strange := [text for text in values if leaves_folder(text)]):
+        return f"{strange[0]!r} is no place below its folder"
+    return ""
 
-    Args:
-        path: Where it is.
-        needed: Columns that it must have.
+
+def read_table(path: Path | UPath) -> pd.DataFrame:
+    """Read a table that `write_table` wrote; the ending of the name says the format.
 
     Raises:
         FileNotFoundError: It has not been made yet.
-        DamagedTable: It cannot be read, or lacks columns.
+        DamagedTable: It cannot be read.
     """
     try:
-        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        if path.suffix == ".parquet":
+            with path.open("rb") as file:
+                return pd.read_parquet(file)
+        return _read_csv(path)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, OverflowError, RecursionError) as error:
         raise DamagedTable(f"{path} cannot be read ({error}); run again to make it anew") from error
-    if missing := [name for name in needed if name not in table.columns]:
-        raise DamagedTable(f"{path} has no column {', '.join(missing)}; run again to make it anew")
-    return table
-
-
-def _read_parquet(path: Path | UPath) -> pd.DataFrame:
-    with path.open("rb") as file:
-        return pd.read_parquet(file)
 
 
 def _read_csv(path: Path | UPath) -> pd.DataFrame:

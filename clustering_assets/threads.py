@@ -1,13 +1,39 @@
 """How many cores this process may use, and keeping libraries to one where work is done side by side anyway."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from clustering_assets.progress import track
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def side_by_side(
+    function: Callable[[T], R], items: Collection[T], title: str, unit: str, workers: int
+) -> list[R]:
+    """What a function gives for each item, in their order, computed in threads; the first error ends the work.
+
+    Args:
+        function: What to call.
+        items: With what.
+        title: What is being done, for the person watching.
+        unit: What an item is, in the plural.
+        workers: Number of threads.
+    """
+    pool = ThreadPoolExecutor(max(1, workers))
+    try:
+        return list(track(pool.map(function, items), title, len(items), unit))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def available_cores() -> int:

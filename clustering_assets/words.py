@@ -1,6 +1,11 @@
-"""Numbers, lists and lengths of time as people say them."""
+"""Lines, numbers, lists and lengths of time as people say them."""
 
 from collections.abc import Sequence
+
+
+def one_line(text: str) -> str:
+    """Text on one line, without what cannot be printed, such as the escape codes that a terminal obeys."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
 from clustering_assets.definitions import make_definitions
 from clustering_assets.defs.instance import open_instance
-from clustering_assets.defs.records import VIDEOS
+from clustering_assets.defs.records import PUBLISHED, VIDEOS
 from clustering_assets.defs.update import UpdateResult, update
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.slideshows import open_slideshow
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, Table, write_table
 from clustering_assets.video.recipe import Recipe, recipes
 
 SMALL = {
@@ -69,6 +70,14 @@ class Project:
 
     def assignments(self):
         return self.outputs.read_table(CLUSTER_ASSIGNMENTS)
+
+    def swap(self, instance: dg.DagsterInstance, table: Table, rows: pd.DataFrame) -> None:
+        """Put other rows into a table, as a run would that makes it anew."""
+        place = self.outputs.path(table.file)
+        write_table(place, rows)
+        hashes = self.outputs.records.publish([table.file])
+        facts = {"path": str(place), "dagster/row_count": len(rows), PUBLISHED: dg.MetadataValue.json(hashes)}
+        instance.report_runless_asset_event(dg.AssetMaterialization(table.asset, metadata=facts))
 
     def recipes(self, **changed: object) -> dict[str, Recipe]:
         """What the video of each cluster shall be made of, by partition key."""

@@ -3,7 +3,17 @@
 import re
 from pathlib import Path
 
-from clustering_assets.settings import settings_table
+from clustering_assets.settings import Settings
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table, as the README shows them."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default == "" else f"`{str(field.default).lower()}`"
+        lines.append(f"| `{name}` | {default} | {str(field.description).replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
 
 if __name__ == "__main__":
     readme = Path(__file__).parents[1] / "README.md"

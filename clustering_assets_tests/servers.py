@@ -34,8 +34,8 @@ def environment(**changed: object) -> dict[str, str]:
 class Server:
     """The webserver."""
 
-    def __init__(self, port: int, log: Path) -> None:
-        self.port, self.log = port, log
+    def __init__(self, port: int, log: Path, process: int = 0) -> None:
+        self.port, self.log, self.process = port, log, process
         self.url = f"http://localhost:{port}"
 
     def post(self, body: dict[str, Any]) -> dict:
@@ -52,6 +52,17 @@ class Server:
         )
         results = self.post({"query": query})["sensorsOrError"]["results"]
         return {sensor["name"]: sensor["sensorState"]["status"] for sensor in results}
+
+    def tick(self, sensor: str) -> str:
+        """Have a sensor look; what it says."""
+        query = """mutation ($s: SensorSelector!) { sensorDryRun(selectorData: $s, cursor: null) { __typename
+            ... on DryRunInstigationTick { evaluationResult { skipReason error { message } } } } }"""
+        place = {"repositoryName": "__repository__", "repositoryLocationName": "clustering_assets"}
+        body = {"query": query, "variables": {"s": {**place, "sensorName": sensor}}}
+        try:
+            return json.dumps(self.post(body)["sensorDryRun"])
+        except urllib.error.HTTPError as error:  # what the UI answers while the code is away
+            return str(error)
 
     def runs(self) -> list[tuple[str, str]]:
         query = "{ runsOrError { ... on Runs { results { jobName status } } } }"
@@ -100,7 +111,7 @@ def serving(folder: Path, **settings: object) -> Iterator[Server]:
         try:
             server = Server(0, log)
             server.wait_until(lambda: process.poll() is not None or _port(log), 180)
-            server = Server(_port(log), log)
+            server = Server(_port(log), log, process.pid)
             server.wait_until(lambda: _is_up(server), 60)
             yield server
             process.terminate()

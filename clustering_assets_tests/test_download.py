@@ -157,6 +157,28 @@ def test_a_server_that_says_nothing_is_given_up(web, tmp_path):
         download(f"{web.url}/a.bin", tmp_path / "a.bin", patience=Patience(2, 0.2, 0, lambda seconds: None))
 
 
+def test_a_file_of_which_a_few_bytes_come_at_a_time_is_given_up_and_goes_on_in_the_next_run(web, tmp_path):
+    web.files["/a.bin"] = BODY
+    web.faults["/a.bin"] = ["trickle"]
+    patience = Patience(first_wait=0, slowest=100_000, window=0.2)
+    with pytest.raises(DownloadError, match=r"only \d+ bytes came in 0.2 s; try again later"):
+        download(f"{web.url}/a.bin", tmp_path / "a.bin", patience=patience)
+    assert web.seen["/a.bin"] == 1
+    download(f"{web.url}/a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_a_server_that_drops_the_connection_after_each_byte_is_given_up(web, tmp_path):
+    web.files["/a.bin"] = BODY
+    web.faults["/a.bin"] = ["drop:1"] * 1_000
+    with pytest.raises(DownloadError, match=r"bytes came in 0.2 s"):
+        download(
+            f"{web.url}/a.bin",
+            tmp_path / "a.bin",
+            patience=Patience(first_wait=0, window=0.2, slowest=100_000),
+        )
+
+
 def test_a_name_that_nobody_looks_up_is_given_up(tmp_path, monkeypatch):
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(20) and [])

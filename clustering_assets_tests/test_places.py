@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.places import holds_password, is_below, masked, roots
+from clustering_assets.places import holds_password, is_below, leaves_folder, masked, roots
+from clustering_assets.preflight import check_named
 from clustering_assets.settings import SettingsError, load_settings
 
 
@@ -30,6 +31,25 @@ def elsewhere(tmp_path, monkeypatch):
 )
 def test_object_stores_and_odd_folders_are_taken_as_they_are(place):
     assert load_settings(output=place).output == place
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///photos/a%20b", "file:/photos/a b", "file://localhost/photos/a%20b/", "FILE:///photos/./a b"],
+)
+@pytest.mark.parametrize("name", ["images", "music", "output"])
+def test_a_file_url_is_the_path_that_it_names(name, url):
+    assert getattr(load_settings(**{name: url}), name) == "/photos/a b"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../a", "a/../../b", "..", "a/..", "a\0b", "a\nb/../../c"])
+def test_paths_that_leave_their_folder_are_told(path):
+    assert leaves_folder(path)
+
+
+@pytest.mark.parametrize("path", ["a/b.jpg", "..a/b..", "a/...", "", ".../x", "C:\\x", "a\nb"])
+def test_odd_names_stay_below_their_folder(path):
+    assert not leaves_folder(path)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +103,31 @@ def test_roots_are_those_of_the_environment_or_the_folder_of_the_start(monkeypat
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ImportError("Install s3fs to access S3"), "package is missing.*Install s3fs"),
+        (RuntimeError("Unable to locate credentials"), "cannot be reached.*Unable to locate credentials"),
+        (PermissionError(13, "denied"), "cannot be reached.*denied"),
+    ],
+)
+def test_a_store_that_cannot_be_asked_is_refused_before_any_work(error, words, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    check_named(load_settings(output="memory://nothing/there/yet"))
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", fail)
+    with pytest.raises(SettingsError, match=f"output = 'memory://a': .*{words}"):
+        check_named(load_settings(output="memory://a"))
+
+
+@pytest.mark.parametrize(
     ("start", "given", "taken"),
     [
         ({}, {"output": "elsewhere"}, True),
         ({}, {"output": "/elsewhere"}, False),
         ({}, {"images": "../pictures"}, False),
         ({}, {"output": "s3://bucket/theirs"}, False),
-        ({"output": "s3://bucket/mine"}, {"output": "s3://bucket/mine/again"}, True),
+        ({"output": "memory://mine"}, {"output": "memory://mine/again"}, True),
         ({"images": "/pictures"}, {}, True),
         ({"images": "/pictures"}, {"images": "/pictures/summer"}, True),
         ({"images": "/pictures"}, {"names_file": "/etc/passwd"}, False),

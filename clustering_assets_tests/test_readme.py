@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -10,8 +11,8 @@ import pytest
 from clustering_assets import outputs
 from clustering_assets.cli.main import cli
 from clustering_assets.embedding.files import PATHS
-from clustering_assets.settings import settings_table
 from clustering_assets.tables import TABLES
+from clustering_assets_tests.readme_settings import settings_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,8 +51,11 @@ def test_every_make_command_is_a_target_with_known_variables(command):
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "-m clustering_assets " in command])
 def test_every_command_line_is_understood(command):
-    name, *flags = shlex.split(command)[3:]
+    name, *flags = shlex.split(command, comments=True)[3:]
     subcommand = cli.get_command(click.Context(cli), name)
+    while isinstance(subcommand, click.Group):
+        name, *flags = flags
+        subcommand = subcommand.get_command(click.Context(subcommand), name)
     assert subcommand is not None
     subcommand.make_context(name, flags)
 
@@ -59,6 +63,15 @@ def test_every_command_line_is_understood(command):
 @pytest.mark.parametrize("target", LINKED)
 def test_every_picture_and_page_is_there(target):
     assert (ROOT / next(filter(None, target))).is_file()
+
+
+def test_a_slip_in_the_name_of_a_variable_of_make_is_told():
+    told = subprocess.run(
+        ["make", "-n", "run", "IMAGE=photos"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert told.returncode and "IMAGE: there is no such variable" in told.stderr and "IMAGES" in told.stderr
+    right = ["make", "-n", "run", "IMAGES=photos", "ARGS=--clusters 8", "CLUSTERING_FPS=30"]
+    assert subprocess.run(right, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def test_there_is_something_to_test():

@@ -43,7 +43,7 @@ def test_env_file_then_environment_then_what_is_given(tmp_path, monkeypatch):
     ("given", "words"),
     [
         ({"resolution": "321x241"}, ["resolution", "321x241", "even"]),
-        ({"resolution": "big"}, ["resolution", "big", "WIDTHxHEIGHT"]),
+        ({"resolution": "big"}, ["resolution", "big", "1920x1080"]),
         ({"seconds_per_image": -1}, ["seconds_per_image", "-1", "greater than 0"]),
         ({"clusters": -3}, ["clusters", "-3", "greater than or equal to 0"]),
         ({"clusters": "many"}, ["clusters", "many", "integer"]),

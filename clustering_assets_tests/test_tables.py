@@ -2,8 +2,10 @@
 
 import os
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +50,7 @@ def test_every_table_comes_back_as_it_was_written(table, data):
     written = table.arrow({name: [row[name] for row in rows] for name in kinds}).to_pandas()
     path = UPath("memory://tables") / table.file
     write_table(path, written)
-    pd.testing.assert_frame_equal(read_table(path, table.needed), written, check_dtype=False)
+    pd.testing.assert_frame_equal(read_table(path), written, check_dtype=False)
 
 
 def test_a_name_is_text_in_every_table_or_in_none():
@@ -100,3 +102,58 @@ def test_a_name_with_a_carriage_return_is_read_back(tmp_path):
     table = pd.DataFrame({name: [pd.NA] for name in CLUSTER_ASSIGNMENTS.columns}).assign(path="scan\r001.jpg")
     write_table(tmp_path / "t.csv", table)
     assert read_table(tmp_path / "t.csv")["path"].tolist() == ["scan\r001.jpg"]
+
+
+ROWS = {
+    "path": "a.jpg",
+    "cluster": 0,
+    "cluster_name": "a",
+    "duplicate_of": "",
+    "is_representative": True,
+    "x": 0.5,
+}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"cluster": "abc"},
+        {"cluster": None},
+        {"cluster": 1.5},
+        {"cluster": -2},
+        {"cluster": 99999999999999999999},
+        {"cluster": 10**9},
+        {"path": "../../secret/x.jpg"},
+        {"path": "/etc/passwd"},
+        {"is_representative": "perhaps"},
+        {"x": "left"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_what_a_column_cannot_hold_is_refused_with_its_name(odd, ending, tmp_path):
+    place = tmp_path / f"t.{ending}"
+    rows = pd.DataFrame([ROWS, {**ROWS, **odd}])
+    try:
+        write_table(place, rows)
+    except (pa.ArrowException, OverflowError):
+        pytest.skip("Parquet cannot hold it in the first place")
+    with pytest.raises(DamagedTable, match=f"column {next(iter(odd))}.*run again to make it anew"):
+        CLUSTER_ASSIGNMENTS.read(place)
+
+
+def test_columns_of_nobody_are_left_out_and_a_needed_one_is_missed(tmp_path):
+    write_table(tmp_path / "t.csv", pd.DataFrame([{**ROWS, "mtime_ns": 5, "width": "wide"}]))
+    assert list(CLUSTER_ASSIGNMENTS.read(tmp_path / "t.csv")) == [
+        name for name in CLUSTER_ASSIGNMENTS.columns if name in ROWS
+    ]
+    write_table(tmp_path / "t.csv", pd.DataFrame([{"path": "a.jpg", "cluster": 0}]))
+    with pytest.raises(DamagedTable, match="no column cluster_name"):
+        CLUSTER_ASSIGNMENTS.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.asset)
+def test_an_empty_table_is_a_table(table, tmp_path):
+    place = tmp_path / f"t{Path(table.file).suffix}"
+    write_table(place, table.schema.empty_table().to_pandas())
+    assert table.read(place).empty

@@ -17,7 +17,7 @@ class Web:
         files: Body of each path.
         faults: What to do instead, in turn, for the next requests of a path: "404", "429:SECONDS", "503",
             "drop:BYTES" (break the connection after so many), "silent" (no answer), "slow:SECONDS", "redirect:URL",
-            "whole" (the file from its beginning, whatever was asked for).
+            "trickle" (a byte every 10 ms), "whole" (the file from its beginning, whatever was asked for).
         tags: Entity tag of a path, where it has one of its own.
         seen: Number of requests for each path.
         ranges: The Range headers that came, with their path.
@@ -89,9 +89,11 @@ def _handler(web: Web):
             if fault == "slow":
                 time.sleep(float(detail))
             asked = None if fault == "whole" else self.headers["Range"]
-            self._serve(web.files[self.path], int(detail) if fault == "drop" else None, asked)
+            self._serve(
+                web.files[self.path], int(detail) if fault == "drop" else None, asked, fault == "trickle"
+            )
 
-        def _serve(self, body: bytes, cut: int | None, asked: str | None) -> None:
+        def _serve(self, body: bytes, cut: int | None, asked: str | None, trickle: bool) -> None:
             tag = web.tags.get(self.path, '"one"')
             start = 0
             if asked and self.headers["If-Range"] in (None, tag):
@@ -106,6 +108,11 @@ def _handler(web: Web):
                 self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
+            if trickle:
+                for byte in body[start:]:
+                    self.wfile.write(bytes([byte]))
+                    if web.released.wait(0.01):
+                        return
             self.wfile.write(body[start:] if cut is None else body[start:][:cut])
             if cut is not None:
                 self.wfile.flush()

@@ -10,7 +10,7 @@ STEADY_BEAT = 0.08
 """Largest relative spread of the beat's period that cuts are bound to."""
 
 BAR = 4
-"""Beats in a bar."""
+"""Beats in a bar, where nothing else is known."""
 
 
 def beat_is_clear(beats: NDArray[np.floating], clarity: float | None) -> bool:

@@ -6,6 +6,7 @@ and video streams stay untouched. Lengths are counted from decoded samples, beca
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import AnyFile, source_file
+from clustering_assets.words import one_line
 
 if TYPE_CHECKING:
     import av
@@ -34,11 +36,17 @@ BLOCK = RATE // 2
 LOUDEST_HONEST_SAMPLE = 1.5
 """Decoders overshoot full scale a little; flipped bits give samples far beyond this."""
 
+LOUDEST_FLOAT = 128.0
+"""The same of files that hold floating-point numbers, which are whole however loud they are: 42 dB."""
+
 LARGEST_DAMAGED_SHARE = 0.001
-"""Share of samples beyond `LOUDEST_HONEST_SAMPLE` from which a file counts as damaged."""
+"""Share of samples beyond the loudest honest one from which a file counts as damaged."""
 
 LARGEST_BAD_PACKET_SHARE = 0.2
 """Share of packets that do not decode from which a file counts as damaged."""
+
+LARGEST_PROBED = 1 << 20
+"""Bytes of ID3 tags behind which FFmpeg does not look to learn what a file is; large covers take a few million."""
 
 HONEST_RATES = (1_000, 1_000_000)
 """Samples per second that a file may claim: others are damage, and converting from them takes minutes."""
@@ -82,7 +90,8 @@ class DecodeReport:
     Attributes:
         samples: Samples yielded per channel.
         cut: True if the track goes on beyond `DecodeLimits.seconds`.
-        wild_samples: Samples (over both channels) that were not finite or beyond `LOUDEST_HONEST_SAMPLE`.
+        loudest: Largest sample that this kind of file may honestly have.
+        wild_samples: Samples (over both channels) that were not finite or beyond that.
         bad_packets: Packets that did not decode.
         packets: Packets read.
         tags: Title, artist, genre and the like, keys in lower case.
@@ -90,6 +99,7 @@ class DecodeReport:
 
     samples: int = 0
     cut: bool = False
+    loudest: float = LOUDEST_HONEST_SAMPLE
     wild_samples: int = 0
     bad_packets: int = 0
     packets: int = 0
@@ -110,10 +120,19 @@ class DecodeReport:
 
 
 class _ContentOnly:
-    """A file without a name, so that the demuxer is chosen by content."""
+    """A file without a name, so that the demuxer is chosen by content; what lies before `start` is not seen."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+    def __init__(self, file: IO[bytes], start: int = 0) -> None:
+        self.read, self._file, self._start = file.read, file, start
+        self.seek(0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._file.seek(offset + self._start * (whence == os.SEEK_SET), whence) - self._start
+
+    def tell(self) -> int:
+        """The place."""
+        return self._file.tell() - self._start
 
 
 def decode(
@@ -127,8 +146,8 @@ def decode(
     """Decode a track to 48 kHz stereo, block by block, in constant memory.
 
     Mono comes out on both channels, surround is mixed down and made quieter so that it does not clip. Samples
-    that are not finite become 0 and all are held within +-1.5. Times are counted in decoded samples, so equal
-    times give equal samples.
+    that are not finite become 0, and all are held within +-1.5; only files of floating-point numbers go beyond.
+    Times are counted in decoded samples, so equal times give equal samples.
 
     Args:
         path: A regular file.
@@ -172,14 +191,14 @@ def holds_audio(path: AnyFile) -> bool:
 
 
 def _tamed(piece: NDArray[np.float32], report: DecodeReport) -> NDArray[np.float32]:
-    """`piece` with finite samples within +-1.5, counting those that were not."""
-    if np.abs(piece).max() <= LOUDEST_HONEST_SAMPLE:  # False for NaN as well
+    """`piece` with honest samples only, counting the others: decoders overshoot, floating-point numbers are broken."""
+    if np.abs(piece).max() <= report.loudest:  # False for NaN as well
         return piece
-    wild = ~(np.abs(piece) <= LOUDEST_HONEST_SAMPLE)
+    wild = ~(np.abs(piece) <= report.loudest)
     report.wild_samples += int(wild.sum())
-    return np.clip(
-        np.nan_to_num(piece, nan=0.0, posinf=0.0, neginf=0.0), -LOUDEST_HONEST_SAMPLE, LOUDEST_HONEST_SAMPLE
-    )
+    if report.loudest > LOUDEST_HONEST_SAMPLE:
+        return np.where(wild, np.float32(0), piece)
+    return np.clip(np.nan_to_num(piece, posinf=0.0, neginf=0.0), -report.loudest, report.loudest)
 
 
 def _sound(path: AnyFile, limits: DecodeLimits, report: DecodeReport) -> Iterator[NDArray[np.float32]]:
@@ -205,13 +224,25 @@ def _opened(path: AnyFile) -> Iterator["InputContainer"]:
     file = source_file(path)
     if file.stat().problem:
         raise MusicError(path, "open", "not a regular file")
-    # no protocol may be opened from inside a file: a playlist is not a track
-    options = {"protocol_whitelist": "none"}
-    with (
-        file.open() as opened,
-        av.open(_ContentOnly(opened), options=options, **ANY_ENCODING) as container,
-    ):
-        yield cast("InputContainer", container)
+    with file.open() as opened:
+        # no protocol may be opened from inside a file: a playlist is not a track
+        options, kind, tags = {"protocol_whitelist": "none"}, None, _tag_length(opened)
+        if tags >= LARGEST_PROBED:
+            with av.open(_ContentOnly(opened, tags), options=options, **ANY_ENCODING) as bare:
+                kind = bare.format.name.split(",")[0]
+        with av.open(_ContentOnly(opened), format=kind, options=options, **ANY_ENCODING) as container:
+            yield cast("InputContainer", container)
+
+
+def _tag_length(file: IO[bytes]) -> int:
+    """Bytes of the ID3v2 tags that a file begins with."""
+    length = 0
+    while len(head := file.read(10)) == 10 and head.startswith(b"ID3"):
+        length += 10 + sum(
+            (byte & 127) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
+        )
+        file.seek(length)
+    return length
 
 
 def _resampled(
@@ -238,6 +269,8 @@ def _resampled(
             if resampler is not None:
                 yield from _samples(resampler.resample(None), scale)
             shape, resampler = now, AudioResampler("fltp", "stereo", RATE, frame_size=BLOCK)
+            exact = stream.codec_context.codec.lossless and now[0].startswith(("flt", "dbl"))
+            report.loudest = LOUDEST_FLOAT if exact else LOUDEST_HONEST_SAMPLE
             # speakers mixed down to two would go beyond full scale where they play the same
             scale = np.float32(min(1.0, 2 / len(frame.layout.channels)))
         assert resampler is not None
@@ -289,5 +322,7 @@ def _tags(container: "InputContainer", stream: "AudioStream") -> dict[str, str]:
     from clustering_assets.containers import readable
 
     merged = {**stream.metadata, **container.metadata}
-    words = {readable(key).lower(): " ".join(readable(value).split())[:200] for key, value in merged.items()}
+    words = {
+        one_line(readable(key)).lower(): one_line(readable(value))[:200] for key, value in merged.items()
+    }
     return {key: value for key, value in words.items() if value}

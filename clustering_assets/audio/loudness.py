@@ -10,6 +10,9 @@ from clustering_assets.audio.decoding import RATE
 SILENCE = -70.0
 """Absolute gate of BS.1770, in LUFS: what is quieter does not count as sound."""
 
+OFFSET = -0.691
+"""What BS.1770 adds to the decibels of the weighted power, in LU."""
+
 STEP = RATE // 10
 """Samples between two gating blocks: blocks of 400 ms overlap by 75 %."""
 
@@ -71,6 +74,7 @@ class LoudnessMeter:
         self._add_peaks(block)
 
     def _add_peaks(self, block: NDArray[np.float32]) -> None:
+        """Look for higher peaks in a block and between it and the one before."""
         joined = np.concatenate([self._tail, block], axis=1)
         self._tail = joined[:, -_TAPS:]
         level = np.abs(joined)
@@ -97,11 +101,11 @@ class LoudnessMeter:
     def integrated(self) -> float:
         """Gated loudness of everything so far, in LUFS; -inf for silence or less than 400 ms."""
         powers = self._mean_powers(4)
-        loud = powers[powers > _power(SILENCE)]
+        loud = powers[powers > 10 ** ((SILENCE - OFFSET) / 10)]
         if not loud.size:
             return -math.inf
         loud = loud[loud > loud.mean() / 10]
-        return _loudness(float(loud.mean()))
+        return OFFSET + 10 * math.log10(float(loud.mean()))
 
     def sliding(self, seconds: float) -> NDArray[np.float64]:
         """Loudness of each stretch of `seconds` (0.4: momentary, 3: short-term), one for every 100 ms, in LUFS.
@@ -109,7 +113,7 @@ class LoudnessMeter:
         The i-th stretch begins at i / 10 s. Empty where the sound is shorter.
         """
         powers = self._mean_powers(max(round(10 * seconds), 1))
-        return -0.691 + 10 * np.log10(np.maximum(powers, 1e-12))
+        return OFFSET + 10 * np.log10(np.maximum(powers, 1e-12))
 
     def _mean_powers(self, count: int) -> NDArray[np.float64]:
         """Mean power of each `count` steps in a row."""
@@ -127,11 +131,3 @@ def decibel(amplitude: float) -> float:
 def amplitude(decibels: float) -> float:
     """The factor that changes the level by `decibels`."""
     return 10 ** (decibels / 20)
-
-
-def _power(loudness: float) -> float:
-    return 10 ** ((loudness + 0.691) / 10)
-
-
-def _loudness(power: float) -> float:
-    return -0.691 + 10 * math.log10(power)

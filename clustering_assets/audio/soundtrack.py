@@ -88,7 +88,8 @@ class Track:
         full_from: Second at which the music has come to its full strength; None where it is not known.
         full_until: Second at which it leaves that for good.
         beat_times: Seconds of the beats, (n,); empty without a clear beat.
-        downbeat: Index of the first beat of a bar, 0 to 3.
+        bar: Beats in a bar.
+        downbeat: Index of the first beat that begins one.
         beat_clarity: 0 to 1; None where it is not known.
         arousal: How energetic it is, 0 to 1; None where it is not known.
     """
@@ -100,6 +101,7 @@ class Track:
     full_from: float | None = None
     full_until: float | None = None
     beat_times: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    bar: int = BAR
     downbeat: int = 0
     beat_clarity: float | None = None
     arousal: float | None = None
@@ -119,6 +121,7 @@ class Track:
             full_from=_number(row, "full_from"),
             full_until=_number(row, "full_until"),
             beat_times=beats[np.isfinite(beats)],
+            bar=int(_number(row, "bar") or BAR),
             downbeat=int(_number(row, "downbeat") or 0),
             beat_clarity=_number(row, "beat_clarity"),
             arousal=_number(row, "arousal"),
@@ -142,11 +145,6 @@ class Pass:
     at: float
     fade_in: float = 0.0
     fade_out: float = 0.0
-
-    @property
-    def end(self) -> float:
-        """Moment of the video at which it ends, in seconds."""
-        return self.at + self.length
 
 
 @dataclass(frozen=True)
@@ -186,11 +184,6 @@ class Soundtrack:
         self.track_start = passes[0].source
         self._beats = beats
         self._target, self._ceiling = target, ceiling
-
-    @property
-    def loops(self) -> int:
-        """How often the track begins again."""
-        return len(self.passes) - 1
 
     @property
     def gain(self) -> float:
@@ -448,7 +441,7 @@ def make_soundtrack(
     start, end, beats = track.start, track.end, track.beat_times
     if end - start < 0.1:
         raise SoundtrackError(f"{track.path}: there is no sound to make a soundtrack from")
-    bars = beats[track.downbeat :: BAR]
+    bars = beats[track.downbeat :: track.bar]
     full_from = start if track.full_from is None else min(max(track.full_from, start), end)
     full_until = end if track.full_until is None else min(track.full_until, end)
     begin = _beginning(start, end, full_from, bars, seconds)
@@ -459,16 +452,16 @@ def make_soundtrack(
             begin, end, full_from, full_until
         )
         passes = tuple(_looped(begin, loop, seconds))
-    counted = _counted(beats, begin, end)
+    counted = _counted(beats, begin, end, track.bar)
     return Soundtrack(track.path, seconds, passes, counted, target=target, ceiling=ceiling)
 
 
-def _counted(beats: NDArray[np.float64], begin: float, end: float) -> NDArray[np.float64]:
+def _counted(beats: NDArray[np.float64], begin: float, end: float, bar: int) -> NDArray[np.float64]:
     """`beats` with whole bars counted back to `begin` and beats counted on to `end`, where nothing is struck."""
     if len(beats) < 2 * BAR:
         return beats
     first, last = (float(np.median(np.diff(few))) for few in (beats[: 2 * BAR], beats[-2 * BAR :]))
-    back = max(math.floor((beats[0] - begin) / (BAR * first)), 0) * BAR
+    back = max(math.floor((beats[0] - begin) / (bar * first)), 0) * bar
     on = max(math.floor((end - beats[-1]) / last), 0)
     return np.concatenate(
         [beats[0] - first * np.arange(back, 0, -1), beats, beats[-1] + last * np.arange(1, on + 1)]

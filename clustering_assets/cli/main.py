@@ -4,18 +4,22 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import io
+import signal
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import click
 
+from clustering_assets.cli.answers import open_gallery, why
 from clustering_assets.cli.cache import cache
 from clustering_assets.cli.demo import demo
 from clustering_assets.cli.dev import dev
 from clustering_assets.cli.exit_codes import FAILED, WRONG_USAGE
+from clustering_assets.cli.export import export
 from clustering_assets.cli.imports import import_pictures
 from clustering_assets.cli.run import run
 from clustering_assets.cli.verify import verify
@@ -28,7 +32,7 @@ LAST_ERROR = Path(".dagster/last_error.txt")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    commands=[cache, demo, dev, import_pictures, run, verify],
+    commands=[cache, demo, dev, export, import_pictures, open_gallery, run, verify, why],
 )
 @click.version_option(package_name="clustering-assets")
 def cli() -> None:
@@ -41,8 +45,25 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _heed_sigterm() -> None:
+    """End at SIGTERM as at Ctrl-C, also where SIGINT is ignored from the start, as in the background of a script.
+
+    Dagster gives SIGTERM the handler of SIGINT whenever a run ends, so one has to be for both.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        """Raise what Ctrl-C raises."""
+        if number != signal.SIGINT or not ignored:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def main() -> None:
     """Run the command line."""
+    _heed_sigterm()
     # Where the encoding of the terminal lacks letters of a name, "?" stands for them.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -46,10 +46,10 @@ def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateR
     _check_at_once(settings)
     say("Starting Dagster")
     from clustering_assets.definitions import make_definitions
-    from clustering_assets.defs.instance import open_instance
+    from clustering_assets.defs.instance import open_instance, state_errors
     from clustering_assets.defs.update import update
 
-    with open_instance(Path.cwd()) as instance:
+    with state_errors(Path.cwd()), open_instance(Path.cwd()) as instance:
         return update(make_definitions(settings), instance, settings, announce=say)
 
 

@@ -22,6 +22,7 @@ from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
+from clustering_assets.files.source import printable
 from clustering_assets.progress import Task, reporting
 from clustering_assets.words import pace, standing
 
@@ -102,13 +103,25 @@ class LineReporter:
         return _LineTask(title, total, unit)
 
 
+def _plain(text: str) -> str:
+    """Text without what a terminal would obey; names of files and clusters may hold anything."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+class _PlainFormatter(logging.Formatter):
+    """Messages without what a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _plain(super().format(record))
+
+
 @contextmanager
 def show_progress() -> Iterator[Callable[[str], None]]:
     """Show the progress of the block, with warnings between the bars; gives a function that says a line."""
     console = Console(stderr=False, highlight=False, soft_wrap=True)
     if not sys.stdout.isatty():
         with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
-            yield lambda line: print(line, flush=True)  # noqa: T201
+            yield lambda text: print(_plain(text), flush=True)  # noqa: T201
         return
     columns = (  # where it is narrow, the bar gives way and no text is broken
         TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
@@ -119,13 +132,14 @@ def show_progress() -> Iterator[Callable[[str], None]]:
     )
     handler = RichHandler(console=console, show_time=False, show_path=False)
     with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
-        yield lambda line: console.print(f"[bold]{line}[/bold]")
+        yield lambda text: console.print(Text(_plain(text), style="bold"))
 
 
 @contextmanager
 def _logging(handler: logging.Handler) -> Iterator[None]:
     """Show what the domain logs from WARNING on."""
     handler.setLevel(logging.WARNING)
+    handler.setFormatter(_PlainFormatter())
     logger = logging.getLogger("clustering_assets")
     logger.addHandler(handler)
     try:

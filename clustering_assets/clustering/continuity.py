@@ -67,11 +67,7 @@ def hold(
 
 def _evidence(clustering: Clustering, rows: NDArray[np.intp], graph: Sparse) -> tuple[float, float]:
     """Modularity, with unclustered pictures counted to their nearest clusters, and silhouette of the rest."""
-    labels = _dense(settle(clustering.points[rows], clustering.labels[rows]))
+    settled = settle(clustering.points[rows], clustering.labels[rows])
+    labels = np.unique(settled, return_inverse=True)[1]  # a sample may lack a whole cluster
     clustered = 1 - clustering.quality.unclustered
     return modularity(graph, labels), clustering.quality.silhouette * clustered
-
-
-def _dense(labels: NDArray[np.integer]) -> NDArray[np.intp]:
-    """The labels renumbered without gaps."""
-    return np.unique(labels, return_inverse=True)[1]

@@ -5,6 +5,7 @@ the clusterings of subsamples, nan where it was not measured) and `notes_` (what
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import numpy as np
@@ -97,6 +98,7 @@ class Estimator(ClusterMixin, BaseEstimator):
             self.notes_.append(weakness(inside))
 
 
+@dataclass(eq=False, repr=False)
 class SpectralKMeans(Estimator):
     """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
 
@@ -108,10 +110,9 @@ class SpectralKMeans(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, n_clusters: int = 5, swift: bool = False, random_state: int = 0) -> None:
-        self.n_clusters = n_clusters
-        self.swift = swift
-        self.random_state = random_state
+    n_clusters: int = 5
+    swift: bool = False
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         partitions = _partitions(points, self.random_state, self.swift)
@@ -123,6 +124,7 @@ class SpectralKMeans(Estimator):
         self._choose(found, best, partitions)
 
 
+@dataclass(eq=False, repr=False)
 class ConsensusLinkage(Estimator):
     """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
 
@@ -134,9 +136,8 @@ class ConsensusLinkage(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, n_clusters: int = 5, random_state: int = 0) -> None:
-        self.n_clusters = n_clusters
-        self.random_state = random_state
+    n_clusters: int = 5
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         partitions = _partitions(points, self.random_state)
@@ -152,6 +153,7 @@ class ConsensusLinkage(Estimator):
         self._choose(found, best, partitions)
 
 
+@dataclass(eq=False, repr=False)
 class KneeDBSCAN(Estimator):
     """DBSCAN (Ester et al., 1996) on a neighbour embedding, its radius the knee of the k-distance curve unless given.
 
@@ -166,10 +168,9 @@ class KneeDBSCAN(Estimator):
         eps_: The radius used.
     """
 
-    def __init__(self, eps: float = 0, min_samples: int = 10, random_state: int = 0) -> None:
-        self.eps = eps
-        self.min_samples = min_samples
-        self.random_state = random_state
+    eps: float = 0
+    min_samples: int = 10
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         place = lay_out(points, seed=self.random_state)
@@ -185,6 +186,7 @@ class KneeDBSCAN(Estimator):
         self._adopt_layout(labels, place, why)
 
 
+@dataclass(eq=False, repr=False)
 class LayoutHDBSCAN(Estimator):
     """HDBSCAN (Campello et al., 2013) on a neighbour embedding.
 
@@ -193,9 +195,8 @@ class LayoutHDBSCAN(Estimator):
         random_state: Seed.
     """
 
-    def __init__(self, min_cluster_size: int = 0, random_state: int = 0) -> None:
-        self.min_cluster_size = min_cluster_size
-        self.random_state = random_state
+    min_cluster_size: int = 0
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         place = lay_out(points, seed=self.random_state)
@@ -207,6 +208,7 @@ class LayoutHDBSCAN(Estimator):
         self._adopt_layout(model.fit_predict(place), place, why)
 
 
+@dataclass(eq=False, repr=False)
 class AutoClustering(Estimator):
     """Chooses both the method and the number of clusters by the evidence.
 
@@ -217,8 +219,7 @@ class AutoClustering(Estimator):
         method_: kmeans or hierarchical, whichever was chosen.
     """
 
-    def __init__(self, random_state: int = 0) -> None:
-        self.random_state = random_state
+    random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
         partitions = _partitions(points, self.random_state)
@@ -237,7 +238,8 @@ ESTIMATORS: dict[Algorithm, type[Estimator]] = {
     "hdbscan": LayoutHDBSCAN,
     "auto": AutoClustering,
 }
-"""The estimator of each algorithm."""
+"""The estimator of each algorithm. Their names are in `settings.Algorithm` too, which flags and the Launchpad offer
+without loading scikit-learn; a test says that the two agree."""
 
 
 def estimator_for(request: Request, swift: bool = False) -> Estimator:

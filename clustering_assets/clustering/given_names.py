@@ -1,12 +1,13 @@
 """The user's own names for clusters, from a small CSV file."""
 
-import csv
 from pathlib import Path
 
 from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
+from clustering_assets.user_lists import read_lines
+from clustering_assets.words import one_line
 
 
 class NamesError(ClusteringError):
@@ -25,28 +26,18 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     """
     if path is None or not str(path):
         return {}
-    file = path if isinstance(path, Path) else UPath(path)
-    if not file.exists():
-        return {}
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise NamesError(f"{path}: cannot be read as text ({error})") from error
     names: dict[int, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for line, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
+        if not names and cells[0].lower() in ("cluster", "key", "id"):
             continue
-        cells = [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
-        if number == 1 and cells[0].lower() in ("cluster", "key", "id"):
-            continue
-        if len(cells) != 2 or not cells[1]:
-            raise NamesError(f"{path}, line {number}: expected cluster,name such as 0,Holidays; got {line!r}")
-        names[_cluster(cells[0], f"{path}, line {number}")] = cells[1]
+        where = f"{path}, line {line}"
+        name = one_line(cells[-1])
+        if len(cells) != 2 or not name:
+            raise NamesError(f"{where}: expected cluster,name such as 0,Holidays; got {','.join(cells)!r}")
+        try:
+            number = int(cells[0]) if cells[0].lstrip("-").isdigit() else cluster_of(cells[0])
+            partition_key(number)
+        except IdentityError as error:
+            raise NamesError(f"{where}: {error}") from error
+        names[number] = name
     return names
-
-
-def _cluster(text: str, where: str) -> int:
-    try:
-        return cluster_of(partition_key(int(text)) if text.lstrip("-").isdigit() else text)
-    except IdentityError as error:
-        raise NamesError(f"{where}: {error}") from error

@@ -45,3 +45,12 @@ def cluster_of(key: str) -> int:
     if key != number and number.isascii() and number.isdigit() and str(int(number)) == number:
         return int(number)
     raise IdentityError(f"partition key {key!r}: expected cluster_<id> such as cluster_0, or unclustered")
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is the partition key of a cluster."""
+    try:
+        cluster_of(text)
+    except IdentityError:
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 
 from clustering_assets.clustering.graph import connect, eigenmap, fuzzy_graph
 
@@ -15,6 +14,9 @@ DIMENSIONS = 10
 EPOCHS = 200
 REPULSION = 10.0
 """Strength of repulsion: pushes per pull, UMAP's negative sample rate."""
+
+CURVE = 1.93280839734315, 0.7904949732233831
+"""The a, b at which 1 / (1 + a x^2b) is nearest to exp(-x) from 0 to 3: UMAP's curve for a least distance of 0."""
 
 PUSHERS = 256
 """Pictures that push all others away in each epoch; up to this many pictures the repulsion is exact."""
@@ -53,7 +55,7 @@ def lay_out(
     place = vectors[:, 1:] * (10 / max(np.abs(vectors[:, 1:]).max(), 1e-9))
     place = (place + random.normal(0, 1e-3, place.shape)).astype(np.float32)
 
-    a, b = _curve()
+    a, b = CURVE
     pull = graph.tocsr().astype(np.float32)
     weight = pull.data.copy()
     rows = np.repeat(np.arange(n), np.diff(pull.indptr))
@@ -74,13 +76,6 @@ def lay_out(
 
         place = place + np.float32(1 - epoch / epochs) * np.clip(gradient, -4, 4)
     return place.astype(np.float64)
-
-
-def _curve() -> tuple[float, float]:
-    """The a, b at which 1 / (1 + a x^2b) is nearest to exp(-x), UMAP's curve for a least distance of 0."""
-    x = np.linspace(0, 3, 300)
-    (a, b), _ = curve_fit(lambda x, a, b: 1 / (1 + a * x ** (2 * b)), x, np.exp(-x))
-    return float(a), float(b)
 
 
 def _squares(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -66,8 +66,12 @@ def project_assets() -> Sequence[Any]:
     return dg.load_assets_from_package_name(ASSETS, include_specs=True)
 
 
+def project_specs() -> list[dg.AssetSpec]:
+    """The specs of all of them."""
+    return [spec for asset in project_assets() for spec in getattr(asset, "specs", [asset])]
+
+
 @cache
 def project_stages() -> Stages:
     """The stages of this project."""
-    assets = project_assets()
-    return stages_of(spec for asset in assets for spec in getattr(asset, "specs", [asset]))
+    return stages_of(project_specs())

@@ -31,7 +31,7 @@ def due_keys(tags: Mapping[str, str], known: Sequence[str]) -> list[str]:
     if "dagster/partition" in tags:
         return [tags["dagster/partition"]]
     if named := [name.removeprefix(digest_tag("")) for name in tags if name.startswith(digest_tag(""))]:
-        return [key for key in known if key in named]
+        return [*(key for key in known if key in named), *(key for key in named if key not in known)]
     if tags.get(FIRST_TAG) in known and tags.get(LAST_TAG) in known:
         return list(known[known.index(tags[FIRST_TAG]) : known.index(tags[LAST_TAG]) + 1])
     return []

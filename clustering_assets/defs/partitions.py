@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from clustering_assets.clustering.keys import is_key
 from clustering_assets.defs.jobs import due_keys
 
 CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
@@ -34,21 +35,23 @@ def partition_changes(
 
     Args:
         wanted: Keys of the clusters that there are now.
-        existing: Keys that Dagster knows.
+        existing: Keys that Dagster knows, those of other projects that call partitions `clusters` too among them;
+            what is no key of a cluster is left alone.
         in_flight: Keys with a run that is queued or under way. Deleting one of these would make that run fail
             when it stores its video, so they stay until it has ended.
     """
+    kept = {*wanted, *in_flight}
     return PartitionChanges(
         add=tuple(key for key in wanted if key not in existing),
-        delete=tuple(key for key in existing if key not in wanted and key not in in_flight),
+        delete=tuple(key for key in existing if key not in kept and is_key(key)),
     )
 
 
-def keys_in_flight(instance: dg.DagsterInstance) -> set[str]:
-    """Partition keys of clusters with an unfinished run of their own or of several of them."""
+def keys_in_flight(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
+    """The unfinished runs of clusters, each of one or of several of them, by partition key."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     known = instance.get_dynamic_partitions(str(CLUSTERS.name))
-    return {key for run in runs for key in due_keys(run.tags, known)}
+    return {key: run for run in runs for key in due_keys(run.tags, known)}
 
 
 def sync_partitions(instance: dg.DagsterInstance, wanted: Collection[str]) -> PartitionChanges:

@@ -1,9 +1,10 @@
 """What the instance has recorded: the latest materialization of each asset, its data version and what it noted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
     DATA_VERSION_IS_USER_PROVIDED_TAG,
@@ -13,12 +14,17 @@ from dagster._core.definitions.data_version import (
     get_input_data_version_tag,
     get_input_event_pointer_tag,
 )
+from upath import UPath
 
 from clustering_assets.outputs import Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord
+from clustering_assets.tables import Table
 
 FAILED, FLAWED = "failed", "flawed"
 """Metadata keys of a run of several videos: why some could not be made, and what is wrong with others, by key."""
+
+PUBLISHED = "published"
+"""Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
 
 VIDEOS = dg.AssetKey("cluster_videos")
 """The asset that has a partition for each cluster."""
@@ -44,12 +50,18 @@ def version_tags(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, versi
     return tags
 
 
-def latest_video(instance: dg.DagsterInstance, key: str) -> dg.EventLogEntry | None:
-    """The latest materialization of the video of one cluster; None if there is none."""
-    return next(iter(latest_videos(instance, key, 1)), None)
+def latest_videos(instance: dg.DagsterInstance, keys: Collection[str]) -> dict[str, dg.EventLogEntry]:
+    """The latest materialization of the video of each cluster that has one, by key; two queries for all."""
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    found = instance.get_latest_storage_id_by_partition(VIDEOS, kind, set(keys))
+    if not found:
+        return {}
+    wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, storage_ids=list(found.values()))
+    records = instance.fetch_materializations(wanted, limit=len(found)).records
+    return {str(record.partition_key): record.event_log_entry for record in records}
 
 
-def latest_videos(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
+def tries_of_video(instance: dg.DagsterInstance, key: str, most: int) -> list[dg.EventLogEntry]:
     """The latest materializations of the video of one cluster, the newest first."""
     wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, asset_partitions=[key])
     return [record.event_log_entry for record in instance.fetch_materializations(wanted, limit=most).records]
@@ -72,6 +84,19 @@ def recorded(instance: dg.DagsterInstance, asset: str, name: str) -> object:
     return noted(instance.get_latest_materialization_event(dg.AssetKey(asset))).get(name)
 
 
+def made_there(instance: dg.DagsterInstance, asset: dg.AssetKey, place: UPath) -> dict[str, Any]:
+    """What the latest materialization of an unpartitioned asset noted; empty if it wrote to another place."""
+    facts = noted(instance.get_latest_materialization_event(asset))
+    return facts if facts.get("path") == str(place) else {}
+
+
+def previous_table(instance: dg.DagsterInstance, outputs: Outputs, table: Table) -> pd.DataFrame | None:
+    """The table that an earlier run left in an output; None when there is none that can be believed."""
+    facts = made_there(instance, dg.AssetKey(table.asset), outputs.path(table.file))
+    hashes = facts.get(PUBLISHED)
+    return outputs.read_previous(table, hashes.get(table.file) if isinstance(hashes, dict) else None)
+
+
 def update_started(instance: dg.DagsterInstance) -> float:
     """When the update under way began, in seconds since the epoch: the start of the run that listed the pictures."""
     event = instance.get_latest_materialization_event(dg.AssetKey("image_manifest"))
@@ -92,18 +117,24 @@ def stage_records(
 
 
 def video_record(
-    instance: dg.DagsterInstance, outputs: Outputs, key: str, started: float, due: bool
+    instance: dg.DagsterInstance,
+    outputs: Outputs,
+    key: str,
+    latest: dg.EventLogEntry | None,
+    *,
+    started: float,
+    due: bool,
 ) -> VideoRecord:
     """What was recorded of the latest video of a cluster, and where its file is."""
-    event = latest_video(instance, key)
     path = outputs.existing_video(key)
-    facts = noted(event)
+    facts = noted(latest)
+    rendered = latest is not None and latest.timestamp >= started and bool(facts.get("rendered"))
     return VideoRecord(
         key=key,
         path=str(path) if path else "",
         due=due,
-        rendered=bool(event and event.timestamp >= started and facts.get("rendered")),
-        render_seconds=facts.get("render_seconds", 0.0),
+        rendered=rendered,
+        render_seconds=facts.get("render_seconds", 0.0) if rendered else 0.0,
         noted=facts,
     )
 

@@ -5,10 +5,11 @@ from typing import Any
 import dagster as dg
 import pydantic
 
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG
 from clustering_assets.outputs import Outputs
 from clustering_assets.places import ROOTS_VARIABLE, is_below, roots
 from clustering_assets.preflight import check_named
+from clustering_assets.process_identity import this_process
 from clustering_assets.settings import PLACES, Settings, SettingsError, load_settings
 
 

@@ -3,14 +3,15 @@
 Both only gather facts and return what a pure function decided, so what they decide is tested without an instance.
 """
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
 
 import dagster as dg
+import pandas as pd
+import pydantic
 
 from clustering_assets.defs.data_versions import digest
-from clustering_assets.defs.graph import project_stages
+from clustering_assets.defs.graph import project_specs, project_stages
+from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import (
     DIGEST_TAG,
     cluster_images,
@@ -20,30 +21,43 @@ from clustering_assets.defs.jobs import (
     render_videos,
 )
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
-from clustering_assets.defs.partitions import (
-    CLUSTERS,
-    UNFINISHED,
-    keys_in_flight,
-    partition_changes,
-)
-from clustering_assets.defs.records import latest_video
+from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
+from clustering_assets.defs.records import VIDEOS, latest_videos, made_there
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.defs.staleness import bring_back_videos, confirm_video, follows_upstream, videos_due
+from clustering_assets.defs.runs import (
+    ATTEMPTS,
+    ENDED_BADLY,
+    deserves_another_try,
+    is_given_up,
+    is_ours,
+    latest_run,
+    update_under_way,
+)
+from clustering_assets.defs.staleness import (
+    bring_back_videos,
+    confirm_videos,
+    follows_upstream,
+    is_as_made,
+    videos_due,
+)
+from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of, names_file, pins_file
+from clustering_assets.outputs import Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
     MUSIC_CHOICE,
-    MUSIC_TRACKS,
     DamagedTable,
 )
-from clustering_assets.video.recipe import recipes
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
-ATTEMPTS = 3
-"""How often a sensor tries the same thing before it leaves it to a person."""
+PATIENCE = 40
+"""How many ticks in a row files may arrive before an update takes those that are there: ten minutes."""
+
+PORTION = 20
+"""Most videos that are asked for and not rendered yet: a tick stays short, and the queue can be read."""
 
 LISTING_TAG = ".dagster/clustering_assets.listing"
 """Tag of an update that a sensor asked for: the fingerprint of the listing that it was asked for."""
@@ -54,16 +68,8 @@ REPORT_TAG = ".dagster/clustering_assets.report"
 REPAIR_TAG = ".dagster/clustering_assets.repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
-INGREDIENTS = (
-    *(table.file for table in (IMAGE_MANIFEST, CLUSTER_ASSIGNMENTS, MUSIC_TRACKS, MUSIC_CHOICE)),
-    *files_of(EMBEDDINGS),
-)
-"""Results that videos are made of."""
-
-ENDED_BADLY = {dg.DagsterRunStatus.FAILURE: "failed", dg.DagsterRunStatus.CANCELED: "was cancelled"}
-
-AD_HOC_JOB = "__ASSET_JOB"
-"""What Dagster calls runs of assets that no job names: those of the command line, and of `Materialize` in the UI."""
+PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG)
+"""Tags that say what a run was asked for."""
 
 
 def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -87,32 +93,27 @@ def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     ]
 
 
-@dataclass(frozen=True)
-class Watch:
-    """What `new_images_sensor` remembers between ticks.
+class Watch(pydantic.BaseModel, frozen=True):
+    """What `new_images_sensor` remembers between ticks, as JSON in its cursor.
 
     Attributes:
         seen: Fingerprint of the listing at the last tick.
         requested: Fingerprint of the listing that the last update was asked for.
-        updates: Number of updates asked for, which makes each request's run key its own.
+        waited: Ticks in a row at which files were still arriving.
     """
 
     seen: str = ""
     requested: str = ""
-    updates: int = 0
-
-    @classmethod
-    def from_cursor(cls, cursor: str | None, known: str = "") -> "Watch":
-        """The watch that a cursor holds; without a cursor one that remembers the listing `known`."""
-        return cls(**json.loads(cursor)) if cursor else cls(requested=known)
+    waited: int = 0
 
 
 def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tuple[Watch, str]:
     """Decide whether the folders call for an update.
 
     An update is asked for when the listing differs from that of the last update and is the same at two ticks in a row,
-    so that files which are still being copied are left alone. The clock plays no part. The fingerprint covers the
-    settings too, so an update that was refused is asked for again when what it was refused for has been set right.
+    so that files which are still being copied are left alone; where files arrive without a pause, after `PATIENCE`
+    ticks. The clock plays no part. The fingerprint covers the settings too, so an update that was refused is asked for
+    again when what it was refused for has been set right.
 
     Args:
         watch: What the last tick remembered.
@@ -124,10 +125,11 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
         What to remember, and why there is nothing to do; an empty reason means that an update is due.
     """
     if fingerprint == watch.requested and not failed:
-        return Watch(fingerprint, watch.requested, watch.updates), "nothing is new, changed or gone"
-    if fingerprint != watch.seen:
-        return Watch(fingerprint, watch.requested, watch.updates), "files are still arriving"
-    return Watch(fingerprint, fingerprint, watch.updates + 1), ""
+        return Watch(seen=fingerprint, requested=watch.requested), "nothing is new, changed or gone"
+    if fingerprint != watch.seen and watch.waited < PATIENCE:
+        waiting = Watch(seen=fingerprint, requested=watch.requested, waited=watch.waited + 1)
+        return waiting, "files are still arriving"
+    return Watch(seen=fingerprint, requested=fingerprint), ""
 
 
 def new_images_sensor(
@@ -136,50 +138,79 @@ def new_images_sensor(
     """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
+    from clustering_assets.images.manifest import pictures_among
 
     folder = file_source(settings.value.images)
     try:
-        files = folder.files()
+        files = pictures_among(folder.files(), folder)
     except OSError as error:
         return dg.SkipReason(f"{folder} cannot be listed, which is not the same as empty: {error}")
     if not files:
-        return dg.SkipReason(f"{folder} holds no files. Put pictures there, or set CLUSTERING_IMAGES.")
+        return dg.SkipReason(f"{folder} holds no pictures. Put some there, or set CLUSTERING_IMAGES.")
     others = _other_inputs(settings.value)
     listing = digest([listing_fingerprint(files), others])
-    known = "" if context.cursor else _known_listing(context.instance, settings, others)
-    before = Watch.from_cursor(context.cursor, known)
+    healed = ""
+    try:
+        before = Watch.model_validate_json(context.cursor or "")
+    except pydantic.ValidationError:
+        known = _is_known(context.instance, settings.outputs.read_previous(IMAGE_MANIFEST), files)
+        before = Watch(requested=listing if known else "")
+        healed = " (the cursor could not be read and was made anew)" if context.cursor else ""
+    found = f"{counted(len(files), 'picture')}{healed}"
     close_abandoned_runs(context.instance)
-    if waiting_for := _update_under_way(context.instance):
-        watch = Watch(listing, before.requested, before.updates)
-        return _nothing(f"{counted(len(files), 'picture')}: waiting for run {waiting_for} to end", watch)
-    asked = _latest_run(context.instance, {LISTING_TAG: listing})
+    if waiting_for := update_under_way(context.instance):
+        watch = Watch(seen=listing, requested=before.requested)
+        return _nothing(f"{found}: waiting for run {waiting_for} to end", watch)
+    asked = latest_run(context.instance, {LISTING_TAG: listing})
+    again = deserves_another_try(context.instance, asked, *PURPOSES)
     repair = _repair(context.instance, settings.outputs)
-    watch, nothing_to_do = watch_listing(
-        before, listing, failed=bool(repair) or _deserves_another_try(context.instance, asked)
-    )
-    if nothing_to_do:
-        if asked and asked.status in ENDED_BADLY and watch.requested == listing:
-            nothing_to_do = (
-                f"the update {ENDED_BADLY[asked.status]}, see run {asked.run_id}; a change of pictures, music or "
-                "settings tries again"
-            )
-        return _nothing(f"{counted(len(files), 'picture')}: {nothing_to_do}", watch)
-    tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested, **repair}
-    run = dg.RunRequest(run_key=f"{watch.requested}-{watch.updates}", tags=tags)
-    return dg.SensorResult(run_requests=[run], cursor=json.dumps(asdict(watch)))
+    watch, nothing_to_do = watch_listing(before, listing, failed=bool(repair) or again)
+    if not nothing_to_do:
+        tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested, **repair}
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)], cursor=watch.model_dump_json())
+    if asked and asked.status in ENDED_BADLY and watch.requested == listing:
+        nothing_to_do = (
+            f"the update {ENDED_BADLY[asked.status]}, see run {asked.run_id}; a change of pictures, music or "
+            "settings tries again"
+        )
+    return _nothing(f"{found}: {nothing_to_do}", watch)
 
 
 def _repair(instance: dg.DagsterInstance, outputs: Outputs) -> dict[str, str]:
     """The tag of an update that shall mend damaged results; none where there are none, or that was tried in vain."""
-    if not (damaged := outputs.damaged()):
+    if not (damaged := {*outputs.damaged(), *_stray(instance, outputs)}):
         return {}
-    tag = {REPAIR_TAG: digest([outputs.records.evidence(name) for name in damaged])}
-    asked = _latest_run(instance, tag)
-    return tag if asked is None or _deserves_another_try(instance, asked) else {}
+    tag = {REPAIR_TAG: digest([outputs.records.evidence(name) for name in sorted(damaged)])}
+    asked = latest_run(instance, tag)
+    return tag if asked is None or deserves_another_try(instance, asked, *PURPOSES) else {}
+
+
+def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | None = None) -> list[str]:
+    """Names of results that were made, and are damaged, gone or not the ones that were made last.
+
+    Args:
+        instance: Where they are recorded.
+        outputs: Where they lie.
+        above: Only what this asset is made of.
+    """
+    specs = {spec.key: spec for spec in project_specs() if OUTPUT in spec.metadata and spec.key != VIDEOS}
+    keys = (
+        specs
+        if above is None
+        else [dep.asset_key for spec in project_specs() if spec.key == above for dep in spec.deps]
+    )
+    names = {key: specs[key].metadata[OUTPUT] for key in keys}
+    found: list[str] = []
+    for key, name in names.items():
+        if made_there(instance, key, outputs.path(name)) and not is_as_made(instance, specs[key], outputs):
+            files = [file for file in files_of(name) if outputs.records.state(file) is not State.WHOLE]
+            found += files or [name]
+    return found
 
 
 def _nothing(reason: str, watch: Watch) -> dg.SensorResult:
-    return dg.SensorResult(skip_reason=reason, cursor=json.dumps(asdict(watch)))
+    """Nothing is asked for, and this is remembered."""
+    return dg.SensorResult(skip_reason=reason, cursor=watch.model_dump_json())
 
 
 def stage_settings() -> set[str]:
@@ -194,10 +225,12 @@ def _other_inputs(settings: Settings) -> list[str]:
     """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
+    from clustering_assets.music.library import tracks_among
 
+    music = file_source(settings.music)
     prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
-        lambda: listing_fingerprint(file_source(settings.music).files()),
+        lambda: listing_fingerprint(tracks_among(_files(music), music)),
         lambda: str(pins_file(settings).stat().st_mtime_ns),
         lambda: str(names_file(settings).stat().st_mtime_ns),
     ):
@@ -208,34 +241,26 @@ def _other_inputs(settings: Settings) -> list[str]:
     return prints
 
 
-def _known_listing(instance: dg.DagsterInstance, settings: SettingsResource, others: list[str]) -> str:
-    """Fingerprint of what the output was made from; empty if there is no output, or what follows was never made."""
-    from clustering_assets.files.source import FoundFile, listing_fingerprint
+def _files(source: FileSource) -> list[FoundFile]:
+    """The files of a source; none where it does not exist."""
+    try:
+        return source.files()
+    except FileNotFoundError:
+        return []
 
-    manifest = settings.outputs.read_previous(IMAGE_MANIFEST)
+
+def _is_known(
+    instance: dg.DagsterInstance, manifest: pd.DataFrame | None, files: Iterable[FoundFile]
+) -> bool:
+    """Whether the output was made from these very files, and what follows from the manifest was made, too."""
     if manifest is None or not all(
         follows_upstream(instance, dg.AssetKey(name)) for name in project_stages().middle
     ):
-        return ""
-    rows = zip(*(manifest[name] for name in ("path", "bytes", "mtime_ns", "stage", "reason")), strict=True)
-    files = (
-        FoundFile(path, int(size), int(time), reason if stage == "find" else None)
-        for path, size, time, stage, reason in rows
-    )
-    return digest([listing_fingerprint(files), others])
-
-
-def videos_to_request(
-    due: Collection[str], in_flight: Collection[str], failures: Mapping[str, int]
-) -> tuple[str, ...]:
-    """Which of the videos that are due to ask for now.
-
-    Args:
-        due: Keys of videos that are missing or out of date.
-        in_flight: Keys with a run that is queued or under way.
-        failures: How often the very same video has failed, by key.
-    """
-    return tuple(key for key in due if key not in in_flight and failures.get(key, 0) < ATTEMPTS)
+        return False
+    facts = zip(manifest["path"], manifest["bytes"], manifest["mtime_ns"], strict=True)
+    now = {(file.path, file.bytes, file.mtime_ns) for file in files}
+    gone = set(manifest.loc[manifest["outcome"] != "rejected", "path"]) - {path for path, _, _ in now}
+    return not gone and now.issubset(facts)
 
 
 def cluster_videos_sensor(
@@ -244,7 +269,7 @@ def cluster_videos_sensor(
     """Compare what each cluster's video should be made of with what it was made of, and ask for the difference."""
     instance, outputs = context.instance, settings.outputs
     close_abandoned_runs(instance)
-    if waiting_for := _update_under_way(instance):
+    if waiting_for := update_under_way(instance):
         return dg.SkipReason(f"waiting for run {waiting_for}, which may change the clusters")
     try:
         assignments = outputs.read_table(CLUSTER_ASSIGNMENTS)
@@ -254,105 +279,76 @@ def cluster_videos_sensor(
         return dg.SkipReason(f"no clusters yet: {error.filename or error}")
     except DamagedTable as error:
         return dg.SkipReason(f"{error} (job cluster_images)")
-    if damaged := [name for name in outputs.damaged() if name in INGREDIENTS]:
-        return dg.SkipReason(f"{', '.join(damaged)} {State.DAMAGED.value}: run job cluster_images")
+    if stray := _stray(instance, outputs, above=VIDEOS):
+        return dg.SkipReason(f"{', '.join(stray)} {State.DAMAGED.value}: run job cluster_images")
     if set(choice["key"]) != set(wanted):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
     outputs.set_aside_videos(keep=wanted)
     bring_back_videos(wanted, outputs)
     due = videos_due(instance, wanted, settings.value)
-    in_flight = keys_in_flight(instance)
-    for key in wanted.keys() - set(due) - set(in_flight):
-        confirm_video(instance, key)
-    failures = {
-        key: sum(_failures(instance, {tag: wanted[key].digest}) for tag in (DIGEST_TAG, digest_tag(key)))
-        for key in due
-    }
-    requested = videos_to_request(due, in_flight, failures)
+    runs = keys_in_flight(instance)
+    rendering = {key for key, run in runs.items() if is_ours(run)}
+    confirm_videos(instance, wanted.keys() - set(due) - rendering)
+    waiting = [key for key in due if key not in rendering]
+    asked: list[str] = []
+    given_up: list[str] = []
+    for key in waiting:
+        if len(asked) + len(rendering) >= PORTION:
+            break
+        (given_up if _is_given_up(instance, wanted[key]) else asked).append(key)
     known = instance.get_dynamic_partitions(str(CLUSTERS.name))
-    changes = partition_changes(wanted, known, in_flight)
-    requests = [
+    changes = partition_changes(wanted, known, runs)
+    partitions = [
         CLUSTERS.build_add_request(list(changes.add)),
         CLUSTERS.build_delete_request(list(changes.delete)),
     ]
-    together = {key: wanted[key].digest for key in requested if not failures[key]}
-    alone = [
-        {key: wanted[key].digest} for key in requested if failures[key]
-    ]  # so that it takes no other with it
-    runs = [
+    requests = [
         dg.RunRequest(job_name=render_videos.name, partition_key=key, tags=tags)
-        for digests in (together, *alone)
+        for digests in _together(instance, {key: wanted[key].digest for key in asked})
         for key, tags in render_runs(digests, [*known, *changes.add])
     ]
-    given_up = [key for key in due if failures[key] >= ATTEMPTS]
     if len(given_up) == len(due):
-        runs += _report_request(instance, wanted)
+        requests += _report_request(instance, wanted)
     return dg.SensorResult(
-        run_requests=runs,
-        dynamic_partitions_requests=[request for request in requests if request.partition_keys],
-        skip_reason=None if runs else _skip_reason(wanted, in_flight, given_up),
+        run_requests=requests,
+        dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
+        skip_reason=None if requests else _skip_reason(wanted, rendering, given_up),
     )
 
 
-def _update_under_way(instance: dg.DagsterInstance) -> str | None:
-    """An unfinished run that may change the clusters or videos: of `cluster_images`, or started by a person."""
-    for job in (cluster_images.name, AD_HOC_JOB):
-        if runs := instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1):
-            return runs[0].run_id
-    return None
+def _is_given_up(instance: dg.DagsterInstance, recipe: Recipe) -> bool:
+    """Whether a video failed too often, or a person has cancelled a run of it."""
+    return any(is_given_up(instance, {tag: recipe.digest}) for tag in (DIGEST_TAG, digest_tag(recipe.key)))
 
 
-def _failures(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
-    """How many runs with these tags have failed; as good as too many if a person has cancelled one."""
-    ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=ended), limit=ATTEMPTS)
-    cancelled = any(run.status is dg.DagsterRunStatus.CANCELED for run in runs)
-    return ATTEMPTS if cancelled else len(runs)
-
-
-def _latest_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.DagsterRun | None:
-    """The latest run with these tags; None if there is none."""
-    return next(iter(instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)), None)
-
-
-def _deserves_another_try(instance: dg.DagsterInstance, run: dg.DagsterRun | None) -> bool:
-    """Whether a run failed for a reason that may pass, and runs for the same thing have not failed too often."""
-    if run is None or run.status is not dg.DagsterRunStatus.FAILURE or _was_refused(instance, run.run_id):
-        return False
-    same = {tag: run.tags[tag] for tag in (LISTING_TAG, REPORT_TAG, REPAIR_TAG) if tag in run.tags}
-    return _failures(instance, same) < ATTEMPTS
-
-
-def _was_refused(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether a blocking check stopped a run, such as too few pictures: the same again would end the same."""
-    kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    events = (record.event_log_entry for record in instance.get_records_for_run(run_id, of_type=kind).records)
-    checks = (event.asset_check_evaluation for event in events)
-    return any(check.blocking and not check.passed for check in checks if check)
+def _together(instance: dg.DagsterInstance, digests: dict[str, str]) -> list[dict[str, str]]:
+    """Which videos go in a run together: one that such a run did not make goes alone, and takes no other with it."""
+    alone = {key for key, made_of in digests.items() if latest_run(instance, {digest_tag(key): made_of})}
+    together = {key: made_of for key, made_of in digests.items() if key not in alone}
+    return [together, *({key: digests[key]} for key in digests if key in alone)]
 
 
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
     """A request for the summary if a video is newer than it, and none is on its way."""
-    events = [event for key in keys if (event := latest_video(instance, key))]
-    newest = max((event.timestamp for event in events), default=0.0)
+    newest = max((event.timestamp for event in latest_videos(instance, keys).values()), default=0.0)
     report = instance.get_latest_materialization_event(dg.AssetKey("summary_report"))
     if report and report.timestamp >= newest:
         return []
     tags = {REPORT_TAG: str(newest)}
-    asked = _latest_run(instance, tags)
-    if asked and not _deserves_another_try(instance, asked):
+    asked = latest_run(instance, tags)
+    if asked and not deserves_another_try(instance, asked, *PURPOSES):
         return []
     return [dg.RunRequest(job_name=refresh_report.name, tags=tags)]
 
 
-def _skip_reason(wanted: Collection[str], in_flight: Collection[str], given_up: Collection[str]) -> str:
-    rendering = sorted(set(in_flight) & set(wanted))
+def _skip_reason(wanted: Collection[str], rendering: Collection[str], given_up: Collection[str]) -> str:
+    """Why nothing is asked for."""
     if given_up:
         return (
             f"{', '.join(given_up)} failed {ATTEMPTS} times or was cancelled; see the runs, then materialize by hand. "
             "A change of pictures, music or settings tries again."
         )
-    if rendering:
-        return f"rendering {', '.join(rendering)}"
+    if under_way := [key for key in wanted if key in rendering]:
+        return f"rendering {', '.join(under_way)}"
     return f"all {len(wanted)} videos are up to date"

@@ -1,21 +1,23 @@
 """What is up to date, judged by what was recorded and by what really lies in the output."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 
 from clustering_assets.defs.data_versions import expected_version
-from clustering_assets.defs.io_managers.base import OUTPUT, PUBLISHED
+from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
+    PUBLISHED,
     VIDEOS,
-    latest_video,
     latest_videos,
+    made_there,
     noted,
-    recorded,
     recorded_digest,
     recorded_version,
+    tries_of_video,
 )
 from clustering_assets.files import file_source
 from clustering_assets.integrity import State
@@ -35,14 +37,18 @@ INPUT_VERSION_TAG = "dagster/input_data_version/"
 
 def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Settings) -> bool:
     """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
-    if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
-        return False
-    rows, hashes = (
-        recorded(instance, spec.key.to_user_string(), name) for name in ("dagster/row_count", PUBLISHED)
-    )
+    current = recorded_version(instance, spec.key) == expected_version(instance, spec, settings)
+    return current and is_as_made(instance, spec, Outputs(settings.output))
+
+
+def is_as_made(instance: dg.DagsterInstance, spec: dg.AssetSpec, outputs: Outputs) -> bool:
+    """Whether the files of an unpartitioned asset are whole, and those made last, if that was in this output."""
+    name = spec.metadata[OUTPUT]
+    facts = made_there(instance, spec.key, outputs.path(name))
+    rows, hashes = facts.get("dagster/row_count"), facts.get(PUBLISHED)
     return is_whole(
-        Outputs(settings.output),
-        spec.metadata[OUTPUT],
+        outputs,
+        name,
         rows if isinstance(rows, int) else None,
         hashes if isinstance(hashes, dict) else None,
     )
@@ -74,15 +80,25 @@ def videos_due(
         settings: The settings in force.
     """
     outputs = Outputs(settings.output)
-    latest = {key: latest_video(instance, key) for key in wanted}
+    latest = latest_videos(instance, wanted)
     return out_of_date(
         {key: recipe.digest for key, recipe in wanted.items()},
         made={key: recorded_digest(event) for key, event in latest.items()},
-        present=[key for key in wanted if _is_there(wanted[key], instance, outputs, settings)],
+        present=[
+            key
+            for key, recipe in wanted.items()
+            if _is_there(recipe, _left_out(latest.get(key)), instance, outputs, settings)
+        ],
     )
 
 
-def _is_there(recipe: Recipe, instance: dg.DagsterInstance, outputs: Outputs, settings: Settings) -> bool:
+def _is_there(
+    recipe: Recipe,
+    failures: list[list[str]],
+    instance: dg.DagsterInstance,
+    outputs: Outputs,
+    settings: Settings,
+) -> bool:
     """Whether the output holds the video that the recipe describes, as whole as it can be made now.
 
     What was recorded may be about the video of another output; a file may have been cut short or replaced. One without
@@ -100,17 +116,18 @@ def _is_there(recipe: Recipe, instance: dg.DagsterInstance, outputs: Outputs, se
         return False
     if not isinstance(path, Path):
         return True  # on an object store, what was recorded has to do
-    tries = latest_videos(instance, recipe.key, REPAIRS)
-    failures = _left_out(tries[0]) if tries else []
     if read_digest(path) not in (recipe.digest, digest_of_what_is_left(recipe.digest, failures)):
         return False
+    if not failures:
+        return True
+    tries = tries_of_video(instance, recipe.key, REPAIRS)
     in_vain = [recorded_digest(event) == recipe.digest and bool(_left_out(event)) for event in tries]
     if len(tries) == REPAIRS and all(in_vain):
         return True
     return not readable_again(failures, file_source(settings.images), limits=settings.limits)
 
 
-def _left_out(event: dg.EventLogEntry) -> list[list[str]]:
+def _left_out(event: dg.EventLogEntry | None) -> list[list[str]]:
     """Path, stage and reason of what had to be left out of a video."""
     return noted(event).get("failures", [])
 
@@ -142,33 +159,33 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> None:
             outputs.records.moved(outputs.name_of(aside), outputs.name_of(place))
 
 
-def confirm_video(instance: dg.DagsterInstance, key: str) -> None:
-    """Record that the video of a cluster would be the same if it were made from what lies upstream now.
+def confirm_videos(instance: dg.DagsterInstance, keys: Collection[str]) -> None:
+    """Record that the videos of clusters would be the same if they were made from what lies upstream now.
 
     Dagster compares the versions of whole upstream tables, and would show every video as out of date when a picture of
     one cluster is new.
 
     Args:
         instance: Where it is recorded.
-        key: Cluster whose latest video has the digest of its present recipe.
+        keys: Clusters whose latest video has the digest of its present recipe.
     """
-    event = latest_video(instance, key)
-    made = event.asset_materialization if event else None
-    if made is None:
-        return
-    tags = dict(made.tags or {})
-    for tag in tags:
-        if tag.startswith(INPUT_VERSION_TAG):
-            upstream = dg.AssetKey.from_user_string(tag.removeprefix(INPUT_VERSION_TAG))
-            tags[tag] = recorded_version(instance, upstream) or tags[tag]
-    if tags == made.tags:
-        return
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            VIDEOS,
-            partition=key,
-            description="The same pictures, track and settings as before: the video is kept.",
-            metadata={**made.metadata, "rendered": False},
-            tags=tags,
+    now = cache(lambda name: recorded_version(instance, dg.AssetKey.from_user_string(name)))
+    for event in latest_videos(instance, keys).values():
+        made = event.asset_materialization
+        if made is None:
+            continue
+        tags = dict(made.tags or {})
+        for tag in tags:
+            if tag.startswith(INPUT_VERSION_TAG):
+                tags[tag] = now(tag.removeprefix(INPUT_VERSION_TAG)) or tags[tag]
+        if tags == made.tags:
+            continue
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                VIDEOS,
+                partition=made.partition,
+                description="The same pictures, track and settings as before: the video is kept.",
+                metadata={**made.metadata, "rendered": False},
+                tags=tags,
+            )
         )
-    )

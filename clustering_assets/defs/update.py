@@ -13,20 +13,21 @@ from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.jobs import due_keys, render_runs
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
 from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
-    confirm_video,
+    confirm_videos,
     holds_video,
     is_current,
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import Outputs
+from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output, remove_partials
+from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
@@ -118,7 +119,7 @@ def _output_for_ourselves(output: str) -> Iterator[None]:
         mark_output(folder)
         lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
-        remove_partials(folder, time.time())
+        remove_leftovers(folder, time.time())
     except Timeout:
         raise OutputTaken(
             f"another update is writing to {output}: wait until it is done, or give this one another output"
@@ -195,8 +196,7 @@ class _Runner:
         bring_back_videos(clusters, outputs)
         there = {key for key, recipe in clusters.items() if holds_video(recipe, outputs)}
         due = videos_due(self._instance, clusters, self._settings)
-        for key in clusters.keys() - set(due):
-            confirm_video(self._instance, key)
+        confirm_videos(self._instance, clusters.keys() - set(due))
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
             self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")
@@ -208,6 +208,8 @@ class _Runner:
             try:
                 for check in self.run([VIDEOS.to_user_string()], key, tags):
                     result.flawed |= _noted(check.metadata, FLAWED)
+            except OutputTaken:
+                raise
             except RunFailed as error:
                 said = error.__cause__.metadata if isinstance(error.__cause__, dg.Failure) else {}
                 result.flawed |= _noted(said, FLAWED)

@@ -14,8 +14,10 @@ from pathlib import Path
 import dagster as dg
 import uvicorn
 from dagster._cli.proxy_server_manager import ProxyServerManager
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._utils.interrupts import setup_interrupt_handlers
 from dagster.version import __version__
 from dagster_shared.serdes import serialize_value
@@ -26,6 +28,12 @@ from clustering_assets.defs.same_origin import LOCAL, SameOriginOnly
 from clustering_assets.errors import ClusteringError
 
 MODULE = "clustering_assets.definitions"
+
+LOOK_SECONDS, MISSED = 5, 2
+"""How often the process with the code is asked whether it lives, and after how many missing answers it is dead."""
+
+RELOAD_SECONDS = 180
+"""How long it may take to start."""
 
 
 def serve(
@@ -51,7 +59,7 @@ def serve(
         suppress(KeyboardInterrupt),
         socket.create_server((host, port), family=family) as listening,
         open_instance(folder, logs=True) as instance,
-        _code_server(instance, folder) as workspace,
+        _code_server(instance, folder, announce) as workspace,
         _daemon(instance, workspace) as daemon,
         WorkspaceProcessContext(
             instance, WorkspaceFileTarget([str(workspace)]), version=__version__
@@ -74,7 +82,9 @@ def serve(
 
 
 @contextmanager
-def _code_server(instance: dg.DagsterInstance, folder: Path) -> Iterator[Path]:
+def _code_server(
+    instance: dg.DagsterInstance, folder: Path, announce: Callable[[str], None]
+) -> Iterator[Path]:
     """Run the code location in a process that the UI and the daemon share; gives a workspace file that names it."""
     target = ModuleTarget(MODULE, None, str(folder), "clustering_assets")
     with (
@@ -82,8 +92,38 @@ def _code_server(instance: dg.DagsterInstance, folder: Path) -> Iterator[Path]:
         tempfile.TemporaryDirectory() as temporary,
     ):
         workspace = Path(temporary) / "workspace.yaml"
-        workspace.write_text(json.dumps({"load_from": servers.get_code_server_specs()}), encoding="utf-8")
-        yield workspace
+        specs = servers.get_code_server_specs()
+        workspace.write_text(json.dumps({"load_from": specs}), encoding="utf-8")
+        place = specs[0]["grpc_server"]
+        client = DagsterGrpcClient(place.get("port"), place.get("socket"), place.get("host", "localhost"))
+        ended = threading.Event()
+        threading.Thread(target=_revive, args=(client, ended, announce), daemon=True).start()
+        try:
+            yield workspace
+        finally:
+            ended.set()
+
+
+def _revive(client: DagsterGrpcClient, ended: threading.Event, announce: Callable[[str], None]) -> None:
+    """Start the process with the code anew when it was killed; Dagster's proxy would ask the dead one for ever.
+
+    Args:
+        client: Asks the proxy.
+        ended: Is set when it is no longer wanted.
+        announce: Is told that it was started anew.
+    """
+    missed: int | None = 0  # None once it was started anew and has not answered yet: its code may be broken
+    while not ended.wait(LOOK_SECONDS):
+        try:
+            client.ping("")
+            missed = 0
+        except DagsterUserCodeUnreachableError:
+            missed = None if missed is None else missed + 1
+        if missed == MISSED:
+            announce("The process with the code of the project has ended by itself and is started anew")
+            missed = None
+            with suppress(DagsterUserCodeUnreachableError):  # what the proxy says of the dead one
+                client.reload_code(RELOAD_SECONDS)
 
 
 @contextmanager

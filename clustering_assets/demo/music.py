@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clustering_assets.containers import local_address
 from clustering_assets.demo import voices
 from clustering_assets.demo.score import LEAD_IN, MOODS, STYLES, TAIL, Part, Piece, piece_of
 from clustering_assets.demo.stamp import make_once
@@ -163,7 +164,7 @@ def _write_track(path: Path, sound: NDArray[np.float32], piece: Piece) -> None:
         "genre": style.mood,
         "BPM": f"{piece.tempo:g}",
     }
-    with atomic_path(path) as partial, av.open(str(partial), "w", format="flac") as container:
+    with atomic_path(path) as partial, av.open(local_address(partial), "w", format="flac") as container:
         container.metadata.update(tags)
         stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="stereo")
         frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1), format="s16", layout="stereo")

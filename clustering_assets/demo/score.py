@@ -39,7 +39,7 @@ class Part:
     centre: int = 60  # MIDI number that its chords lie around
     pan: float = 0.0  # -1 is left, 1 is right
     width: float = (
-        0.0  # how far the tones of a chord, or an arpeggio's notes by turns, lie to either side of that
+        0.0  # how far tones of a chord, or notes of an arpeggio by turns, lie to either side of that
     )
     send: float = 0.0  # share sent to the reverb
     echo: float = 0.0  # share sent to the echo

@@ -9,12 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from clustering_assets.clustering.imagenet_kinds import CLASSES
 from clustering_assets.embedding.backbone import Backbone, BackboneError
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.weights import WeightsFile
-
-CLASSES = 1000
-"""Classes of ImageNet-1k, on which the published weights were trained."""
 
 
 def describe_torchvision(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
@@ -90,7 +88,7 @@ def optional(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise BackboneError(f"{name} is not installed: pip install 'clustering-assets[timm]'") from error
+        raise BackboneError(f"{name} is not installed: pip install timm") from error
 
 
 def build(backbone: Backbone) -> nn.Module:

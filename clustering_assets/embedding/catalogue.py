@@ -80,7 +80,7 @@ def check_backbone_name(name: str) -> None:
                 "backbone = 'timm:': the model's name is missing, as in timm:vit_small_patch16_224"
             )
         if importlib.util.find_spec("timm") is None:
-            raise BackboneError(f"backbone = {name!r} needs timm: pip install 'clustering-assets[timm]'")
+            raise BackboneError(f"backbone = {name!r} needs timm: pip install timm")
         return
     models = torchvision_names()
     close = difflib.get_close_matches(name, sorted({*BACKBONES, *models}), n=3)

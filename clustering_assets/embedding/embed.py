@@ -42,6 +42,7 @@ from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
+from clustering_assets.storage import scratch_folder
 from clustering_assets.threads import available_cores
 from clustering_assets.work.engine import Engine
 from clustering_assets.work.threads import Threads
@@ -158,7 +159,7 @@ def embed(
     backbone = network.resolve(memory=cache_dir)
     pictures = Pictures(inputs.table)
     with ExitStack() as stack:
-        models = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="network-")))]
+        models = [stack.enter_context(scratch_folder())]
         if cache_dir is not None:
             models.insert(0, models_folder(cache_dir))
         start = partial(

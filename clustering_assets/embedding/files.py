@@ -19,6 +19,7 @@ from upath import UPath
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.integrity import content_hash
+from clustering_assets.places import leaves_folder
 from clustering_assets.storage import atomic_path
 
 VECTORS = "embeddings.npy"
@@ -135,6 +136,10 @@ def load_embeddings(output: str | Path | UPath, mmap: bool = False) -> tuple[NDA
     except (ValueError, EOFError) as error:
         raise StoredError(f"{folder / VECTORS} is damaged ({error}); delete it and run again") from error
     paths = parse_paths(text)
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or any(map(leaves_folder, paths)):
+        raise StoredError(
+            f"{folder}: what is in {VECTORS} and {PATHS} was not written there; run again to mend it"
+        )
     if len(vectors) != len(paths):
         raise StoredError(
             f"{folder}: {VECTORS} has {len(vectors)} rows, {PATHS} has {len(paths)} lines; run again to mend it"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.memory import recall
 from clustering_assets.embedding.runtime import Plan
-from clustering_assets.storage import file_digest, write_text
+from clustering_assets.storage import file_digest, scratch_folder, write_text
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -250,8 +250,8 @@ def _is_depthwise(layer: Any) -> bool:
 def _keep_model(model: Any, kept: Path) -> None:
     """Save a model: its two files first, then the seal that says that they are complete."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".") as folder:
-        written = Path(folder) / kept.name
+    with scratch_folder(beside=kept.parent) as folder:
+        written = folder / kept.name
         try:
             openvino().save_model(model, written, compress_to_fp16=False)
         except RuntimeError as error:  # what OpenVINO raises for a full disk

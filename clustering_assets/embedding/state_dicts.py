@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from clustering_assets.embedding.architectures import CLASSES, build, head_name, optional
+from clustering_assets.clustering.imagenet_kinds import CLASSES
+from clustering_assets.embedding.architectures import build, head_name, optional
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.weights import WeightsError
 

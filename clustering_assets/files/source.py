@@ -94,6 +94,10 @@ class SourceFile:
         """The file as the user calls it."""
         return f"{self.source}/{self.path}"
 
+    def __hash__(self) -> int:
+        """By its name, whatever its source is made of."""
+        return hash(str(self))
+
     @property
     def name(self) -> str:
         """The last part of its path."""

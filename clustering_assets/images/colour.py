@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from clustering_assets.images.colour_spaces import Coding, changes_nothing, convert
+from clustering_assets.images.colour_spaces import Coding, changes_nothing, convert, moves_nothing
 
 Colour = tuple[int, int, int]
 
@@ -78,15 +78,9 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    return None if mode == "RGB" and _changes_nothing(transform) else transform
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether no colour of a 9 x 9 x 9 grid moves by more than one level, as with the many sRGB profiles."""
-    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(grid, "RGB")))
-    return int(np.abs(moved.astype(np.int16) - grid).max()) <= 1
+    if mode == "RGB" and moves_nothing(lambda rgb: np.asarray(transform.apply(Image.fromarray(rgb, "RGB")))):
+        return None  # as with the many sRGB profiles
+    return transform
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ HEIC, AVIF and PNG files name their colour space by code points of ITU-T H.273 i
 gamma and primaries, cameras by a mark in their notes (DCF 2.0). Each comes down to primaries and a curve here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -113,10 +114,15 @@ def convert(rgb: NDArray[np.uint8], coding: Coding) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=16)
 def changes_nothing(coding: Coding) -> bool:
-    """Whether no colour of a grid moves by more than one level."""
+    """Whether the numbers are those of sRGB already."""
+    return moves_nothing(lambda rgb: convert(rgb, coding))
+
+
+def moves_nothing(conversion: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> bool:
+    """Whether no colour of a 9 x 9 x 9 grid moves by more than one level when pixels (h, w, 3) are converted."""
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
-    return int(np.abs(convert(grid, coding).astype(int) - grid).max()) <= 1
+    return int(np.abs(conversion(grid).astype(int) - grid).max()) <= 1
 
 
 @lru_cache(maxsize=16)
@@ -159,15 +165,9 @@ def _matrix(primaries: Chromaticities) -> NDArray[np.float32]:
 def _to_xyz(primaries: Chromaticities) -> NDArray[np.float64]:
     """CIE XYZ of the three primaries as columns; their sum is white with Y = 1."""
     x, y = np.array(primaries).reshape(4, 2).T
-    columns = np.array([x / y, np.ones(4), (1 - x - y) / y]) if y.all() else _xyz_with_zeros(x, y)
-    return columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3])
-
-
-def _xyz_with_zeros(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As above where a primary has no luminance of its own, as those of CIE XYZ."""
     columns = np.array([x, y, 1 - x - y])
     columns[:, 3] /= y[3]
-    return columns
+    return columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3])
 
 
 def _on_a_display(light: NDArray[np.float32], primaries: Chromaticities) -> NDArray[np.float32]:

@@ -49,10 +49,10 @@ class Picture:
     facts: Facts
 
 
-def load_image(
+def read_picture(
     path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
-) -> NDArray[np.uint8]:
-    """The pixels of a picture file: upright, 8-bit, sRGB.
+) -> Picture:
+    """A picture file: upright, 8-bit, sRGB, and what the file says beside its pixels.
 
     Colours follow the embedded profile, or else what the file says in another way (code points, gamma, the camera's
     mark of Adobe RGB). Damage is refused as far as the format lets it be seen: PNG has checksums; in the other formats
@@ -66,48 +66,11 @@ def load_image(
         limits: What is refused before it is decoded; None: what the settings refuse by default.
         background: The colour behind transparent parts, sRGB.
 
-    Returns:
-        Array (height, width, 3), uint8, RGB, writable.
-
     Raises:
         ImageError: The file cannot be read, is too large, is in no format that is read, or is damaged.
     """
-    return np.array(read_picture(path, min_side=min_side, limits=limits, background=background).image)
-
-
-def decode_image(
-    data: bytes,
-    name: AnyFile,
-    *,
-    min_side: int | None = None,
-    limits: "Limits | None" = None,
-    background: Colour = WHITE,
-) -> NDArray[np.uint8]:
-    """The pixels of a picture held in memory; everything else as in `load_image`.
-
-    Args:
-        data: The whole content of the file.
-        name: What to call it in errors.
-        min_side: As in `load_image`.
-        limits: As in `load_image`.
-        background: As in `load_image`.
-
-    Returns:
-        Array (height, width, 3), uint8, RGB, writable.
-
-    Raises:
-        ImageError: As in `load_image`.
-    """
-    return np.array(decode_picture(data, name, min_side=min_side, limits=limits, background=background).image)
-
-
-def read_picture(
-    path: AnyFile, *, min_side: int | None = None, limits: "Limits | None" = None, background: Colour = WHITE
-) -> Picture:
-    """As `load_image`, with what the file says beside its pixels."""
-    return decode_picture(
-        read_file(path, limits), path, min_side=min_side, limits=limits, background=background
-    )
+    data = read_file(path, limits)
+    return decode_picture(data, path, min_side=min_side, limits=limits, background=background)
 
 
 def decode_picture(
@@ -118,7 +81,7 @@ def decode_picture(
     limits: "Limits | None" = None,
     background: Colour = WHITE,
 ) -> Picture:
-    """As `decode_image`, with what the file says beside its pixels."""
+    """As `read_picture`, of a file whose whole content `data` is in memory; errors call it `name`."""
     limits = limits or _default_limits()
     _check_size(len(data), name, limits)
     reader = _reader(data[:HEAD_BYTES], name)(data)
@@ -175,6 +138,7 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _default_limits() -> "Limits":
+    """What the settings refuse by default."""
     # Imported only where it is asked for: with pydantic a process of a scan would take twice as long to start.
     from clustering_assets.settings import DEFAULT_LIMITS
 
@@ -246,4 +210,5 @@ def _check_pixels(image: Image.Image, name: AnyFile, limits: "Limits") -> None:
 
 
 def _too_many_pixels(limits: "Limits") -> str:
+    """The reason of pictures that are too large, in words."""
     return f"more than max_megapixels = {limits.max_megapixels:g}"

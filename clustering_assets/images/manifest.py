@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import fields
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
 import numpy as np
@@ -15,7 +16,9 @@ import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, FoundFile, printable
+from clustering_assets.files.source import FileSource, FoundFile, SourceFile, printable
+from clustering_assets.images.formats.registry import reader_of
+from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
@@ -78,6 +81,33 @@ def scan(
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
     return _judged(_table(files, rows, previous, known))
+
+
+def pictures_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are pictures or claim to be, by their ending or else by their first bytes; others are passed over.
+
+    Only what has no ending of a picture is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
+    return [
+        file
+        for file in files
+        if PurePosixPath(file.path).suffix.lower() in PICTURE_SUFFIXES
+        or (not file.problem and _begins_like_a_picture(source / file.path, file.bytes, file.mtime_ns))
+    ]
+
+
+@lru_cache(maxsize=100_000)
+def _begins_like_a_picture(file: SourceFile, *facts: int) -> bool:
+    """Whether a reader knows a file that has these facts; not if it cannot be opened."""
+    try:
+        with file.open() as opened:
+            return reader_of(opened.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def usable(manifest: pd.DataFrame) -> pd.DataFrame:

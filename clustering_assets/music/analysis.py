@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clustering_assets.audio.beats import BAR
 from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicError, decode
 from clustering_assets.audio.loudness import SILENCE, LoudnessMeter
 from clustering_assets.files.source import SourceFile
@@ -14,8 +15,9 @@ from clustering_assets.music.emotion import music_emotion
 from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
+from clustering_assets.words import one_line
 
-VERSION = 6
+VERSION = 7
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -57,6 +59,7 @@ class TrackFacts:
     other_tempo: float = math.nan
     beat_clarity: float = 0.0
     beat_times: list[float] = field(default_factory=list)
+    bar: int = BAR
     downbeat: int = 0
     onset_rate: float = math.nan
     centroid: float = math.nan
@@ -97,7 +100,7 @@ def analyse_track(
     spectra = spectrum.spectra()
     facts = replace(
         facts,
-        title=_title(report.tags.get("title", "")) or path.stem,
+        title=_title(report.tags.get("title", "")) or one_line(path.stem),
         artist=report.tags.get("artist", ""),
         genre=report.tags.get("genre", ""),
         seconds=spectra.seconds,
@@ -143,6 +146,7 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
         other_tempo=rhythm.other_tempo,
         beat_clarity=rhythm.clarity,
         beat_times=[round(float(beat), 4) for beat in rhythm.beat_times],
+        bar=rhythm.bar,
         downbeat=rhythm.downbeat,
         onset_rate=rhythm.onset_rate,
         flux=rhythm.flux,

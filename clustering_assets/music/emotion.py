@@ -14,7 +14,7 @@ from clustering_assets.music.moods import mood_at
 
 @dataclass(frozen=True)
 class Cue:
-    """How one feature speaks of valence and arousal.
+    """How one feature speaks of valence and arousal; beside each stands where sign and order of its weights come from.
 
     Attributes:
         usual: Mean of the reference.
@@ -24,7 +24,6 @@ class Cue:
         valence: Weight for valence.
         arousal: Weight for arousal.
         logarithmic: Whether the feature and its reference are compared as powers of two.
-        source: Where sign and order of the weights come from.
     """
 
     usual: float
@@ -33,7 +32,6 @@ class Cue:
     highest: float
     valence: float
     arousal: float
-    source: str
     logarithmic: bool = False
 
     def score(self, value: float) -> float:
@@ -49,50 +47,32 @@ class Cue:
 
 IMAGE_CUES: dict[str, Cue] = {
     # the reference: 1,200 photos, 150 of each class of the Natural Images data set (Roy et al. 2018), rounded
-    "brightness": Cue(
-        50,
-        13,
-        -2.5,
-        2.5,
-        0.60,
-        0.0,
-        "Valdez & Mehrabian 1994: pleasure = .69 B + .22 S; Wilms & Oberfeld 2018",
-    ),
-    "chroma": Cue(18, 11, -1.3, 3.0, 0.20, 0.40, "Valdez & Mehrabian 1994: arousal = .60 S; Gao & Xin 2006"),
-    "colourfulness": Cue(38, 22, -1.3, 3.0, 0.10, 0.25, "Hasler & Suesstrunk 2003; Palmer et al. 2013"),
-    # low contrast calms little, high contrast is what excites
-    "contrast": Cue(0.23, 0.055, -1.0, 3.5, 0.0, 0.40, "Machajdik & Hanbury 2010; RMS contrast of Peli 1990"),
-    "warmth": Cue(0.5, 0.35, -1.5, 1.5, 0.10, 0.0, "Palmer et al. 2013: yellower colours, happier music"),
+    # Valdez & Mehrabian 1994: pleasure = .69 B + .22 S; Wilms & Oberfeld 2018
+    "brightness": Cue(50, 13, -2.5, 2.5, valence=0.60, arousal=0.0),
+    # Valdez & Mehrabian 1994: arousal = .60 S; Gao & Xin 2006
+    "chroma": Cue(18, 11, -1.3, 3.0, valence=0.20, arousal=0.40),
+    # Hasler & Suesstrunk 2003; Palmer et al. 2013
+    "colourfulness": Cue(38, 22, -1.3, 3.0, valence=0.10, arousal=0.25),
+    # low contrast calms little, high contrast is what excites: Machajdik & Hanbury 2010; RMS contrast of Peli 1990
+    "contrast": Cue(0.23, 0.055, -1.0, 3.5, valence=0.0, arousal=0.40),
+    # Palmer et al. 2013: yellower colours, happier music
+    "warmth": Cue(0.5, 0.35, -1.5, 1.5, valence=0.10, arousal=0.0),
 }
 """The one table for pictures. Brightness has no arousal weight because the studies disagree on its sign."""
 
 MUSIC_CUES: dict[str, Cue] = {
     # the reference: 238 tracks of 22 free games (Battle for Wesnoth, Naev, SuperTux and others), rounded;
     # `benchmarks/music.py --music FOLDER` measures these values on any folder
-    "onset_rate": Cue(
-        2.15,
-        1.28,
-        -2.0,
-        2.0,
-        0.0,
-        0.40,
-        "Eerola, Friberg & Bresin 2013: articulation, density",
-        logarithmic=True,
-    ),
-    "fullness": Cue(
-        0.805,
-        0.145,
-        -2.5,
-        2.0,
-        0.0,
-        0.30,
-        "Whiteford et al. 2018: loud, distorted; Eerola et al. 2013: timbre",
-    ),
-    "tempo": Cue(
-        105, 0.44, -2.0, 2.0, 0.30, 0.15, "Palmer et al. 2013; Eerola et al. 2013", logarithmic=True
-    ),
-    "centroid": Cue(660, 0.41, -2.0, 2.0, 0.20, 0.15, "Eerola et al. 2013: timbre", logarithmic=True),
-    "mode_score": Cue(-0.2, 0.3, -2.0, 2.0, 0.50, 0.0, "Eerola et al. 2013: mode leads; Palmer et al. 2013"),
+    # Eerola, Friberg & Bresin 2013: articulation, density
+    "onset_rate": Cue(2.15, 1.28, -2.0, 2.0, valence=0.0, arousal=0.40, logarithmic=True),
+    # Whiteford et al. 2018: loud, distorted; Eerola et al. 2013: timbre
+    "fullness": Cue(0.805, 0.145, -2.5, 2.0, valence=0.0, arousal=0.30),
+    # Palmer et al. 2013; Eerola et al. 2013
+    "tempo": Cue(105, 0.44, -2.0, 2.0, valence=0.30, arousal=0.15, logarithmic=True),
+    # Eerola et al. 2013: timbre
+    "centroid": Cue(660, 0.41, -2.0, 2.0, valence=0.20, arousal=0.15, logarithmic=True),
+    # Eerola et al. 2013: mode leads; Palmer et al. 2013
+    "mode_score": Cue(-0.2, 0.3, -2.0, 2.0, valence=0.50, arousal=0.0),
 }
 """The one table for music."""
 
@@ -139,23 +119,15 @@ def music_emotion(features: Mapping[str, float], cues: Mapping[str, Cue] = MUSIC
 
 
 def _emotion(features: Mapping[str, float], cues: Mapping[str, Cue]) -> Emotion:
+    """The weighted sums of the scores; the weights of what is known speak for what is not."""
     values = {name: float(features.get(name, math.nan)) for name in cues}
     known = [(cue, cue.score(values[name])) for name, cue in cues.items() if math.isfinite(values[name])]
-    valence = _weighted(
-        [(cue.valence, score) for cue, score in known], sum(cue.valence for cue in cues.values())
-    )
-    arousal = _weighted(
-        [(cue.arousal, score) for cue, score in known], sum(cue.arousal for cue in cues.values())
-    )
-    return Emotion(_share_below(valence), _share_below(arousal))
 
+    def along(axis: str) -> float:
+        """The place on an axis: the standard normal distribution function of the sum."""
+        total = sum(getattr(cue, axis) for cue in cues.values())
+        weight = sum(getattr(cue, axis) for cue, _ in known)
+        weighted = sum(getattr(cue, axis) * score for cue, score in known)
+        return 0.5 * (1 + math.erf((weighted * total / weight if weight else 0.0) / math.sqrt(2)))
 
-def _weighted(scores: list[tuple[float, float]], total: float) -> float:
-    """The sum of weighted scores, the weights raised to `total`: what is known speaks for what is not."""
-    weight = sum(weight for weight, _ in scores)
-    return sum(weight * score for weight, score in scores) * total / weight if weight else 0.0
-
-
-def _share_below(score: float) -> float:
-    """The standard normal distribution function."""
-    return 0.5 * (1 + math.erf(score / math.sqrt(2)))
+    return Emotion(along("valence"), along("arousal"))

@@ -67,7 +67,8 @@ def fit(cluster: ClusterFeatures, track: TrackFacts, seconds: float, stayed: boo
         seed: Decides between tracks that are equal in everything.
     """
     away = distance(cluster, track)
-    name_counts = _name_counts(cluster.mood, track.tags.split())
+    spoken = set(track.tags.split())
+    name_counts = (cluster.mood in spoken) - bool(opposites(cluster.mood) & spoken)
     loops = seconds / max(track.end - track.start, 0.5)
     missing = max(math.log2(loops) - 0.5, 0.0)
     cost = (
@@ -77,11 +78,6 @@ def fit(cluster: ClusterFeatures, track: TrackFacts, seconds: float, stayed: boo
         + 1e-7 * _dice(seed, cluster.key, track.content_hash)
     )
     return Fit(away, cost, loops, name_counts, stayed)
-
-
-def _name_counts(mood: str, spoken: list[str]) -> int:
-    """1 if a name speaks of `mood`, -1 if it speaks of the opposite, 0 if of neither or of both."""
-    return (mood in spoken) - bool(opposites(mood) & set(spoken))
 
 
 def _dice(seed: int, *parts: str) -> float:

@@ -2,22 +2,32 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from clustering_assets.audio.decoding import DecodeLimits, holds_audio
 from clustering_assets.files import file_source
-from clustering_assets.files.source import LEAVES_FOLDER, NOT_REGULAR, FileSource, FoundFile
+from clustering_assets.files.source import (
+    BROKEN_LINK,
+    LEAVES_FOLDER,
+    NOT_REGULAR,
+    FileSource,
+    FoundFile,
+    SourceFile,
+    printable,
+)
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
 from clustering_assets.music.moods import mood_words
 from clustering_assets.progress import task
 from clustering_assets.tables import MUSIC_TRACKS
 from clustering_assets.threads import available_cores
+from clustering_assets.words import one_line
 
 log = logging.getLogger("clustering_assets.music")
 
@@ -54,17 +64,21 @@ def analyse_library(
         A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
     """
     source = file_source(folder)
-    files = _music_files(source)
+    try:
+        files = tracks_among(source.files(), source)
+    except OSError:
+        files = []
     if not files:
         log.warning(
             "No music in %s: videos will have no sound. Put audio files there to change that.", source
         )
         return track_table([])
-    known = _Known(previous)
+    known = _known(previous)
     limits = limits or DecodeLimits()
     with (
         task("Analysing music", len(files), "track" if len(files) == 1 else "tracks") as running,
-        _pool(workers) as pool,
+        # decoding and spectra run outside the interpreter's lock
+        ThreadPoolExecutor(workers or min(available_cores(), 8), thread_name_prefix="music") as pool,
     ):
 
         def facts(file: FoundFile) -> TrackFacts:
@@ -75,7 +89,7 @@ def analyse_library(
         rows = list(pool.map(facts, files))
     for row in rows:
         if row.outcome == "rejected":
-            log.warning("%s is not used: %s", source / row.path, row.reason)
+            log.warning("%s is not used: %s", printable(str(source / row.path)), row.reason)
     return track_table(rows)
 
 
@@ -91,64 +105,60 @@ def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
     return [_facts_of_row(row) for row in used.to_dict("records")]
 
 
-def _pool(workers: int | None) -> ThreadPoolExecutor:
-    # decoding and spectra run outside the interpreter's lock
-    return ThreadPoolExecutor(workers or min(available_cores(), 8), thread_name_prefix="music")
+def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
+    """The files that are music or claim to be, by their ending or else by their content, and links that lead nowhere.
+
+    Only what has no ending of music is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+    """
+    return [
+        file
+        for file in files
+        if file.path.lower().endswith(ENDINGS + SCORES)
+        or file.problem in (LEAVES_FOLDER, BROKEN_LINK)
+        or (not file.problem and _holds_audio(source / file.path, file.bytes, file.mtime_ns))
+    ]
 
 
-def _music_files(source: FileSource) -> list[FoundFile]:
-    """Files that are music or claim to be, sorted."""
-    try:
-        files = source.files()
-    except OSError:
-        return []
-    found = []
-    for file in files:
-        if file.problem == LEAVES_FOLDER:
-            log.warning("%s is passed over: it is a link to outside the music folder", source / file.path)
-        elif _ending(file.path) in ENDINGS + SCORES or (not file.problem and holds_audio(source / file.path)):
-            found.append(file)
-    return found
+@lru_cache(maxsize=10_000)
+def _holds_audio(file: SourceFile, *facts: int) -> bool:
+    """Whether there is sound in a file that has these facts."""
+    return holds_audio(file)
 
 
-def _ending(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()
-
-
-class _Known:
-    """Rows of an earlier analysis, by file and by content."""
-
-    def __init__(self, previous: pd.DataFrame | None) -> None:
-        self._by_file: dict[tuple[str, int, int], TrackFacts] = {}
-        self._by_content: dict[str, TrackFacts] = {}
-        if previous is None or "analysis_version" not in previous:
-            return
-        # a rejected file is tried again: what was wrong may have been outside of it
-        kept = (previous["analysis_version"] == VERSION) & (previous["outcome"] == "used")
-        for row in previous[kept].to_dict("records"):
-            facts = _facts_of_row(row)
-            self._by_file[facts.path, facts.bytes, facts.mtime_ns] = facts
-            self._by_content[facts.content_hash] = facts
-
-    def file(self, path: str, size: int, mtime_ns: int) -> TrackFacts | None:
-        return self._by_file.get((path, size, mtime_ns))
-
-    def content(self, content_hash: str) -> TrackFacts | None:
-        return self._by_content.get(content_hash)
+def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:
+    """The tracks of an earlier analysis by path, size and time, and by the hash of their content."""
+    if previous is None or "analysis_version" not in previous:
+        return {}
+    # a rejected file is tried again: what was wrong may have been outside of it
+    kept = previous[(previous["analysis_version"] == VERSION) & (previous["outcome"] == "used")]
+    rows = [_facts_of_row(row) for row in kept.to_dict("records")]
+    return {(row.path, row.bytes, row.mtime_ns): row for row in rows} | {
+        row.content_hash: row for row in rows
+    }
 
 
 def _facts_of_row(row: Mapping[Any, Any]) -> TrackFacts:
+    """The facts in a row of a `music_tracks` table."""
     values = {name: row[name] for name in MUSIC_TRACKS.columns}
     values["beat_times"] = [float(beat) for beat in values["beat_times"]]
     return TrackFacts(**values)
 
 
-def _facts(file: FoundFile, source: FileSource, known: _Known, limits: DecodeLimits) -> TrackFacts:
+def _facts(
+    file: FoundFile, source: FileSource, known: Mapping[Any, TrackFacts], limits: DecodeLimits
+) -> TrackFacts:
     """The row of one file, from an earlier analysis if it is in there."""
     if file.problem:
-        reason = "not a regular file" if file.problem == NOT_REGULAR else file.problem
-        return TrackFacts(file.path, reason=reason)
-    same = known.file(file.path, file.bytes, file.mtime_ns)
+        reasons = {
+            NOT_REGULAR: "not a regular file",
+            LEAVES_FOLDER: f"{LEAVES_FOLDER}: put the music itself there",
+        }
+        return TrackFacts(file.path, reason=reasons.get(file.problem, file.problem))
+    same = known.get((file.path, file.bytes, file.mtime_ns))
     if same is not None:
         return same
     track = source / file.path
@@ -158,14 +168,18 @@ def _facts(file: FoundFile, source: FileSource, known: _Known, limits: DecodeLim
     except OSError as problem:
         return TrackFacts(file.path, reason=f"cannot be read ({problem.strerror})")
     bare = TrackFacts(file.path, content_hash=content_hash, bytes=file.bytes, mtime_ns=file.mtime_ns)
-    same = known.content(content_hash)
+    same = known.get(content_hash)
     if same is None:
         facts = analyse_track(track, bare, limits=limits)
-        if facts.outcome == "rejected" and _ending(file.path) in SCORES:
+        if facts.outcome == "rejected" and file.path.lower().endswith(SCORES):
             return replace(facts, reason="notes for a synthesiser, not sound: save it as audio first")
         return _with_tags(facts)
     moved = replace(same, path=file.path, bytes=bare.bytes, mtime_ns=bare.mtime_ns)
-    return _with_tags(replace(moved, title=same.title if same.title != Path(same.path).stem else track.stem))
+    return _with_tags(
+        replace(
+            moved, title=same.title if same.title != one_line(Path(same.path).stem) else one_line(track.stem)
+        )
+    )
 
 
 def _with_tags(facts: TrackFacts) -> TrackFacts:

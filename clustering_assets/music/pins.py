@@ -6,14 +6,15 @@
 A line may begin with `#`. The track is a path below the music folder or just a file name, with or without its ending.
 """
 
-import csv
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
+from clustering_assets.user_lists import read_lines
 
 
 class PinsError(ClusteringError):
@@ -44,12 +45,16 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
     Raises:
         PinsError: A line is no pin, a key is pinned to two tracks, or the file cannot be read.
     """
+    if required and not path.exists():
+        raise PinsError(
+            f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
+        )
     pins = Pins(path)
-    for line, cells in _rows(path, required):
-        key = _key(cells[0])
-        if not pins and key in ("cluster", "key", "mood"):
+    for line, cells in read_lines(path, PinsError, "cluster_0,song.mp3"):
+        if not pins and cells[0].lower() in ("cluster", "key", "mood"):
             continue  # a header
-        if len(cells) < 2 or not cells[1] or any(cells[2:]) or not _is_key(key):
+        key = _key(cells[0])
+        if key is None or len(cells) < 2 or not cells[1] or any(cells[2:]):
             raise PinsError(
                 f"{path}, line {line}: {','.join(cells)!r} is no pin. Write a key, a comma and a track, as in "
                 f"'cluster_0,song.mp3'. The key is cluster_<number>, {UNCLUSTERED_KEY} or a mood ({', '.join(MOODS)}); "
@@ -63,35 +68,6 @@ def read_pins(path: Path, *, required: bool = False) -> Pins:
         pins[key] = cells[1]
         pins.lines.setdefault(key, []).append(line)
     return pins
-
-
-def _rows(path: Path, required: bool) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each line of a pins file that says something."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as problem:
-        if required:
-            raise PinsError(
-                f"{path}: the pins file does not exist. Make it, or leave the setting pins_file empty."
-            ) from problem
-        return []
-    except (OSError, UnicodeDecodeError) as problem:
-        raise PinsError(
-            f"{path}: the pins file cannot be read as text ({problem}). Save it as a CSV file in UTF-8."
-        ) from problem
-    rows = []
-    reader = csv.reader(text.splitlines(), skipinitialspace=True)
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if any(cells) and not cells[0].startswith("#"):
-                rows.append((reader.line_num, cells))
-    except csv.Error as problem:
-        raise PinsError(
-            f"{path}, line {reader.line_num}: not a line of a CSV file ({problem}). Write a key and a track, as in "
-            "'cluster_0,song.mp3'."
-        ) from problem
-    return rows
 
 
 def pin_for(pins: Mapping[str, str], key: str, mood: str) -> str:
@@ -121,21 +97,16 @@ def pin_warnings(
     for key, wanted in pins.items():
         at = f"{place}, line {lines[key][0]}" if key in lines else place
         idle = "" if clusters is None else _without_cluster(key, pins, clusters)
+        again = lines.get(key, [])[1:]
         silent = "" if paths is None else _without_track(wanted, paths, rejected or {})
         problems = [
-            _repeated(key, lines.get(key, [])),
+            f"the same pin for {key} is given again on line {', '.join(map(str, again))}" if again else "",
             f"{idle}, so this pin does nothing" if idle else "",
             f"{silent}, so another is chosen" if silent and not idle else silent,
             "" if paths is None else _ambiguous(wanted, paths),
         ]
         found += [f"{at}: {problem}" for problem in problems if problem]
     return found
-
-
-def _repeated(key: str, lines: Sequence[int]) -> str:
-    if len(lines) < 2:
-        return ""
-    return f"the same pin for {key} is given again on line {', '.join(str(line) for line in lines[1:])}"
 
 
 def _without_cluster(key: str, pins: Mapping[str, str], clusters: Mapping[str, str]) -> str:
@@ -151,6 +122,7 @@ def _without_cluster(key: str, pins: Mapping[str, str], clusters: Mapping[str, s
 
 
 def _known(keys: Sequence[str]) -> str:
+    """Which clusters there are, in words."""
     if not keys:
         return "nor any other cluster"
     return f"only {', '.join(keys)}" if len(keys) < 4 else f"only {keys[0]} to {keys[-1]}, {len(keys)} in all"
@@ -176,25 +148,28 @@ def _ambiguous(wanted: str, paths: Sequence[str]) -> str:
 
 
 def tracks_named(wanted: str, paths: Sequence[str]) -> list[int]:
-    """Positions of the tracks that a pin means, whatever the case.
+    """Positions of the tracks that a pin means, whatever the case and the normal form of its letters.
 
     A path below the music folder comes first, then a file name, then a file name without its ending.
     """
-    plain = PurePosixPath(wanted.replace("\\", "/")).as_posix().casefold()
+    plain = _folded(PurePosixPath(wanted.replace("\\", "/")).as_posix())
     known = [PurePosixPath(path) for path in paths]
     for form in (lambda path: path.as_posix(), lambda path: path.name, lambda path: path.stem):
-        found = [index for index, path in enumerate(known) if form(path).casefold() == plain]
+        found = [index for index, path in enumerate(known) if _folded(form(path)) == plain]
         if found:
             return found
     return []
 
 
-def _key(text: str) -> str:
-    """A key as it is stored: lower case, a bare number means that cluster."""
+def _folded(text: str) -> str:
+    """Text as it is compared: an e with an accent is the same in one piece or in two, large or small."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _key(text: str) -> str | None:
+    """A key as it is stored: lower case, a bare number means that cluster; None if it is none."""
     key = text.lower().replace(" ", "_")
     number = re.fullmatch(r"(?:cluster_)?([0-9]{1,9})", key)
-    return partition_key(int(number[1])) if number else key
-
-
-def _is_key(key: str) -> bool:
-    return key == UNCLUSTERED_KEY or key in MOODS or re.fullmatch(r"cluster_[0-9]{1,9}", key) is not None
+    if number:
+        return partition_key(int(number[1]))
+    return key if key in MOODS or key == UNCLUSTERED_KEY else None

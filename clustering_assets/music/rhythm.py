@@ -7,11 +7,12 @@ multiples of the beat in the autocorrelation of the accents, and the beats are t
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.audio.beats import CLEAR_BEAT
+from clustering_assets.audio.beats import BAR, CLEAR_BEAT
 from clustering_assets.audio.decoding import RATE
 from clustering_assets.music.spectra import FRAME_RATE, HOP, WINDOW, Spectra
 
@@ -65,6 +66,20 @@ SOME_BETWEEN = 0.5
 UNEVEN = 0.75
 """Share of the strength of its neighbours below which every other beat is so weak that half the speed may be felt."""
 
+FEWEST_BARRED = 24
+"""Beats below which nothing is said of the bars: they are taken to have four."""
+
+TERNARY = 0.1
+"""Correlation by which beats must be more like those three, six and nine later than those two, four and eight later for
+the bars to have three. Of 46 generated pieces those in 4/4 have at most -0.05 and 27 of 30 others reach it."""
+
+SIX = 0.03
+"""Correlation by which they must be more like those six than those three later for the bars to have six. Two bars of
+three taken for one do no harm."""
+
+LOW_BANDS = 4
+"""Bands that bass notes and bass drums sound in, up to 300 Hz."""
+
 STEADINESS = 680.0
 """How dearly the tracker pays for a beat away from the tempo (Ellis: 680 for log-normalised periods)."""
 
@@ -89,7 +104,8 @@ class Rhythm:
         other_tempo: Half or double of it, where the accents allow the beat to be felt at that speed as well; else NaN.
         clarity: How regular the accents are, 0 to 1: the share of the accents that comes again one beat later.
         beat_times: Seconds of the beats; empty without a clear beat.
-        downbeat: Index of the first beat of a bar in `beat_times`, 0 to 3 (a guess: 4/4, strongest bass).
+        bar: Beats in a bar: 4, or 3 or 6 where that is heard.
+        downbeat: Index of the first beat of a bar in `beat_times` (a guess: strongest bass).
         onset_rate: Onsets per second; NaN where less than `SHORTEST_RHYTHM` seconds sound.
         flux: Mean rise of the spectrum above its quiet fifth, in dB: how percussive the sound is; NaN likewise.
     """
@@ -98,6 +114,7 @@ class Rhythm:
     other_tempo: float
     clarity: float
     beat_times: NDArray[np.float64]
+    bar: int
     downbeat: int
     onset_rate: float
     flux: float
@@ -108,17 +125,19 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
     levels = _levels(spectra.bands)
     heard = np.flatnonzero(levels.max(axis=1, initial=-60) > -45)
     if not heard.size or heard[-1] - heard[0] < SHORTEST_RHYTHM * FRAME_RATE:
-        return Rhythm(math.nan, math.nan, 0.0, np.zeros(0), 0, math.nan, math.nan)
+        return Rhythm(math.nan, math.nan, 0.0, np.zeros(0), BAR, 0, math.nan, math.nan)
     rises = np.maximum(levels[RISE:] - levels[:-RISE], 0)
     strength = rises.mean(axis=1)
     excess = _excess(strength)
     sounding = slice(max(heard[0] - RISE, 0), heard[-1] + 1)
     flux = float(excess[sounding].mean())
     rate = _onset_rate(excess[sounding])
-    accents = _accents(spectra.bands)
+    by_band = _accents(spectra.bands)
+    accents = by_band.sum(axis=1, dtype=np.float64)
     onsets = _onset_curve(accents)
-    period, clarity = _period(onsets, _usual_tempo(flux))
-    none = Rhythm(math.nan, math.nan, clarity, np.zeros(0), 0, rate, flux)
+    usual = 2 ** np.interp(flux, (DRUMLESS_FLUX, DRUMMED_FLUX), np.log2(USUAL_TEMPI))
+    period, clarity = _period(onsets, float(usual))
+    none = Rhythm(math.nan, math.nan, clarity, np.zeros(0), BAR, 0, rate, flux)
     if clarity < CLEAR_BEAT or rate < FEWEST_ONSETS:
         return none
     beats = _trimmed(_trace(onsets, period), onsets)
@@ -133,13 +152,14 @@ def rhythm_of(spectra: Spectra) -> Rhythm:
     tempo = _tempo(beats)
     if rate < HEARD_BEATS * tempo / 60:
         return none
-    bass = rises[:, :6].mean(axis=1)
+    bar, downbeat = _bar(beats, by_band) or (BAR, _downbeat(beats, rises[:, :6].mean(axis=1), strength))
     return Rhythm(
         tempo=tempo,
         other_tempo=_other_tempo(accents, beats),
         clarity=clarity,
         beat_times=seconds_of(beats),
-        downbeat=_downbeat(beats, bass, strength),
+        bar=bar,
+        downbeat=downbeat,
         onset_rate=rate,
         flux=flux,
     )
@@ -167,12 +187,6 @@ def _excess(strength: NDArray[np.float32]) -> NDArray[np.float32]:
     from scipy.ndimage import percentile_filter
 
     return np.maximum(strength - percentile_filter(strength, 20, size=round(FRAME_RATE / 2) | 1), 0)
-
-
-def _usual_tempo(flux: float) -> float:
-    """The tempo that is most likely for music as percussive as this, in beats per minute."""
-    slow, fast = np.log2(USUAL_TEMPI)
-    return float(2 ** np.interp(flux, (DRUMLESS_FLUX, DRUMMED_FLUX), (slow, fast)))
 
 
 def _onset_curve(strength: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -213,7 +227,8 @@ def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, flo
     lags = lags[2 * lags < len(correlation) - 1]
     if not lags.size:
         return 60 * FRAME_RATE / usual_tempo, 0.0
-    echoes = {times: _echo(correlation, lags * times) for times in ECHOES}
+    at = np.arange(len(correlation))
+    echoes = {times: np.interp(lags * times, at, correlation, right=np.nan) for times in ECHOES}
     # where the track is too short for an echo, the others speak for it
     weights = {times: weight * np.isfinite(echoes[times]) for times, weight in ECHOES.items()}
     total = sum(weights.values())
@@ -226,11 +241,6 @@ def _period(onsets: NDArray[np.float64], usual_tempo: float) -> tuple[float, flo
     nearby = slice(max(best - 6, 0), best + 7)
     clarity = max(float(np.nanmax(echoes[1][nearby])), float(comb[nearby].max()))
     return float(lags[best]), min(max(clarity, 0.0), 1.0)
-
-
-def _echo(correlation: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The correlation at fractional lags; NaN beyond its end."""
-    return np.interp(lags, np.arange(len(correlation)), correlation, right=np.nan)
 
 
 def _trace(onsets: NDArray[np.float64], period: float) -> NDArray[np.float64]:
@@ -292,15 +302,15 @@ def _tempo(beats: NDArray[np.float64]) -> float:
     return 60 * FRAME_RATE * apart / float(np.median(beats[apart:] - beats[:-apart]))
 
 
-def _accents(bands: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How hard each frame is struck: the rise of the loudness of all bands.
+def _accents(bands: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How hard each frame is struck in each band: the rise of its loudness, shape (frames, bands).
 
     A hat is as sharp as a bass drum on the scale of decibels that the onsets are counted on, and far weaker here.
     """
     from scipy.ndimage import gaussian_filter1d
 
     loudness = gaussian_filter1d(bands**LOUDNESS_POWER, 1.0, axis=0)
-    return np.maximum(loudness[RISE:] - loudness[:-RISE], 0).sum(axis=1, dtype=np.float64)
+    return np.maximum(loudness[RISE:] - loudness[:-RISE], 0)
 
 
 def _shares(accents: NDArray[np.float64], beats: NDArray[np.float64]) -> tuple[float, float]:
@@ -310,7 +320,7 @@ def _shares(accents: NDArray[np.float64], beats: NDArray[np.float64]) -> tuple[f
     return float(min(even, odd) / max(even, odd, 1e-12)), float(np.median(between) / max(usual, 1e-12))
 
 
-def _struck(accents: NDArray[np.float64], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+def _struck(accents: NDArray[Any], frames: NDArray[np.float64]) -> NDArray[Any]:
     """The hardest accent within 32 ms of each of `frames`."""
     around = np.round(frames).astype(int)[:, None] + np.arange(-3, 4)
     return accents[np.clip(around, 0, len(accents) - 1)].max(axis=1)
@@ -336,9 +346,32 @@ def _other_tempo(accents: NDArray[np.float64], beats: NDArray[np.float64]) -> fl
     return math.nan
 
 
+def _bar(beats: NDArray[np.float64], accents: NDArray[np.float32]) -> tuple[int, int] | None:
+    """Beats in a bar and its first beat, for bars of three and six; None for all others.
+
+    There what is struck, in each band, comes again after three beats rather than after two, four or eight, and a bar
+    begins where the lowest sounds are struck hardest.
+    """
+    if len(beats) < FEWEST_BARRED:
+        return None
+    struck = _struck(accents, beats)
+    apart = (struck - struck.mean(axis=0)) / max(float(struck.std()), 1e-9)
+    again = {lag: _alike(apart[lag:], apart[:-lag]) for lag in (2, 3, 4, 6, 8, 9)}
+    if again[3] + again[6] + again[9] < again[2] + again[4] + again[8] + 3 * TERNARY:
+        return None
+    bar = 6 if again[6] - again[3] > SIX else 3
+    low = struck[:, :LOW_BANDS].sum(axis=1)
+    return bar, int(np.argmax([low[phase::bar].mean() for phase in range(bar)]))
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The correlation of two tables whose columns have a mean near 0."""
+    return float((one * other).sum() / max(np.sqrt((one**2).sum() * (other**2).sum()), 1e-9))
+
+
 def _downbeat(beats: NDArray[np.float64], bass: NDArray[np.float32], strength: NDArray[np.float32]) -> int:
     """Which of the first four beats begins a bar: where bass and onsets are strongest."""
     at = np.round(beats).astype(int)
     around = np.stack([np.clip(at + shift, 0, len(bass) - 1) for shift in (-2, -1, 0, 1, 2)])
     weight = bass[around].max(axis=0) + 0.5 * strength[around].max(axis=0)
-    return int(np.argmax([weight[phase::4].mean() for phase in range(4)]))
+    return int(np.argmax([weight[phase::BAR].mean() for phase in range(BAR)]))

@@ -134,6 +134,7 @@ class SpectrumMeter:
         self._tone_rest = self._add_tones(np.concatenate([self._tone_rest, mono]))
 
     def _add_bands(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Add what sounds in whole windows; what is left for the next ones."""
         from scipy.fft import rfft
 
         if sound.size < WINDOW:
@@ -144,6 +145,7 @@ class SpectrumMeter:
         return sound[len(frames) * HOP :]
 
     def _add_tones(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Add the tones in whole windows; what is left for the next ones."""
         from scipy.fft import rfft
 
         hop = TONE_WINDOW // 2
@@ -163,8 +165,8 @@ class SpectrumMeter:
     def spectra(self) -> Spectra:
         """Everything gathered so far."""
         return Spectra(
-            bands=_stacked(self._bands, (0, BANDS)),
-            chroma=_stacked(self._chroma, (0, 12)),
+            bands=np.concatenate([np.zeros((0, BANDS), np.float32), *self._bands]),
+            chroma=np.concatenate([np.zeros((0, 12), np.float32), *self._chroma]),
             seconds=self._samples / RATE,
         )
 
@@ -172,7 +174,3 @@ class SpectrumMeter:
 def _shares(weights: Any, frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sums of `frames`, shape (frames, bins), under each row of a sparse matrix of weights (rows, bins)."""
     return np.asarray(weights @ frames.T, dtype=np.float32).T
-
-
-def _stacked(parts: list[NDArray[np.float32]], empty: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.concatenate(parts) if parts else np.zeros(empty, dtype=np.float32)

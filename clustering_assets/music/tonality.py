@@ -16,16 +16,14 @@ spreads over more notes and fits everything a little less."""
 
 @dataclass(frozen=True)
 class Tonality:
-    """The key of a track.
+    """Whether a track is in a major or a minor key.
 
     Attributes:
-        tonic: Pitch class, 0 to 11, C = 0.
         mode: "major" or "minor".
         score: Correlation with the best major key less that with the best minor key and less `EVEN`, times two and
             held within -1 to 1: relative keys share their notes, so values near 0 are the rule.
     """
 
-    tonic: int
     mode: str
     score: float
 
@@ -34,13 +32,10 @@ def tonality_of(chroma: NDArray[np.float32]) -> Tonality:
     """The tonality of a track from its chroma frames, shape (frames, 12)."""
     mean = chroma.mean(axis=0) if len(chroma) else np.zeros(12)
     if not mean.std() > 1e-6:
-        return Tonality(0, "major", 0.0)
-    fits = {name: _fits(mean, profile) for name, profile in (("major", _MAJOR), ("minor", _MINOR))}
-    score = float(np.clip(2 * (fits["major"].max() - fits["minor"].max() - EVEN), -1, 1))
-    mode = "major" if score >= 0 else "minor"
-    return Tonality(int(np.argmax(fits[mode])), mode, score)
-
-
-def _fits(mean: NDArray[np.floating], profile: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation of the mean chroma with `profile` on each of the twelve tonics."""
-    return np.array([np.corrcoef(mean, np.roll(profile, tonic))[0, 1] for tonic in range(12)])
+        return Tonality("major", 0.0)
+    major, minor = (
+        max(np.corrcoef(mean, np.roll(profile, tonic))[0, 1] for tonic in range(12))
+        for profile in (_MAJOR, _MINOR)
+    )
+    score = float(np.clip(2 * (major - minor - EVEN), -1, 1))
+    return Tonality("major" if score >= 0 else "minor", score)

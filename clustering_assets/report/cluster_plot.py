@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,12 @@ from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_k
 from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour, cluster_marker
 from clustering_assets.report.thumbnails import shrink_pictures
+from clustering_assets.video.lettering import cleaned, font, shortened
 from clustering_assets.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
     from matplotlib.gridspec import SubplotSpec
 
 log = logging.getLogger("clustering_assets.clustering")
@@ -75,14 +74,10 @@ def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "
     )
     _draw_map(figure.add_subplot(grid[0]), table, groups, folder)
     _draw_silhouettes(figure, grid[1], table, groups)
-    heading, font = _lettering(title or _title(table, groups), 19)
-    figure.text(0.025, 0.945, heading, fontproperties=font, color=INK, va="center", parse_math=False)
-    return figure
-
-
-def _title(table: pd.DataFrame, groups: Sequence[_Group]) -> str:
     number = sum(group.cluster != UNCLUSTERED for group in groups)
-    return f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
+    heading = cleaned(title, bold=True) or f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
+    _write(figure, 0.025, 0.945, heading, 19, 0.95 * 16 * 72)
+    return figure
 
 
 def _groups(table: pd.DataFrame) -> list[_Group]:
@@ -288,85 +283,22 @@ def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64],
     count = f"{counted(len(group.rows), 'image')}{mean}"
     size = 10.0 if large else 8.8
     width = 0.88 * axes.bbox.width * 72 / DPI
-    name, font = _lettering(group.name, size)
-    name = shorten(f"{_number(group)}  {name or partition_key(group.cluster)}", width, font)
+    name = cleaned(group.name, bold=True)
+    left, whole = (len("".join(text.split())) for text in (name, group.name))
+    if 2 * left < whole or not left:  # the rest of a name would say something else
+        name = partition_key(group.cluster)
     gap = 0.012 * rows if large else 0.2  # the two lines stay as far apart however high the row is
-    axes.text(0.11, gap - row, name, fontproperties=font, color=INK, va="center", parse_math=False)
+    _write(axes, 0.11, gap - row, f"{_number(group)}  {name}", size, width)
     axes.text(0.11, -gap - row, count, fontsize=9 if large else 8, color=FAINT, va="center")
 
 
-def shorten(name: str, width: float, font: "FontProperties") -> str:
-    """The name, cut with an ellipsis so that it is at most so wide.
-
-    Args:
-        name: A line of text.
-        width: Room in points.
-        font: What it is drawn in.
-    """
-    from matplotlib.textpath import TextToPath
-
-    measure = TextToPath()
-    for length in range(len(name), 0, -1):
-        text = name if length == len(name) else name[:length].rstrip() + "…"
-        if measure.get_text_width_height_descent(text, font, ismath=False)[0] <= width:
-            return text
-    return "…"
-
-
-def _lettering(text: str, size: float) -> "tuple[str, FontProperties]":
-    """The text on one line without letters that cannot be drawn, and a bold font that draws the others.
-
-    Args:
-        text: Any text; users name clusters as they like.
-        size: Font size in points.
-    """
+def _write(place: "Figure | Axes", x: float, y: float, line: str, size: float, width: float) -> None:
+    """Write a line in bold letters of a size, cut with an ellipsis where it is wider than that; both in points."""
     from matplotlib.font_manager import FontProperties
 
-    line = " ".join(text.split())
-    file, letters = _font_for(frozenset(line.replace(" ", "")))
-    drawn = " ".join("".join(letter for letter in line if letter == " " or letter in letters).split())
-    if drawn != line:
-        log.info("no font on this machine draws all of %r in the cluster plot", line)
-    return drawn, FontProperties(weight="bold", size=size) if file is None else FontProperties(
-        fname=file, size=size
-    )
-
-
-@lru_cache
-def _font_for(letters: frozenset[str]) -> tuple[str | None, frozenset[str]]:
-    """The file of the font that has most of the letters, None for the usual one, and those that it has.
-
-    Where that is less than half of them there are none: the rest of a name would say something else.
-
-    One font draws a whole name, from its file: lists of families make matplotlib warn of each that lacks a weight.
-    """
-    from matplotlib.font_manager import FontProperties, findfont, fontManager
-
-    best: tuple[str | None, frozenset[str]] = (
-        None,
-        _drawn_by(findfont(FontProperties(weight="bold")), letters),
-    )
-    bold_first = sorted(
-        (font for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name),
-        key=lambda font: (font.weight not in (700, "bold"), "Sans" not in font.name, font.name, font.fname),
-    )
-    for font in bold_first:
-        if len(best[1]) == len(letters):
-            break
-        here = _drawn_by(font.fname, letters)
-        if len(here) > len(best[1]):
-            best = font.fname, here
-    return best if 2 * len(best[1]) >= len(letters) else (None, frozenset())
-
-
-def _drawn_by(file: str, letters: frozenset[str]) -> frozenset[str]:
-    """Which of the letters a font has, provided that it has the ellipsis and digits too; none if it cannot be read."""
-    from matplotlib.font_manager import get_font
-
-    try:
-        codes = get_font(file).get_charmap()
-    except (OSError, RuntimeError):  # gone since matplotlib made its list, or damaged
-        return frozenset()
-    if not all(ord(letter) in codes for letter in "…0123456789–"):
-        return frozenset()
-    return frozenset(letter for letter in letters if ord(letter) in codes)
+    letters = font(
+        line, round(10 * size), bold=True
+    )  # ten times as large, as letters are measured in whole pixels
+    style = FontProperties(fname=getattr(letters, "path", None), size=size)
+    text = shortened(line, letters, 10 * width)
+    place.text(x, y, text, fontproperties=style, color=INK, va="center", parse_math=False)

@@ -86,7 +86,11 @@ def as_text(data: dict[str, Any], folder: Path | FileSource) -> str:
         f"{data['files']:,} files, {data['megabytes']:,.1f} MB: {', '.join(outcomes(data))}.",
     ]
     if data["usable"]:
-        lines += ["", *_about_files(data), "", *_about_looks(data), "", *_about_extremes(data)]
+        lines += ["", *_about_files(data), "", *_about_looks(data), ""]
+        lines += [
+            f"{title.capitalize():15}{', '.join(printable(path, _NAME) for path in paths[:3])}"
+            for title, paths in data["extremes"].items()
+        ]
     if data["copies"]:
         lines += ["", "Exact duplicates (the same pixels)", *_about_copies(data["copies"])]
     if data["reasons"]:
@@ -121,13 +125,6 @@ def _about_looks(data: dict[str, Any]) -> list[str]:
         values = (f"{spread[key]:9,.{digits}f}" for key in ("p5", "median", "p95"))
         lines.append(f"{name.capitalize():15}{''.join(values)}")
     return lines
-
-
-def _about_extremes(data: dict[str, Any]) -> list[str]:
-    return [
-        f"{title.capitalize():15}{', '.join(printable(path, _NAME) for path in paths[:3])}"
-        for title, paths in data["extremes"].items()
-    ]
 
 
 def _about_copies(copies: dict[str, list[str]]) -> list[str]:
@@ -197,10 +194,8 @@ def _dates(taken: pd.Series) -> dict[str, Any]:
 
 def _colours(dominant: pd.Series) -> list[str]:
     """The eight commonest main colours of the whole folder, brought to a coarse grid to count them."""
-    firsts = dominant[dominant != ""].str.slice(1, 7).unique()
     codes = dominant[dominant != ""].str.slice(1, 7)
-    grid = {code: tuple(int(code[at : at + 2], 16) // 43 for at in (0, 2, 4)) for code in firsts}
-    cells = codes.map(grid)
+    cells = codes.map(lambda code: tuple(int(code[at : at + 2], 16) // 43 for at in (0, 2, 4)))
     largest = cells.value_counts().head(8).index
     return [f"#{codes[cells == cell].mode().iloc[0]}" for cell in largest]
 

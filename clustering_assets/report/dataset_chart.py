@@ -87,7 +87,7 @@ def _charts(figure: "Figure", sound: pd.DataFrame, data: dict[str, Any], height:
     _histogram(axes[0], longer, "Longer side (pixels)", logarithmic=longer.max() > 4 * longer.min())
     _aspects(axes[1], sound)
     _bars(axes[2], data["formats"], "Formats")
-    _dates(axes[3], data["dates"], sound)
+    draw_dates(axes[3], sound["taken_at"].dropna())
     _histogram(axes[4], sound["brightness"], "Brightness (mean L*)", (0, 100), colours="Greys_r")
     _histogram(axes[5], sound["colourfulness"], "Colourfulness (Hasler & Süsstrunk)", colours="YlOrRd")
     _histogram(axes[6], sound["contrast"], "RMS contrast")
@@ -187,20 +187,22 @@ def _bars(axes: "Axes", counts: dict[str, int], title: str) -> None:
         axes.text(number + max(numbers) * 0.02, row, f"{number:,}", va="center", size=9, color=_SOFT)
 
 
-def _dates(axes: "Axes", dates: dict[str, Any], sound: pd.DataFrame) -> None:
-    """When the pictures were taken, or the word that none is dated."""
+def draw_dates(axes: "Axes", taken: pd.Series) -> None:
+    """When the pictures were taken (all times known), or the word that none is dated."""
     _bare(axes, "Time taken")
-    if not dates["known"]:
+    if taken.empty:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.grid(visible=False)
         axes.text(0.5, 0.5, "no picture is dated", ha="center", va="center", size=11, color=_SOFT)
         return
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import HOURLY, MINUTELY, MONTHLY, SECONDLY, AutoDateLocator, ConciseDateFormatter
 
-    taken = sound["taken_at"].dropna()
     axes.hist(taken.dt.to_pydatetime(), bins=24, color=_ACCENT, edgecolor="white", linewidth=0.6)
     locator = AutoDateLocator(minticks=3, maxticks=6)
+    # without these there are lengths of time for which it finds no interval, and warns
+    for frequency, whole in ((MONTHLY, 12), (HOURLY, 24), (MINUTELY, 60), (SECONDLY, 60)):
+        locator.intervald[frequency] = [*locator.intervald[frequency], whole]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

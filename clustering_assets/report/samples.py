@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from clustering_assets.clustering.keys import in_order
+from clustering_assets.video.selection import even_sample
 
 MOST, FEWEST = 36, 4
 """Most and fewest pictures that one cluster shows, where it has them."""
@@ -29,13 +30,10 @@ def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, l
     chosen: dict[int, list[str]] = {}
     for number in ids:
         paths = ranked.loc[ranked["cluster"] == number, "path"].tolist()
-        places = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).round().astype(int))
-        chosen[number] = [paths[place] for place in places]
+        chosen[number] = [paths[place] for place in even_sample(len(paths), each)]
     return chosen
 
 
 def sample_points(assignments: pd.DataFrame, most: int = 20_000) -> pd.DataFrame:
     """Rows for the map: all of them, or an even sample of at most `most`."""
-    if len(assignments) <= most:
-        return assignments
-    return assignments.iloc[np.linspace(0, len(assignments) - 1, most).round().astype(int)]
+    return assignments.iloc[even_sample(len(assignments), most)]

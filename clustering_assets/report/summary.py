@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from clustering_assets.files.source import printable
 from clustering_assets.video.omissions import SOUNDTRACK
 from clustering_assets.words import counted
 
@@ -52,7 +53,7 @@ class VideoRecord:
         path: Where the file lies; empty when it has not been rendered.
         due: Whether it is missing or out of date.
         rendered: Whether it was rendered in this update.
-        render_seconds: How long rendering took, in seconds.
+        render_seconds: How long rendering took, in seconds; 0 where it was not.
         noted: Its metadata.
     """
 
@@ -100,6 +101,8 @@ def summarise(
         videos: One record for each cluster.
         settings: The settings in force.
     """
+    clustering = stages.get("cluster_assignments")
+    fit = clustering.noted.get("fit") or {} if clustering else {}
     data = {
         "counts": _counts(ledger, assignments, stages, videos),
         "seconds": {
@@ -107,9 +110,11 @@ def summarise(
             "cluster_videos": round(sum(video.render_seconds for video in videos if video.rendered), 2),
         },
         "quality": _quality(stages),
-        "clusters": [_cluster(row, videos, _fit(stages, str(row["key"]))) for row in _records(choice)],
-        "rejected_files": _rejected(ledger),
-        "warnings": _warnings(stages),
+        "clusters": [_cluster(row, videos, fit.get(str(row["key"]), {})) for row in _records(choice)],
+        "rejected_files": _records(ledger.loc[ledger["outcome"] == "rejected", ["path", "stage", "reason"]]),
+        "warnings": [
+            line for stage in stages.values() for line in str(stage.noted.get("warning") or "").splitlines()
+        ],
         "settings": dict(settings),
         "versions": versions(),
     }
@@ -154,6 +159,7 @@ def count_outcomes(ledger: pd.DataFrame) -> dict[str, int]:
     return {
         "found": len(ledger),
         "usable": len(ledger) - rejected,
+        "pending": int((ledger["outcome"] == "pending").sum()),
         "rejected": rejected,
         "duplicates": int((copies["reason"] == "").sum()),
         "near_duplicates": int((copies["reason"] != "").sum()),
@@ -185,21 +191,12 @@ def _quality(stages: Mapping[str, StageRecord]) -> dict[str, Any]:
     }
 
 
-def _fit(stages: Mapping[str, StageRecord], key: str) -> dict[str, Any]:
-    """How well a cluster holds together and which pictures show it; empty where that was not recorded."""
-    clustering = stages.get("cluster_assignments")
-    recorded = clustering.noted.get("fit") or {} if clustering else {}
-    return dict(recorded.get(key, {}))
-
-
 def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping[str, Any]) -> dict[str, Any]:
+    """A cluster with its music, its video and how well it holds together (`fit`; empty where that is not known)."""
     video = next((video for video in videos if video.key == row["key"]), None)
     named = ("key", "name", "size", "mood", "valence", "arousal", "track", "why")
-    lost = [
-        failure
-        for failure in (video.noted.get("failures") or [] if video else [])
-        if failure[1] == SOUNDTRACK
-    ]
+    failures = video.noted.get("failures") or [] if video else []
+    lost = [failure for failure in failures if failure[1] == SOUNDTRACK]
     silent = {"track": "", "why": f"the video is silent: {lost[0][0]}: {lost[0][2]}"} if lost else {}
     return (
         {name: row[name] for name in named}
@@ -212,17 +209,8 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping
     )
 
 
-def _rejected(ledger: pd.DataFrame) -> list[dict[str, Any]]:
-    rejected = ledger[ledger["outcome"] == "rejected"]
-    return _records(rejected[["path", "stage", "reason"]])
-
-
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _warnings(stages: Mapping[str, StageRecord]) -> list[str]:
-    return [line for stage in stages.values() for line in str(stage.noted.get("warning") or "").splitlines()]
 
 
 def _text(data: Mapping[str, Any]) -> str:
@@ -234,6 +222,11 @@ def _text(data: Mapping[str, Any]) -> str:
         f"Files found        {counts['found']:>7,}",
         f"  usable           {counts['usable']:>7,}   of these {counts['duplicates']:,} exact and "
         f"{counts['near_duplicates']:,} near duplicates",
+        *(
+            [f"  not clustered    {counts['pending']:>7,}   the update was not finished"]
+            if counts["pending"]
+            else []
+        ),
         f"  rejected         {counts['rejected']:>7,}",
         f"Embedded           {counts['embedded']:>7,}   reused {counts['reused']:,}",
         f"Clusters           {counts['clusters']:>7,}   unclustered pictures {counts['unclustered']:,}",
@@ -269,7 +262,7 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += ["", "Seconds per stage (0: was up to date)", "-------------------------------------"]
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:

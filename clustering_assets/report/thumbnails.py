@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from PIL import Image, ImageOps
 
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image
-from clustering_assets.progress import track
+from clustering_assets.images.load import read_picture
 from clustering_assets.report.previews import data_url
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
-from clustering_assets.threads import available_cores
+from clustering_assets.threads import available_cores, side_by_side
 
 QUALITY = 72
 """WebP quality of thumbnails: about 4 kB for one of 240 by 160 pixels."""
@@ -63,7 +61,7 @@ def shrink_pictures(
 
     def shrink(path: str) -> Image.Image | ImageError:
         try:
-            image = Image.fromarray(load_image(folder / path, min_side=min(box), limits=limits))
+            image = read_picture(folder / path, min_side=min(box), limits=limits).image
         except ImageError as error:
             return error
         if cropped:
@@ -71,8 +69,7 @@ def shrink_pictures(
         image.thumbnail(box, Image.Resampling.LANCZOS)
         return image
 
-    with ThreadPoolExecutor(max_workers=available_cores()) as pool:
-        made = list(track(pool.map(shrink, paths), title, total=len(paths), unit="pictures"))
+    made = side_by_side(shrink, paths, title, "pictures", available_cores())
     results = list(zip(paths, made, strict=True))
     lost = [(path, result) for path, result in results if isinstance(result, ImageError)]
     return {path: result for path, result in results if not isinstance(result, ImageError)}, lost

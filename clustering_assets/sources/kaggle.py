@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from clustering_assets.sources.unpack import Caps, unpack
 
 log = logging.getLogger("clustering_assets.sources")
 
-_EXTRA = "Kaggle's client is not installed; install it with: pip install 'clustering-assets[kaggle]'"
+_EXTRA = "Kaggle's client is not installed; install it with: pip install kagglehub"
 _CREDENTIALS = (
     "Kaggle needs your credentials. Make a token at https://www.kaggle.com/settings (API, Create New Token), then "
     "set KAGGLE_API_TOKEN to it, or KAGGLE_USERNAME and KAGGLE_KEY, or save it as ~/.kaggle/kaggle.json"
@@ -83,8 +84,7 @@ def _client_library() -> ModuleType:
         from kagglehub.clients import build_kaggle_client  # noqa: F401
         from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest  # noqa: F401
     except ImportError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing == "kagglehub" and error.name == "kagglehub":
+        if error.name == "kagglehub":
             raise SourceError(_EXTRA) from None
         raise SourceError(
             f"Kaggle's client is too old or incomplete ({error}); upgrade it: pip install -U kagglehub"
@@ -160,21 +160,9 @@ def _archive(hub: ModuleType, handle: Any) -> tuple[int, str]:
 
 def _set_timeouts(client: Any) -> None:
     """Give the client's session a time limit, which it has none of."""
-    from requests.adapters import HTTPAdapter
-
-    class Limited(HTTPAdapter):
-        """An adapter whose requests end when nothing is answered."""
-
-        def send(self, *args: Any, **kwargs: Any) -> Any:
-            """Send with the time limit in place of none."""
-            if kwargs.get("timeout") is None:
-                kwargs["timeout"] = _ANSWER_WITHIN
-            return super().send(*args, **kwargs)
-
     with suppress(AttributeError):  # where a later client keeps its session elsewhere, it works without
         session = client._http_client._session
-        session.mount("https://", Limited())
-        session.mount("http://", Limited())
+        session.send = partial(session.send, timeout=_ANSWER_WITHIN)
 
 
 def _refusal(handle: Any, error: Any) -> str:

@@ -10,8 +10,9 @@ import io
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 from PIL import ExifTags, Image
@@ -20,9 +21,10 @@ from clustering_assets.download import DownloadError, Patience, download
 from clustering_assets.files.source import ATTRIBUTION
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, describe
-from clustering_assets.progress import task, track
+from clustering_assets.progress import task
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.storage import write_bytes, write_text
+from clustering_assets.threads import side_by_side
 
 log = logging.getLogger("clustering_assets.sources")
 
@@ -65,7 +67,6 @@ class _Result:
     bytes: int = 0
     there: bool = False
     problem: str = ""
-    status: int = 0
 
 
 def import_openimages(
@@ -114,7 +115,8 @@ def import_openimages(
         ids = _alternating(chosen.values(), limit)
     else:
         ids = _first_ids(_list(lists_url, _PICTURES[subset], lists, patience), limit)
-    results = _fetch(ids, f"{pictures_url}/{subset}", target, workers, patience)
+    fetch = partial(_fetch, base=f"{pictures_url}/{subset}", target=target, patience=patience)
+    results = side_by_side(fetch, ids, "Fetching pictures", "pictures", workers)
     outcome = _outcome(results, target, pictures_url)
     try:
         _name_authors(_list(lists_url, _PICTURES[subset], lists, patience), target)
@@ -208,41 +210,16 @@ def _warn_of_gaps(chosen: dict[str, list[str]], labels: dict[str, str], subset: 
 
 def _alternating(lists: Iterable[list[str]], limit: int) -> list[str]:
     """Up to `limit` different ids, one of each list in turn."""
-    columns = [list(ids) for ids in lists]
-    chosen: dict[str, None] = {}
-    for place in range(max(map(len, columns), default=0)):
-        for ids in columns:
-            if place < len(ids):
-                chosen.setdefault(ids[place])
-                if len(chosen) == limit:
-                    return list(chosen)
-    return list(chosen)
+    turns = chain.from_iterable(zip_longest(*lists))
+    return list(dict.fromkeys(name for name in turns if name))[:limit]
 
 
 def _first_ids(table: Path, limit: int) -> list[str]:
     """The first `limit` ids of a list of pictures; ids are hashes, so that the first ones are any ones."""
-    ids = []
-    for row in _rows(table):
-        if row and row[0] != "ImageID":
-            ids.append(row[0])
-            if len(ids) == limit:
-                break
-    return ids
+    return list(islice((row[0] for row in _rows(table) if row and row[0] != "ImageID"), limit))
 
 
-def _fetch(
-    ids: Sequence[str], base: str, target: Path, workers: int, patience: Patience | None
-) -> list[_Result]:
-    """Fetch pictures in parallel; the results are in the order of `ids`."""
-    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="openimages")
-    try:
-        made = pool.map(lambda name: _fetch_one(name, base, target, patience), ids)
-        return list(track(made, "Fetching pictures", total=len(ids), unit="pictures"))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) -> _Result:
+def _fetch(name: str, base: str, target: Path, patience: Patience | None) -> _Result:
     """Fetch one picture, unless it is there."""
     if not name.isalnum():  # an id is 16 hexadecimal digits; anything else must not become a path
         return _Result(name, problem="not an id of a picture")
@@ -252,7 +229,7 @@ def _fetch_one(name: str, base: str, target: Path, patience: Patience | None) ->
     try:
         size = download(f"{base}/{name}.jpg", path, max_bytes=_MAX_PICTURE, patience=patience)
     except DownloadError as error:
-        return _Result(name, problem=error.reason, status=error.status)
+        return _Result(name, problem=error.reason)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not reader_of(head):  # a page to log in, say, which a later import must not take for the picture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeVar
+from typing import IO, TypeVar, cast
 
 from clustering_assets.progress import track
 from clustering_assets.sources.imported import PICTURE_SUFFIXES, Imported, SourceError
@@ -18,6 +18,7 @@ log = logging.getLogger("clustering_assets.sources")
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError)
 _LARGE_ENTRY, _LARGE_ARCHIVE = 10_000_000, 100_000_000
 
 
@@ -82,14 +83,7 @@ def unpack(archive: Path, folder: Path, *, limit: int | None = None, caps: Caps 
                 continue
             try:
                 _write(entry, target, caps)
-            except (
-                zipfile.BadZipFile,
-                tarfile.TarError,
-                EOFError,
-                OSError,
-                ValueError,
-                NotImplementedError,
-            ) as error:
+            except (*_DAMAGED, OSError, ValueError, NotImplementedError) as error:
                 failures.append((entry.name, str(error) or type(error).__name__))
             else:
                 count, size = count + 1, size + entry.size
@@ -116,7 +110,7 @@ def _opened(archive: Path) -> Iterator[Iterator[_Entry]]:
             with tarfile.open(archive) as file:
                 yield (_tar_entry(file, info) for info in file if not info.isdir())
             return
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except _DAMAGED as error:
         raise SourceError(
             f"{archive}: the archive is damaged ({error}); delete it and import again"
         ) from error
@@ -140,16 +134,7 @@ def _zip_entry(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Entry:
 def _tar_entry(file: tarfile.TarFile, info: tarfile.TarInfo) -> _Entry:
     """An entry of a tar archive."""
     problem = _name_problem(info.name) if info.isreg() else "not a regular file"
-
-    @contextmanager
-    def opened() -> Iterator[IO[bytes]]:
-        part = file.extractfile(info)
-        if part is None:
-            raise ValueError("not a regular file")
-        with part:
-            yield part
-
-    return _Entry(info.name, info.size, info.size, opened, problem)
+    return _Entry(info.name, info.size, info.size, lambda: cast("IO[bytes]", file.extractfile(info)), problem)
 
 
 def _name_problem(name: str) -> str:

@@ -152,15 +152,14 @@ def scaled(rgb: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     shares = size[0] / width, size[1] / height
     if min(shares) >= 0.7:
         large = _resized(rgb, size, cv2.INTER_CUBIC)
-        return _softened(large, SOFTNESS * min(shares)) if min(shares) > MUCH else large
+        if min(shares) > MUCH:
+            cv2.GaussianBlur(
+                large, (0, 0), SOFTNESS * min(shares), dst=large, borderType=cv2.BORDER_REPLICATE
+            )
+        return large
     if min(shares) < 0.5 or max(shares) > 1:
         return _resized(rgb, size, cv2.INTER_AREA)
     return _resized(_resized(rgb, (2 * size[0], 2 * size[1]), cv2.INTER_LINEAR), size, cv2.INTER_AREA)
-
-
-def _softened(rgb: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    """A picture blurred a little."""
-    return np.asarray(cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _resized(rgb: NDArray[np.uint8], size: tuple[int, int], method: int) -> NDArray[np.uint8]:

@@ -21,16 +21,9 @@ _TO_CHROMA = np.array(
         [(1 - _KR) * _CR, -_KG * _CR, -_KB * _CR, 128],
     ]
 )
-
-
-def _inverse() -> NDArray[np.float64]:
-    """The 3x4 matrix from (Y, Cb, Cr) to RGB."""
-    forward = np.vstack([_TO_Y, _TO_CHROMA])
-    back = np.linalg.inv(forward[:, :3])
-    return np.hstack([back, -back @ forward[:, 3:]])
-
-
-_TO_RGB = _inverse()
+_FORWARD = np.vstack([_TO_Y, _TO_CHROMA])
+_BACK = np.linalg.inv(_FORWARD[:, :3])
+_TO_RGB = np.hstack([_BACK, -_BACK @ _FORWARD[:, 3:]])
 
 BLACK = 16
 """Luma of black."""
@@ -90,7 +83,7 @@ def from_rgb(rgb: NDArray[np.uint8]) -> Planes:
 
 def smooth_planes(rgb: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
     """Y, U and V of a picture (h, w, 3) of values 0 to 255, each (h, w), not rounded."""
-    planes = cv2.split(cv2.transform(rgb, np.vstack([_TO_Y, _TO_CHROMA])))
+    planes = cv2.split(cv2.transform(rgb, _FORWARD))
     return tuple(np.asarray(plane, np.float32) for plane in planes)
 
 

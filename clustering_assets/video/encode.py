@@ -2,9 +2,9 @@
 
 import contextlib
 import errno
+import io
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ import av
 import av.codec.codec
 import av.error
 import numpy as np
+from av.stream import Disposition
 from av.video.frame import PictureType
 from numpy.typing import NDArray
+from PIL import Image
 from upath import UPath
 
 from clustering_assets.audio.aac import add_soundtrack
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.progress import task
-from clustering_assets.storage import atomic_path
+from clustering_assets.storage import atomic_path, scratch_folder
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.video.errors import PictureLost, VideoError
 from clustering_assets.video.slideshow import Slideshow
@@ -42,6 +44,9 @@ BT709 = 1
 
 LIMITED = 1
 """FFmpeg's code of the limited (video) range."""
+
+COVER = 640
+"""Pixels across of the picture that stands for the file."""
 
 MARK = "clustering_assets recipe "
 """What the comment of a file begins with; the digest follows."""
@@ -200,8 +205,27 @@ def write_video(
 def read_digest(path: Path | UPath) -> str | None:
     """The recipe digest stored in a video file; None where there is no such file, or none of ours."""
     try:
+        if not isinstance(path, Path):
+            return _stored_digest(path)
+        facts = path.stat()
+        return _remembered_digest(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _remembered_digest(path: Path, *facts: int) -> str | None:
+    """The digest in a local file that has these facts."""
+    return _stored_digest(path)
+
+
+def _stored_digest(path: Path | UPath) -> str | None:
+    """The digest as the file has it."""
+    try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             comment = stack.enter_context(av.open(source, **ANY_ENCODING)).metadata.get("comment", "")
     except (OSError, av.error.FFmpegError) as error:
         log.debug("%s has no digest that can be read: %s", path, error)
@@ -270,8 +294,8 @@ def _upload(
     slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
 ) -> int:
     """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
-    with tempfile.TemporaryDirectory(prefix="clustering_assets_") as scratch:
-        local = Path(scratch) / "video.mp4"
+    with scratch_folder() as scratch:
+        local = scratch / "video.mp4"
         _encode_all(slideshow, local, codec, options, bit_rate, engine)
         with local.open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
@@ -312,8 +336,10 @@ class _Count:
 def needed_bytes(slideshow: Slideshow, bit_rate: int, *, frames: int, written: int) -> float:
     """About how large a video becomes, judged by what was `written` of its first `frames`."""
     width, height = slideshow.settings.size
-    usual = USUAL_BYTES * width * height * slideshow.frame_count + bit_rate / 8 * slideshow.timeline.seconds
-    share = frames / slideshow.frame_count
+    usual = (
+        USUAL_BYTES * width * height * slideshow.timeline.frames + bit_rate / 8 * slideshow.timeline.seconds
+    )
+    share = frames / slideshow.timeline.frames
     return max(written / share if share >= 0.2 else usual, written * 1.1)
 
 
@@ -342,14 +368,15 @@ def _encode(
     fps = slideshow.timeline.fps
     name = partition_key(slideshow.storyboard.material.cluster)
     with (
-        task(f"Rendering {name}", total=slideshow.frame_count, unit="frames") as progress,
-        av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+        task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
+        av.open(local_address(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
         contextlib.closing(_drawn(slideshow, engine)) as frames,
     ):
         file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
         video = _video_stream(file, slideshow, codec, options)
         audio = add_soundtrack(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
+        cover = _cover_stream(file, slideshow)
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
             frame = _video_frame(planes)
@@ -365,6 +392,31 @@ def _encode(
         file.mux(video.encode(None))
         if audio:
             audio.finish()
+        file.mux(_cover(cover, slideshow))
+
+
+def _cover_stream(file: Any, slideshow: Slideshow) -> Any:
+    """A stream for the picture that players and file managers show of a file, instead of its first frame: black."""
+    stream = file.add_stream("mjpeg", rate=slideshow.timeline.fps)
+    stream.width, stream.height = slideshow.glance_size(COVER)
+    stream.pix_fmt = "yuvj420p"
+    stream.disposition = Disposition.attached_pic
+    return stream
+
+
+def _cover(stream: Any, slideshow: Slideshow) -> list[av.Packet]:
+    """The middle of the first slide as a JPEG; nothing where its picture has vanished meanwhile."""
+    data = io.BytesIO()
+    try:
+        Image.fromarray(slideshow.glance(0, COVER)).save(data, "JPEG", quality=85)
+    except PictureLost as lost:
+        log.debug("no cover for %s: %s", slideshow.title, lost)
+        return []
+    packet = av.Packet(data.getvalue())
+    packet.stream, packet.is_keyframe = stream, True
+    packet.pts = packet.dts = 0
+    packet.time_base = Fraction(1, slideshow.timeline.fps)
+    return [packet]
 
 
 def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
@@ -384,7 +436,7 @@ def _drawn(slideshow: Slideshow, engine: Engine) -> Generator[NDArray[np.uint8],
         return [slideshow.planes(index) for index in indices]
 
     work = Task(draw, ahead=_drawers() + 1)
-    with contextlib.closing(engine.run(work, range(slideshow.frame_count))) as frames:
+    with contextlib.closing(engine.run(work, range(slideshow.timeline.frames))) as frames:
         for index, frame in enumerate(frames):
             if isinstance(frame, Lost):
                 raise VideoError(

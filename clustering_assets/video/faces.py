@@ -104,7 +104,7 @@ def find_dlib() -> Any | None:
     except ImportError as error:
         log.info(
             "Faces are not looked for, so heads may be cut off at the edges of videos (%s); "
-            "pip install 'clustering-assets[faces]' brings what finds them",
+            "pip install dlib-bin brings what finds them",
             error,
         )
         return None

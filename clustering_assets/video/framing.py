@@ -227,11 +227,14 @@ def _cover(
         best_start(saliency_map.sum(1), share_y, held and (held[1], held[3]), down=True) * size[1],
         outer_width,
     )
-    if min(share_x, share_y) < 1 / SLIGHT_MISMATCH and _kept(saliency_map, outer, size, frame) < MIN_KEPT:
+    if (
+        min(share_x, share_y) < 1 / SLIGHT_MISMATCH
+        and kept(saliency_map, _seen(outer, size, frame)) < MIN_KEPT
+    ):
         return None
     start, end = _moved(outer, frame, near, move, anchor(saliency_map), size, held)
-    seen = min(_kept(saliency_map, view, size, frame) for view in (start, end))
     boxes = [_seen(view, size, frame) for view in (start, end)]
+    seen = min(kept(saliency_map, box) for box in boxes)
     whole = min((_overlap(head, box) for head in heads for box in boxes), default=None)
     return Framing("cover", size, (0, 0, *size), start, end, seen, whole)
 
@@ -307,10 +310,8 @@ def _distance(first: View, last: View) -> float:
 
 def _around(heads: Sequence[Box]) -> Box:
     """The box around some heads and the room that is kept free around each."""
-    roomy = np.array([_roomy(head) for head in heads])
-    left, top = roomy[:, :2].min(axis=0)
-    right, bottom = roomy[:, 2:].max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
+    left, top, right, bottom = zip(*map(_roomy, heads), strict=True)
+    return min(left), min(top), max(right), max(bottom)
 
 
 def _roomy(head: Box) -> Box:
@@ -431,17 +432,10 @@ def _on_the_way(heads: Sequence[Box], axis: int, travelled: float, seen: float) 
         travelled: What it passes over, 0 to 1 of the picture.
         seen: What it shows at a time, 0 to 1 of the picture.
     """
-    spans = [(box[axis], box[axis + 2]) for box in map(_roomy, heads)]
-    low, high = min(span[0] for span in spans), max(span[1] for span in spans)
-    largest = max(span[1] - span[0] for span in spans)
+    boxes = [_roomy(head) for head in heads]
+    low, high = min(box[axis] for box in boxes), max(box[axis + 2] for box in boxes)
+    largest = max(box[axis + 2] - box[axis] for box in boxes)
     return (low, high) if high - low <= travelled and largest <= seen else None
-
-
-def _kept(
-    saliency_map: NDArray[np.floating], view: View, size: tuple[int, int], frame: tuple[int, int]
-) -> float:
-    """Share of the saliency of a picture of `size` canvas pixels inside a view."""
-    return kept(saliency_map, _seen(view, size, frame))
 
 
 def _seen(view: View, size: tuple[int, int], frame: tuple[int, int]) -> Box:

@@ -59,7 +59,8 @@ def choose(
     similar = None
     if vectors is not None:
         rows = rows[even_sample(len(rows), MOST_CANDIDATES)]
-        unit = _unit(np.asarray(vectors, np.float32)[rows])
+        unit = np.asarray(vectors, np.float32)[rows]
+        unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)  # zeros stay
         similar = np.clip(unit @ unit.T, -1, 1)
         picked = _represent(similar, most)
         rows, similar = rows[picked], similar[np.ix_(picked, picked)]
@@ -181,12 +182,6 @@ def _by_time(images: pd.DataFrame, rows: NDArray[np.intp]) -> NDArray[np.intp] |
 def _mean_step(similar: NDArray[np.float32], path: NDArray[np.intp]) -> float:
     """Mean cosine distance between neighbours on a path; 0 for a single point."""
     return float(np.mean(1 - similar[path[:-1], path[1:]])) if len(path) > 1 else 0.0
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors (n, d) scaled to length 1; a vector of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)
 
 
 def even_sample(count: int, most: int) -> NDArray[np.intp]:

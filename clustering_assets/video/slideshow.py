@@ -88,11 +88,6 @@ class Slideshow(VideoClip):
         return self.storyboard.digest
 
     @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return self.timeline.frames
-
-    @property
     def heads(self) -> int | None:
         """Number of heads found in the pictures drawn so far; None where faces are not looked for."""
         counts = [len(found) for path in self.kept if (found := self._heads.get(path)) is not None]
@@ -149,11 +144,14 @@ class Slideshow(VideoClip):
         Raises:
             PictureLost: The picture has vanished since the slideshow was made.
         """
+        canvas = self._lay(slide, min(1.0, width / self.settings.size[0]))
+        return to_rgb(split(draw_shot((canvas, canvas.view(0.5)), self.glance_size(width))))
+
+    def glance_size(self, width: int) -> tuple[int, int]:
+        """Width and height of a `glance` about `width` pixels across."""
         full = self.settings.size
         share = min(1.0, width / full[0])
-        size = (max(2, 2 * round(full[0] * share / 2)), max(2, 2 * round(full[1] * share / 2)))
-        canvas = self._lay(slide, share)
-        return to_rgb(split(draw_shot((canvas, canvas.view(0.5)), size)))
+        return max(2, 2 * round(full[0] * share / 2)), max(2, 2 * round(full[1] * share / 2))
 
     def drop(self, lost: Failure) -> None:
         """Go on with the storyboard that is made without a picture that was lost; it is noted in `failures`.
@@ -198,7 +196,7 @@ class Slideshow(VideoClip):
     def _frame_at(self, time: float) -> NDArray[np.uint8]:
         """The frame shown at `time` seconds; before and after, the first and the last."""
         index = int(np.floor(time * self.settings.fps + 1e-6))
-        return self.frame(min(max(index, 0), self.frame_count - 1))
+        return self.frame(min(max(index, 0), self.timeline.frames - 1))
 
     def shot(self, slide: int, index: int) -> Shot:
         """What is seen of a slide in a frame."""

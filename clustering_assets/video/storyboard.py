@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clustering_assets.audio.beats import BAR, beat_is_clear
+from clustering_assets.audio.beats import beat_is_clear
 from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
@@ -145,6 +145,12 @@ class Storyboard:
         """Digest of what is shown: that of its recipe, unless something had to be left out."""
         return digest_of_what_is_left(self.material.digest, self.failures)
 
+    @property
+    def downbeat(self) -> int:
+        """Index, among the beats of the soundtrack, of one that begins a bar; 0 without music."""
+        track = self.material.track
+        return _downbeat(track, self.soundtrack) if track and self.soundtrack else 0
+
     def without(self, lost: Failure) -> "Storyboard":
         """The storyboard from the same material without a picture that was lost.
 
@@ -250,13 +256,13 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
     beats = longer.beat_times()
     if not settings.beat_sync or not beat_is_clear(beats, track.beat_clarity):
         return _Cuts(clock), make_soundtrack(track, clock[-1] / fps)
-    frames, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, longer))
+    frames, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, longer), track.bar)
     for _ in range(4):
         sound = make_soundtrack(track, frames[-1] / fps)
         beats = sound.beat_times()
         if len(beats) < 2:
             return _Cuts(frames, stride), sound
-        again, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, sound))
+        again, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, sound), track.bar)
         if again[:-1] == frames[:-1]:
             return _Cuts(frames, stride, cut_error(frames, beats, fps)), sound
         frames = again
@@ -267,7 +273,7 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
 def _downbeat(track: Track, sound: Soundtrack) -> int:
     """Index, among the beats in video time, of one that begins a bar."""
     skipped = int(np.searchsorted(track.beat_times, sound.track_start - 1e-6))
-    return (track.downbeat - skipped) % BAR
+    return (track.downbeat - skipped) % track.bar
 
 
 def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:

@@ -3,6 +3,7 @@
 Everything is counted in whole frames, so nothing drifts, and everything is a pure function of its arguments.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,10 +117,17 @@ def ease(share: float) -> float:
     return share * share * (3 - 2 * share)
 
 
-def beats_a_slide(period: float, seconds: float) -> int:
-    """The power of two of beats (usually 2, 4 or 8) whose length is nearest to `seconds` in ratio."""
-    choices = [2**exponent for exponent in range(7)]
-    return min(choices, key=lambda beats: abs(np.log(beats * period / seconds)))
+def beats_a_slide(period: float, seconds: float, bar: int = BAR) -> int:
+    """The beats whose length is nearest to `seconds` in ratio: a power of two, in waltzes three times one.
+
+    Args:
+        period: Seconds from beat to beat.
+        seconds: Wanted length.
+        bar: Beats in a bar.
+    """
+    doubled = 2 ** np.arange(max(7, math.ceil(np.log2(seconds / period)) + 1))
+    choices = doubled if bar % 3 else np.array([1, *3 * doubled])
+    return int(min(choices, key=lambda beats: abs(np.log(beats * period / seconds))))
 
 
 def fixed_cuts(count: int, seconds: float, fps: int) -> list[int]:
@@ -131,7 +139,7 @@ def fixed_cuts(count: int, seconds: float, fps: int) -> list[int]:
 
 
 def beat_cuts(
-    count: int, seconds: float, fps: int, beats: NDArray[np.floating], downbeat: int = 0
+    count: int, seconds: float, fps: int, beats: NDArray[np.floating], downbeat: int = 0, bar: int = BAR
 ) -> tuple[list[int], int]:
     """Cuts that lie on beats.
 
@@ -141,20 +149,22 @@ def beat_cuts(
         fps: Frames per second.
         beats: Times of the beats in the video, in seconds, rising; the last period goes on past the last beat.
         downbeat: Index of a beat on which a bar begins.
+        bar: Beats in a bar.
 
     Returns:
         The `count + 1` cut frames and the beats a slide. The times are those of the beats themselves, so a
         tempo that wanders is followed.
     """
     period = float(np.median(np.diff(beats)))
-    stride = beats_a_slide(period, seconds)
-    bar = min(stride, BAR)
+    stride = beats_a_slide(period, seconds, bar)
+    grid = min(stride, bar)
     wanted = stride * period
-    eligible = [j for j in range(len(beats)) if (j - downbeat) % bar == 0 and beats[j] >= 0.6 * wanted]
+    eligible = [j for j in range(len(beats)) if (j - downbeat) % grid == 0 and beats[j] >= 0.6 * wanted]
     first = min(eligible, key=lambda j: abs(beats[j] - wanted)) if eligible else len(beats) - 1
-    times = [_beat_time(beats, first + index * stride, period) for index in range(count)]
+    missing = max(first + (count - 1) * stride - (len(beats) - 1), 0)
+    counted_on = np.concatenate([beats, beats[-1] + period * np.arange(1, missing + 1)])
     cuts = [0]
-    for time in times:
+    for time in counted_on[first::stride][:count].tolist():
         cuts.append(max(round(time * fps), cuts[-1] + 1))
     return cuts, stride
 
@@ -165,12 +175,6 @@ def cut_error(cuts: Sequence[int], beats: NDArray[np.floating], fps: int) -> flo
         return None
     times = np.asarray(cuts[1:-1]) / fps
     return 1000 * float(np.abs(times[:, None] - beats[None, :]).min(axis=1).mean())
-
-
-def _beat_time(beats: NDArray[np.floating], index: int, period: float) -> float:
-    """Time of a beat, counted on with the period where the list ends."""
-    last = len(beats) - 1
-    return float(beats[index]) if index <= last else float(beats[last] + (index - last) * period)
 
 
 def lay_out(

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from clustering_assets.video.canvas import Canvas, blurred
 from clustering_assets.video.colour import from_rgb, to_rgb
 from clustering_assets.video.framing import FINER, Framing, View
-from clustering_assets.video.lettering import Font, broken, cleaned, font, shortened
+from clustering_assets.video.lettering import Font, broken, cleaned, filled, font
 
 ROOM = 0.8
 """Width of a title at most, in parts of the card's."""
@@ -76,9 +76,10 @@ def typeset(title: str, largest: float, room: float) -> tuple[list[str], Font, f
     for share, most in ROWS:
         size = max(10, round(share * largest))
         letters = font(title, size)
-        rows = broken(title, letters, room)
-        if len(rows) > most and share == ROWS[-1][0]:
-            rows = [*rows[: most - 1], shortened(" ".join(rows[most - 1 :]), letters, room)]
-        if len(rows) <= most:
+        last = (share, most) == ROWS[-1]
+        rows = broken(title, letters, room, most) or (
+            filled(title, letters, room, most, cut=True) if last else None
+        )
+        if rows is not None:
             return rows, letters, size
     raise AssertionError("the last of ROWS takes any title")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import av
 import av.error
 import cv2
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 from upath import UPath
 
@@ -19,7 +21,7 @@ from clustering_assets.audio.aac import AUDIO_FRAME, PEAK
 from clustering_assets.audio.decoding import RATE as SAMPLE_RATE
 from clustering_assets.audio.loudness import LoudnessMeter
 from clustering_assets.audio.soundtrack import TOLERANCE
-from clustering_assets.containers import ANY_ENCODING
+from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.video.colour import BLACK, pairs, split
@@ -94,35 +96,27 @@ def verify(path: Path, slideshow: Slideshow) -> list[Check]:
         failed one, `readable`, that says why.
     """
     try:
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             checks = [*_stream_checks(file, slideshow)]
             if not file.streams.video:
                 return checks
             seen = _watch(file, slideshow)
         if seen.frames != slideshow.timeline.frames and slideshow.drop_damaged():
-            with av.open(str(path), **ANY_ENCODING) as file:
+            with av.open(local_address(path), **ANY_ENCODING) as file:
                 checks = [*_stream_checks(file, slideshow)]
                 seen = _watch(file, slideshow)
         checks += _picture_checks(seen, slideshow)
-        with av.open(str(path), **ANY_ENCODING) as file:
+        with av.open(local_address(path), **ANY_ENCODING) as file:
             if file.streams.audio:
                 checks += _sound_checks(file, seen, slideshow)
     except (OSError, VideoError, av.error.FFmpegError) as error:
         return [Check("readable", False, str(error), "a file that decodes from beginning to end")]
     finally:
         slideshow.close()
-    boxes = list(top_level_boxes(path))
-    checks.append(
-        Check(
-            "index_first",
-            "moov" in boxes and "mdat" in boxes and boxes.index("moov") < boxes.index("mdat"),
-            " ".join(boxes),
-            "moov before mdat",
-        )
-    )
-    digest = read_digest(path)
-    checks.append(Check("recipe_digest", digest == slideshow.digest, str(digest), slideshow.digest))
-    return checks
+    boxes = " ".join(top_level_boxes(path))
+    index_first = re.search(r"\bmoov\b.*\bmdat\b", boxes) is not None
+    checks.append(Check("index_first", index_first, boxes, "moov before mdat"))
+    return [*checks, _same("recipe_digest", read_digest(path), slideshow.digest)]
 
 
 def is_whole(path: UPath, digest: str, outputs: Outputs) -> bool:
@@ -146,7 +140,9 @@ def plays_through(path: Path | UPath) -> bool:
     """Whether all pictures and all sound of a video file are there and can be decoded."""
     try:
         with contextlib.ExitStack() as stack:
-            source: Any = str(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            source: Any = (
+                local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+            )
             file = stack.enter_context(av.open(source, **ANY_ENCODING))
             counts = dict.fromkeys(range(len(file.streams)), 0)
             for stream in (*file.streams.video, *file.streams.audio):
@@ -183,33 +179,30 @@ def top_level_boxes(path: Path) -> Iterator[str]:
 def _stream_checks(file: Any, slideshow: Slideshow) -> Iterator[Check]:
     """What the headers say."""
     wanted = f"1 video, {int(slideshow.soundtrack is not None)} audio"
-    found = f"{len(file.streams.video)} video, {len(file.streams.audio)} audio"
-    yield Check("streams", found == wanted, found, wanted)
+    films = [stream for stream in file.streams.video if not stream.disposition & Disposition.attached_pic]
+    found = f"{len(films)} video, {len(file.streams.audio)} audio"
+    yield _same("streams", found, wanted)
     if not file.streams.video:
         return
     stream = file.streams.video[0]
     context = stream.codec_context
     width, height = slideshow.settings.size
     shape = f"{context.name} {context.pix_fmt} {context.width}x{context.height}"
-    yield Check(
-        "picture_format", shape == f"h264 yuv420p {width}x{height}", shape, f"h264 yuv420p {width}x{height}"
-    )
+    yield _same("picture_format", shape, f"h264 yuv420p {width}x{height}")
     tags = (context.colorspace, context.color_primaries, context.color_trc, context.color_range)
-    yield Check(
-        "colour_tags",
-        tuple(map(int, tags)) == (BT709, BT709, BT709, LIMITED),
-        "matrix {} primaries {} transfer {} range {}".format(*map(int, tags)),
-        f"matrix {BT709} primaries {BT709} transfer {BT709} range {LIMITED}",
-    )
-    rate = stream.average_rate
-    yield Check("frame_rate", rate == slideshow.timeline.fps, str(rate), str(slideshow.timeline.fps))
+    words = "matrix {} primaries {} transfer {} range {}"
+    yield _same("colour_tags", words.format(*map(int, tags)), words.format(BT709, BT709, BT709, LIMITED))
+    yield _same("frame_rate", stream.average_rate, slideshow.timeline.fps)
     yield Check("start", not stream.start_time, f"{stream.start_time or 0}", "0")
     for audio in file.streams.audio:
         sound = audio.codec_context
         shape = f"{sound.name} {sound.sample_rate} Hz {sound.layout.name}"
-        yield Check(
-            "sound_format", shape == f"aac {SAMPLE_RATE} Hz stereo", shape, f"aac {SAMPLE_RATE} Hz stereo"
-        )
+        yield _same("sound_format", shape, f"aac {SAMPLE_RATE} Hz stereo")
+
+
+def _same(name: str, value: Any, expected: Any) -> Check:
+    """The check that a value is the one that is expected."""
+    return Check(name, value == expected, str(value), str(expected))
 
 
 def _watch(file: Any, slideshow: Slideshow) -> _Seen:
@@ -254,7 +247,7 @@ def _note(stretches: list[tuple[int, int]], start: int, stop: int, slideshow: Sl
 def _picture_checks(seen: _Seen, slideshow: Slideshow) -> Iterator[Check]:
     """What the decoded pictures say."""
     timeline = slideshow.timeline
-    yield Check("frames", seen.frames == timeline.frames, str(seen.frames), str(timeline.frames))
+    yield _same("frames", seen.frames, timeline.frames)
     yield Check("undamaged", not seen.corrupt, f"{seen.corrupt} damaged frames", "none")
     gaps = np.diff([*seen.key_frames, seen.frames]) if seen.key_frames else np.array([seen.frames])
     yield Check(

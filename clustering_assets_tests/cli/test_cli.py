@@ -44,6 +44,9 @@ def flags(**changed):
         (["run", "--weights", __file__], ["weights", "backbone", "auto"]),
         (["run", "--names-file", "nowhere.csv"], ["names_file", "nowhere.csv"]),
         (["run", "--pins-file", "nowhere.csv"], ["pins_file", "nowhere.csv"]),
+        (["run", "--music", "nowhere"], ["music", "nowhere", "no such folder"]),
+        (["run", "--music", __file__], ["music", "is a file", "name the folder"]),
+        (["run", "--resolution", "HD"], ["resolution", "HD", "1920x1080"]),
         (["run", "--no-such-flag"], ["--no-such-flag"]),
         (["fly"], ["fly"]),
     ],
@@ -55,6 +58,66 @@ def test_wrong_usage_is_refused_at_once_with_code_2(arguments, words, tmp_path):
         assert word in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "output").exists()
+
+
+def test_a_env_file_in_another_encoding_is_named(tmp_path):
+    (tmp_path / ".env").write_bytes("CLUSTERING_IMAGES=Fotos Köln".encode("utf-16"))
+    result = command("run", folder=tmp_path)
+    assert result.returncode == 2 and ".env" in result.stderr and "UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["storage: [", "storage: 5", "storage:\n  sqlite: 7", "surprise: 1"])
+def test_a_broken_configuration_of_dagster_is_named(text, tmp_path, pictures_and_music):
+    (tmp_path / "dagster.yaml").write_text(text)
+    result = command(
+        "run", "--images", str(pictures_and_music / "images"), "--min-images", "20", folder=tmp_path
+    )
+    assert result.returncode == 1 and "dagster.yaml is no configuration" in result.stderr, result.stderr
+    assert "fault of the program" not in result.stderr
+
+
+def test_state_of_dagster_that_is_damaged_is_named_with_the_way_out(tmp_path, pictures_and_music):
+    (tmp_path / ".dagster/history").mkdir(parents=True)
+    (tmp_path / ".dagster/history/runs.db").write_bytes(b"no database" * 200)
+    result = command(
+        "run", "--images", str(pictures_and_music / "images"), "--min-images", "20", folder=tmp_path
+    )
+    assert result.returncode == 1 and "remove the folder .dagster" in result.stderr, result.stderr
+    assert "fault of the program" not in result.stderr
+
+
+IN_BACKGROUND = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
+ENDED = """
+import signal, time
+from dagster._utils.interrupts import capture_interrupts
+from clustering_assets.cli import main
+def work(**_):
+    with capture_interrupts():
+        pass
+    print("ready", flush=True)
+    time.sleep(60)
+main.cli = work
+main.main()
+"""
+
+
+def test_sigterm_ends_a_command_also_where_ctrl_c_is_ignored(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_BACKGROUND, ENDED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(30) == 1 and "interrupted" in process.stderr.read()
 
 
 def test_a_bad_environment_variable_is_wrong_usage_too(tmp_path):

@@ -39,3 +39,17 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     file.write_bytes(b"0,\xff\xfe\x00")
     with pytest.raises(NamesError, match="cannot be read as text"):
         read_names(file)
+
+
+def test_a_name_is_one_line_that_no_terminal_obeys(tmp_path):
+    file = tmp_path / "names.csv"
+    file.write_bytes(b"0,\x1b[31mHolidays\x07 at\tsea\x7f\n")
+    assert read_names(file) == {0: "[31mHolidays at sea"}
+
+
+@pytest.mark.parametrize("text", ["0,\x00\x07", '0,"' + "a" * 140_000 + '"'])
+def test_a_line_that_names_nothing_readable_is_refused(tmp_path, text):
+    file = tmp_path / "names.csv"
+    file.write_text(text)
+    with pytest.raises(NamesError, match="line 1"):
+        read_names(file)

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustering_assets.defs.jobs import DIGEST_TAG, FIRST_TAG, digest_tag, due_keys
-from clustering_assets.defs.records import latest_video
+from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.sensors import ATTEMPTS, videos_to_request
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS, write_table
+from clustering_assets.defs.runs import ATTEMPTS
+from clustering_assets.defs.sensors import PORTION
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
 
@@ -26,10 +28,6 @@ def test_a_video_is_out_of_date_unless_the_very_same_one_is_there(wanted, made, 
     assert due == {key for key in wanted if made.get(key) != wanted[key] or key not in present}
 
 
-def test_what_is_under_way_or_failed_too_often_is_not_asked_for_again():
-    assert videos_to_request("abcd", in_flight="b", failures={"c": ATTEMPTS, "d": ATTEMPTS - 1}) == ("a", "d")
-
-
 def tick(project, instance, **changed):
     resource = settings_type(project.settings(**changed))()
     context = dg.build_sensor_context(
@@ -40,7 +38,7 @@ def tick(project, instance, **changed):
 
 def asked(*requests):
     """Keys of the videos that are asked for; in the first place of each run those of all it renders."""
-    known = [f"cluster_{number}" for number in range(9)]
+    known = [f"cluster_{number}" for number in range(99)]
     runs = [
         {"dagster/partition": run.partition_key, **run.tags} if run.partition_key else run.tags
         for run in requests
@@ -60,7 +58,7 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
     before = {key: recipe.digest for key, recipe in project.recipes().items()}
     shutil.copy(project.root / "images" / project.shown("cluster_1")[0], project.root / "images/copy.jpg")
     with project.instance() as instance:
-        videos = {key: latest_video(instance, key).asset_materialization for key in before}
+        videos = {key: event.asset_materialization for key, event in latest_videos(instance, before).items()}
         assert defs.resolve_job_def("cluster_images").execute_in_process(instance=instance, run_config=config)
         assert project.out_of_date(instance) == set(before)
         changed = {key for key, recipe in project.recipes().items() if recipe.digest != before[key]}
@@ -70,10 +68,11 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
         (requested,) = map(set, asked(*tick(project, instance).run_requests))
         assert requested == changed
         assert project.out_of_date(instance) == requested
-        kept = {key: latest_video(instance, key).asset_materialization for key in set(before) - changed}
+        kept = latest_videos(instance, set(before) - changed)
         tick(project, instance)
-        for key, video in kept.items():
-            assert latest_video(instance, key).asset_materialization == video, "once is enough"
+        assert latest_videos(instance, set(before) - changed) == kept, "once is enough"
+        for key, event in kept.items():
+            video = event.asset_materialization
             assert video.metadata == {**videos[key].metadata, "rendered": dg.MetadataValue.bool(False)}
 
 
@@ -150,14 +149,15 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
     assignments.loc[assignments["cluster"] == 1, "cluster"] = 7
     choice = project.outputs.read_table(MUSIC_CHOICE)
     choice.loc[choice["cluster"] == 1, ["cluster", "key"]] = [7, "cluster_7"]
-    write_table(project.outputs.path(CLUSTER_ASSIGNMENTS.file), assignments)
-    write_table(project.outputs.path(MUSIC_CHOICE.file), choice)
-    project.outputs.records.publish([CLUSTER_ASSIGNMENTS.file, MUSIC_CHOICE.file])
     with project.instance() as instance:
+        project.swap(instance, CLUSTER_ASSIGNMENTS, assignments)
+        project.swap(instance, MUSIC_CHOICE, choice)
         result = tick(project, instance)
-    asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}
-    assert list(asked["AddDynamicPartitionsRequest"]) == ["cluster_7"]
-    assert list(asked["DeleteDynamicPartitionsRequest"]) == ["cluster_1"]
+    changed = {
+        type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests
+    }
+    assert list(changed["AddDynamicPartitionsRequest"]) == ["cluster_7"]
+    assert list(changed["DeleteDynamicPartitionsRequest"]) == ["cluster_1"]
     assert [request.partition_key for request in result.run_requests] == ["cluster_7"]
 
 
@@ -197,3 +197,65 @@ def test_clusters_without_chosen_music_wait_for_it(project, missing):
     project.outputs.path(missing).unlink()
     with project.instance() as instance:
         assert isinstance(tick(project, instance), dg.SkipReason)
+
+
+def make_many_clusters(project, instance, count):
+    """Every picture becomes a cluster of its own, `count` of them."""
+    assignments = project.assignments().head(count)
+    choice = project.outputs.read_table(MUSIC_CHOICE)
+    assignments["cluster"] = range(len(assignments))
+    choice = choice.head(1).loc[[0] * len(assignments)].reset_index(drop=True)
+    choice["cluster"] = range(len(choice))
+    choice["key"] = [f"cluster_{number}" for number in choice["cluster"]]
+    project.swap(instance, CLUSTER_ASSIGNMENTS, assignments)
+    project.swap(instance, MUSIC_CHOICE, choice)
+
+
+def test_many_videos_are_asked_for_in_portions(project):
+    with project.instance() as instance:
+        make_many_clusters(project, instance, PORTION + 5)
+        (request,) = tick(project, instance).run_requests
+        (first,) = asked(request)
+        assert len(first) == PORTION
+        under_way = {
+            tag: value for tag, value in request.tags.items() if tag not in map(digest_tag, first[-2:])
+        }
+        instance.create_run_for_job(
+            defs.resolve_job_def("render_videos"), status=dg.DagsterRunStatus.STARTED, tags=under_way
+        )
+        (more,) = asked(*tick(project, instance).run_requests)
+        assert len(more) == 2 and not {*more} & {*first[:-2]}
+
+
+def test_runs_and_partitions_of_other_projects_are_left_alone_and_stop_nothing(project):
+    @dg.asset(partitions_def=CLUSTERS)
+    def machines() -> None:
+        """An asset of another project, whose partitions have the same name."""
+
+    job = dg.Definitions(assets=[machines]).resolve_implicit_global_asset_job_def()
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    with project.instance() as instance:
+        instance.add_dynamic_partitions("clusters", ["node-a", "cluster_99"])
+        instance.create_run_for_job(
+            job,
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "cluster_2"},
+            asset_selection=frozenset({machines.key}),
+        )
+        result = tick(project, instance)
+    assert [request.partition_key for request in result.run_requests] == ["cluster_2"]
+    (deleted,) = result.dynamic_partitions_requests
+    assert list(deleted.partition_keys) == ["cluster_99"]
+
+
+def test_a_video_whose_run_was_ended_from_outside_is_asked_for_again(project):
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    with project.instance() as instance:
+        for _ in range(ATTEMPTS + 1):
+            (request,) = tick(project, instance).run_requests
+            run = instance.create_run_for_job(
+                defs.resolve_job_def("render_videos"),
+                status=dg.DagsterRunStatus.STARTED,
+                tags={"dagster/partition": "cluster_2", **request.tags},
+            )
+            instance.report_run_failed(run, "killed")

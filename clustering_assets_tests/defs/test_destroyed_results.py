@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from clustering_assets.cli.main import cli
+from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.integrity import RECORDS, State
 from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, Outputs, files_of
 from clustering_assets.results import is_whole
-from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, DamagedTable
-from clustering_assets_tests.projects import Project, without_dagster_home
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, DamagedTable, write_table
+from clustering_assets_tests.projects import Project, defs, without_dagster_home
 
 SUMMARY = ("summary_report.json", "summary_report.txt")
 
@@ -150,6 +151,48 @@ def test_a_cell_that_was_changed_is_noticed_and_mended(cell, project, caplog):
     result = project.update()
     assert "cluster_assignments" in result.made and path.read_bytes() == whole
     assert f"{CLUSTER_ASSIGNMENTS.file} is not as it was written: it is made anew" in caplog.text
+
+
+def test_rows_that_were_moved_are_not_taken_for_what_was_where_no_record_is_left(project):
+    before = contents(project)
+    path = project.root / "output" / CLUSTER_ASSIGNMENTS.file
+    rows = project.assignments()
+    rows["cluster"] = rows["cluster"].sample(frac=1, random_state=1).to_numpy()
+    write_table(path, rows)
+    shutil.rmtree(project.root / "output" / RECORDS)
+    assert not project.update().rendered
+    assert contents(project) == before
+
+
+def test_the_sensors_do_not_go_on_with_results_of_another_output_records_and_all(project, another):
+    for name in files_of(EMBEDDINGS):
+        for folder in ("", RECORDS):
+            suffix = ".json" if folder else ""
+            shutil.copy(
+                another.root / f"output/{folder}/{name}{suffix}",
+                project.root / f"output/{folder}/{name}{suffix}",
+            )
+    path = project.root / "output" / CLUSTER_ASSIGNMENTS.file
+    for folder, suffix in (("", ""), (f"{RECORDS}/", ".json")):
+        name = f"output/{folder}{CLUSTER_ASSIGNMENTS.file}{suffix}"
+        shutil.copy(another.root / name, project.root / name)
+    resource = settings_type(project.settings())()
+    with project.instance() as instance:
+
+        def tick(sensor, cursor=None):
+            return defs.resolve_sensor_def(sensor)(
+                dg.build_sensor_context(
+                    instance=instance,
+                    cursor=cursor,
+                    resources={"settings": resource},
+                    repository_def=defs.get_repository_def(),
+                )
+            )
+
+        assert CLUSTER_ASSIGNMENTS.file in tick("cluster_videos_sensor").skip_message
+        (request,) = tick("new_images_sensor", tick("new_images_sensor").cursor).run_requests
+        assert any("repair" in tag for tag in request.tags)
+    assert path.read_bytes() == in_another(another, CLUSTER_ASSIGNMENTS.file).read_bytes()
 
 
 def test_clusters_keep_their_numbers_when_their_table_is_lost(project):

@@ -1,6 +1,9 @@
 """Every shape that is stored comes back as it was, wherever the output is."""
 
 import os
+import subprocess
+import sys
+import tempfile
 import time
 
 import dagster as dg
@@ -184,16 +187,46 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_what_a_killed_process_left_half_written_goes_after_a_day(tmp_path):
-    from clustering_assets.storage import atomic_path, remove_partials
+KILLED = """
+import os, pathlib, sys
+from clustering_assets.storage import atomic_path, scratch_folder
+video = pathlib.Path(sys.argv[1]) / "videos/a.mp4"
+with atomic_path(video) as half, scratch_folder() as scratch, scratch_folder(half.parent):
+    half.write_bytes(b"half")
+    (scratch / "network.bin").write_bytes(b"half")
+    os.kill(os.getpid(), 9)
+"""
 
-    (tmp_path / "videos").mkdir()
-    for name in ("videos/.a.mp4.12345678.partial", ".b.csv.12345678.partial", "c.partial", "videos/.d.mp4"):
+
+def test_what_a_killed_process_left_goes_and_what_anybody_else_has_stays(tmp_path, monkeypatch):
+    from clustering_assets.storage import atomic_path, remove_leftovers, scratch_folder
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "scratch")}
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment, check=False)
+    left = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert left == {"videos", "scratch"}
+    old = [".b.csv.12345678.partial", ".g.csv.00000000-1-00000000-12345678.partial"]
+    theirs = [
+        "c.partial",
+        "videos/.d.mp4",
+        ".x.partial",
+        ".notes.txt.partial",
+        "videos/.clustering_assets-mine",
+    ]
+    for name in (*old, *theirs):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (0, 0))
-    with atomic_path(tmp_path / "e.txt") as under_way:
-        under_way.write_text("e")
-        removed = remove_partials(tmp_path, now=time.time())
-    assert {path.name for path in removed} == {".a.mp4.12345678.partial", ".b.csv.12345678.partial"}
-    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"c.partial", ".d.mp4", "e.txt"}
+    young = tmp_path / ".e.csv.12345678.partial"
+    young.write_bytes(b"of an older version")
+    elsewhere = tmp_path / ".h.csv.00000000-1-00000000-12345678.partial"
+    elsewhere.write_bytes(b"of another machine")
+    with atomic_path(tmp_path / "f.txt") as under_way, scratch_folder() as scratch:
+        under_way.write_text("f")
+        removed = remove_leftovers(tmp_path, now=time.time())
+        assert scratch.is_dir()
+    assert len(removed) == 5
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {*theirs, "f.txt", young.name, elsewhere.name}
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.sensors import Watch, stage_settings, watch_listing
+from clustering_assets.defs.runs import INTERRUPTIONS
+from clustering_assets.defs.sensors import PATIENCE, Watch, stage_settings, watch_listing
 from clustering_assets.defs.update import run_config
 from clustering_assets.outputs import GALLERY
 from clustering_assets.settings import Settings, VideoSettings, load_settings
@@ -67,8 +68,8 @@ def test_new_pictures_start_one_update_when_they_have_settled(folder):
     assert not third.run_requests and "nothing is new" in third.skip_reason.skip_message
 
 
-def test_a_removed_picture_starts_an_update_too_and_no_run_key_is_used_twice(folder):
-    keys, cursor = [], None
+def test_a_removed_picture_starts_an_update_too(folder):
+    asked, cursor = 0, None
     for step in ("add", "wait", "add more", "wait", "remove", "wait"):
         if step == "add":
             put(folder, "a.png")
@@ -78,9 +79,8 @@ def test_a_removed_picture_starts_an_update_too_and_no_run_key_is_used_twice(fol
             (folder / "b.png").unlink()
         result = tick(folder, cursor)
         cursor = result.cursor
-        keys += [request.run_key for request in result.run_requests or []]
-    assert len(keys) == 3 == len(set(keys))
-    assert json.loads(cursor)["updates"] == 3
+        asked += len(result.run_requests or [])
+    assert asked == 3
 
 
 def test_a_changed_picture_of_the_same_name_starts_an_update(folder):
@@ -102,6 +102,138 @@ def test_music_pins_and_names_that_change_start_an_update_too(folder):
         assert len(result.run_requests) == 1, name
         cursor = result.cursor
     assert not tick(folder, tick(folder, cursor).cursor).run_requests
+
+
+def test_files_that_arrive_without_a_pause_are_taken_after_a_while():
+    watch, due = Watch(), []
+    for arrived in range(3 * PATIENCE):
+        watch, reason = watch_listing(watch, f"{arrived} pictures")
+        due += [arrived] if not reason else []
+    assert due == [PATIENCE, 2 * PATIENCE + 1]
+
+
+OTHERS = {
+    "images/photos.db": b"SQLite format 3\x00",
+    "images/LOG": b"line",
+    "images/.hidden.jpg": b"x",
+    "images/notes/readme.txt": b"text",
+    "music/player.db": b"SQLite format 3\x00",
+    "music/playlist": b"text",
+}
+"""Files beside pictures and music that are neither."""
+
+
+def write(root, name, data):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(data)
+
+
+def test_what_changes_beside_pictures_and_music_starts_nothing_and_blocks_nothing(folder):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    for turn in range(3):
+        for name, data in OTHERS.items():
+            write(folder.parent, name, data * (turn + 1))
+        quiet = tick(folder, cursor)
+        assert not quiet.run_requests and "nothing is new" in quiet.skip_reason.skip_message
+        cursor = quiet.cursor
+    put(folder, "b.png")
+    cursor = tick(folder, cursor).cursor
+    for name, data in OTHERS.items():
+        write(folder.parent, name, data * 9)
+    assert len(tick(folder, cursor).run_requests) == 1
+
+
+def test_a_picture_and_a_track_are_noticed_by_what_is_in_them_too(folder, pictures_and_music):
+    put(folder, "a.png")
+    cursor = tick(folder, tick(folder, None).cursor).cursor
+    track = max((pictures_and_music / "music").iterdir(), key=lambda path: path.stat().st_size)
+    for name, data in {
+        "images/no_ending": (folder / "a.png").read_bytes(),
+        "images/b.dat": (folder / "a.png").read_bytes(),
+        "images/broken.jpg": b"broken",
+        "music/no_ending": track.read_bytes(),
+    }.items():
+        write(folder.parent, name, data)
+        asked = tick(folder, tick(folder, cursor).cursor)
+        assert len(asked.run_requests) == 1, name
+        cursor = asked.cursor
+
+
+def test_a_folder_without_any_picture_says_so(folder):
+    write(folder, "notes.txt", b"text")
+    result = tick(folder, None)
+    assert isinstance(result, dg.SkipReason) and "no pictures" in result.skip_message
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "{",
+        "null",
+        "[1]",
+        '{"seen": 5}',
+        '{"version": 2, "seen": null}',
+        "\x00",
+        '"text"',
+        '{"waited": "soon"}',
+    ],
+)
+def test_a_cursor_that_cannot_be_read_heals_with_a_word(cursor, project):
+    with project.instance() as instance:
+        healed = look(project, cursor, instance)
+        assert not healed.run_requests and "made anew" in healed.skip_reason.skip_message
+        put(project.root / "images", "new.png")
+        seen = look(project, healed.cursor, instance)
+        assert "made anew" not in seen.skip_reason.skip_message
+        assert look(project, seen.cursor, instance).run_requests
+
+
+def test_the_cursor_of_an_earlier_or_a_later_version_is_gone_on_with(folder):
+    put(folder, "a.png")
+    cursor = json.loads(tick(folder, tick(folder, None).cursor).cursor)
+    earlier = {"seen": cursor["seen"], "requested": cursor["requested"], "updates": 7}
+    for other in (earlier, {**cursor, "of_tomorrow": [1]}):
+        result = tick(folder, json.dumps(other))
+        assert not result.run_requests and "made anew" not in result.skip_reason.skip_message
+
+
+def other_project(instance, **tags):
+    """An unfinished ad-hoc run of another project in the same instance."""
+
+    @dg.asset
+    def sales() -> None:
+        """Nothing of ours."""
+
+    job = dg.Definitions(assets=[sales]).resolve_implicit_global_asset_job_def()
+    return instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags=tags, asset_selection=frozenset({sales.key})
+    )
+
+
+def test_runs_of_other_projects_stop_nothing(folder):
+    put(folder, "a.png")
+    with dg.DagsterInstance.ephemeral() as instance:
+        other_project(instance)
+        assert tick(folder, tick(folder, None, instance).cursor, instance).run_requests
+
+
+def test_an_update_that_was_ended_from_outside_is_asked_for_again_more_often(folder):
+    put(folder, "a.png")
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked = tick(folder, tick(folder, None, instance).cursor, instance)
+        tags = asked.run_requests[0].tags
+        tries = 0
+        while asked.run_requests:
+            tries += 1
+            assert tries <= INTERRUPTIONS
+            run = instance.create_run_for_job(
+                defs.resolve_job_def("cluster_images"), status=dg.DagsterRunStatus.STARTED, tags=tags
+            )
+            instance.report_run_failed(run, "killed")
+            asked = tick(folder, asked.cursor, instance)
+        assert tries == INTERRUPTIONS
+        assert "the update failed, see run" in asked.skip_reason.skip_message
 
 
 def test_half_written_files_with_partial_names_are_not_seen(folder):
@@ -250,5 +382,4 @@ def test_an_update_that_failed_is_asked_for_again_but_not_for_ever(folder, statu
         later = tick(folder, asked.cursor, instance)
     assert bool(later.run_requests) == again
     if again:
-        assert later.run_requests[0].run_key != request.run_key
         assert later.run_requests[0].tags == request.tags

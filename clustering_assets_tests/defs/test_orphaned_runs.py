@@ -9,20 +9,22 @@ from pathlib import Path
 import dagster as dg
 
 import clustering_assets
-from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs, this_process
+from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
+from clustering_assets.process_identity import this_process
 from clustering_assets_tests.projects import defs
 
 
 def test_the_run_of_a_killed_process_is_closed(project):
-    ask = "from clustering_assets.defs.orphaned_runs import this_process; print(this_process())"
+    ask = "from clustering_assets.process_identity import this_process; print(this_process())"
     child = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     host, number, started = this_process().rsplit(":", 2)
     processes = {
         "ended": child.stdout.strip(),
-        "another now has its number": f"{host}:{os.getppid()}:{int(started) - 10_000}",
-        "this one now has its number": f"{host}:{number}:{int(started) - 2}",
+        "another now has its number": f"{host}:{os.getppid()}:0{started}",
+        "this one now has its number": f"{host}:{number}:{started}0",
+        "before the machine was started again": f"{host}:{number}:other{started}",
         "under way": this_process(),
-        "as an older version named it": f"{host}:{number}",
+        "as older versions named it": f"{host}:{number}",
         "elsewhere": f"elsewhere.{child.stdout.strip()}",
     }
     with project.instance() as instance:

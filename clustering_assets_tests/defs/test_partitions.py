@@ -18,6 +18,12 @@ def test_what_remains_is_what_is_wanted_and_what_is_in_flight(wanted, existing, 
     assert not set(changes.delete) & (set(wanted) | set(in_flight))
 
 
+def test_keys_that_are_no_clusters_stay():
+    assert partition_changes(["cluster_0"], ["node-a", "cluster_01", "cluster_1"], []).delete == (
+        "cluster_1",
+    )
+
+
 @dg.asset(partitions_def=CLUSTERS)
 def film() -> None:
     """Something that has a partition for each cluster."""
@@ -30,7 +36,7 @@ def test_a_partition_with_a_queued_run_stays_until_the_run_has_ended():
         run = instance.create_run_for_job(
             job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "cluster_1"}
         )
-        assert keys_in_flight(instance) == {"cluster_1"}
+        assert list(keys_in_flight(instance)) == ["cluster_1"]
 
         sync_partitions(instance, ["cluster_0", "cluster_2"])
         assert set(instance.get_dynamic_partitions("clusters")) == {"cluster_0", "cluster_1", "cluster_2"}

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from clustering_assets.defs.jobs import FIRST_TAG
-from clustering_assets.defs.records import latest_video
+from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.update import OutputTaken, RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -166,12 +166,12 @@ def test_the_checks_of_each_video_passed(first):
 
 def test_a_video_is_recorded_alike_by_a_run_of_its_own_and_by_one_of_several(project):
     with project.instance() as instance:
-        several = latest_video(instance, "cluster_0").asset_materialization
+        several = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
         result = defs.resolve_job_def("render_videos").execute_in_process(
             partition_key="cluster_0", instance=instance, run_config=run_config(project.settings())
         )
         assert result.success
-        alone = latest_video(instance, "cluster_0").asset_materialization
+        alone = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
     assert alone.tags == several.tags
     assert several.metadata["rendered"].value and not alone.metadata["rendered"].value
     assert set(alone.metadata) <= set(several.metadata)

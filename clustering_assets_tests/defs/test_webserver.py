@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from clustering_assets_tests.browsers import needs_a_browser, opened
@@ -96,6 +97,17 @@ def test_websockets_are_for_its_own_pages(server):
         assert json.loads(socket.recv())["type"] == "connection_ack"
     with pytest.raises(InvalidStatus, match="403"):
         connect(address, origin="http://rebound.example", subprotocols=["graphql-ws"])
+
+
+def test_the_process_with_the_code_comes_back_when_it_is_killed_alone(server):
+    assert "no pictures" in server.tick("new_images_sensor") or "cannot be listed" in server.tick(
+        "new_images_sensor"
+    )
+    below = psutil.Process(server.process).children(recursive=True)
+    (code,) = [process for process in below if {"api", "grpc"} <= set(process.cmdline())]
+    code.kill()
+    server.wait_until(lambda: "started anew" in server.log.read_text(), 60)
+    server.wait_until(lambda: "cannot be listed" in server.tick("new_images_sensor"), 120)
 
 
 @needs_a_browser

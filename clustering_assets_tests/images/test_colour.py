@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 LOSSY = 8
 

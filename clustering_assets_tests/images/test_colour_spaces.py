@@ -18,7 +18,8 @@ from clustering_assets.images.colour_spaces import (
 )
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.heif import code_points, coded_pixels
-from clustering_assets.images.load import decode_image, decode_picture
+from clustering_assets.images.load import decode_picture
+from clustering_assets_tests.pixels import decode_image
 
 # Linear light to linear sRGB light for a D65 white, as printed in CSS Color 4, chapter 18.
 P3_TO_SRGB = np.array(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from clustering_assets.images.features import fit, measure
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 def flat(*colour: int) -> np.ndarray:

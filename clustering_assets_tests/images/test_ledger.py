@@ -77,3 +77,15 @@ def test_near_duplicates_are_outcomes_too(manifest):
 def test_a_near_duplicate_of_a_failed_picture_is_used(manifest):
     table = ledger(manifest, [("c.png", "render", "gone")], near_duplicates={"b.png": "c.png"})
     assert outcomes(table)["b.png"] == "used"
+
+
+def test_a_good_picture_that_is_in_no_cluster_yet_is_pending(manifest):
+    table = ledger(manifest, [("b.png", "render", "gone")], clustered={"a.png", "copy.png"})
+    assert outcomes(table) == {
+        "a.png": "used",
+        "b.png": "rejected",
+        "c.png": "pending",
+        "copy.png": "duplicate",
+        "half.png": "rejected",
+    }
+    assert "update was not finished" in row(table, "c.png")["reason"]

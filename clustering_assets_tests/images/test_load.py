@@ -11,8 +11,8 @@ from PIL import Image, ImageFile
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image, load_image
 from clustering_assets.settings import Limits
+from clustering_assets_tests.pixels import decode_image, load_image
 
 LOSSY = 8
 

@@ -46,11 +46,11 @@ for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{room}."
 
 LOADED = """
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image
+from clustering_assets.images.load import read_picture
 
 def refused(path):
     try:
-        load_image(path)
+        read_picture(path)
     except ImageError:
         return path.name
 

@@ -161,14 +161,25 @@ def test_music_without_a_telling_ending_is_found(folder):
     assert "tone.bin" in set(analyse_library(folder)["path"])
 
 
-def test_a_link_out_of_the_folder_is_passed_over(folder, tmp_path, caplog):
-    outside = write_sound(tmp_path / "outside.flac", sine(2.0))
-    (folder / "link.flac").symlink_to(outside)
+def test_links_out_of_the_folder_are_not_followed_and_say_so(tmp_path, caplog):
+    (tmp_path / "elsewhere").mkdir()
+    write_sound(tmp_path / "elsewhere" / "outside.flac", sine(2.0))
+    folder = tmp_path / "music"
+    folder.mkdir()
+    (folder / "link.flac").symlink_to(tmp_path / "elsewhere" / "outside.flac")
+    (folder / "album").symlink_to(tmp_path / "elsewhere")
+    (folder / "lost").symlink_to(tmp_path / "nowhere")
+    reasons = analyse_library(folder).set_index("path")["reason"]
+    assert set(reasons.index) == {"link.flac", "album", "lost"}
+    assert "put the music itself there" in reasons["album"]
+    assert "link to nothing" in reasons["lost"]
+    assert all(name in caplog.text for name in reasons.index)
+
+
+def test_a_link_within_the_folder_is_the_track_it_leads_to(folder):
     (folder / "alias.flac").symlink_to(folder / "Battle of drums.flac")
     table = analyse_library(folder)
-    assert "link.flac" not in set(table["path"])
     assert "alias.flac" in set(table["path"])
-    assert "link.flac" in caplog.text
     assert len(usable_tracks(table)) == 2
 
 

@@ -143,6 +143,14 @@ def test_a_pinned_track_is_taken(pin):
     assert "pinned" in choice["why"]
 
 
+@pytest.mark.parametrize("pin", ["Cafe\u0301 bleu.ogg", "Caf\u00e9 bleu", "deep/CAFE\u0301 BLEU.OGG"])
+@pytest.mark.parametrize("name", ["Cafe\u0301 bleu.ogg", "Caf\u00e9 bleu.ogg"])
+def test_a_pin_means_its_track_in_whichever_form_accents_are_written(pin, name):
+    tracks = track_table([LIBRARY[0], sounding(f"Deep/{name}", 0.4, 0.95)])
+    choice = choose_music(clusters("dark and grey"), tracks, pins={"cluster_0": pin}).iloc[0]
+    assert choice["track"] == f"Deep/{name}"
+
+
 def test_a_pin_for_a_mood_counts_for_all_its_clusters():
     looks = clusters("dark and grey", "dark and grey", "usual")
     choice = choose_music(looks, track_table(LIBRARY), pins={"calm": "storm.ogg"})

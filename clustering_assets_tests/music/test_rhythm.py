@@ -160,3 +160,31 @@ def test_twice_as_many_notes_are_twice_as_many_onsets():
 
 def test_too_little_sound_has_no_rhythm():
     assert rhythm(drums(120, 1.0)[0]).beat_times.size == 0
+
+
+def waltz(beats_in_bar: int, tempo: float, first: float, seconds: float = 40.0) -> np.ndarray:
+    """A low note on the first beat of each bar and high ones on the others, in six also a softer low one half-way."""
+    sound = 0.001 * np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE))
+    time = np.arange(round(0.5 * SAMPLE_RATE)) / SAMPLE_RATE
+    for index, at in enumerate(np.arange(first, seconds - 0.6, 60 / tempo)):
+        beat = index % beats_in_bar
+        pitch, level = {0: (65, 0.4), 3: (65, 0.2)}.get(beat, (262, 0.12))
+        note = level * np.sin(2 * np.pi * pitch * time) * np.exp(-6 * time)
+        sound[round(at * SAMPLE_RATE) :][: note.size] += note
+    return sound
+
+
+@pytest.mark.parametrize("bar", [3, 6])
+@pytest.mark.parametrize("tempo", [96, 126, 168])
+def test_bars_of_waltzes_have_three_or_six_beats(bar, tempo):
+    found = rhythm(waltz(bar, tempo, 0.5))
+    assert found.tempo == pytest.approx(tempo, rel=0.01)
+    assert found.bar == bar
+    bars = (found.beat_times[found.downbeat] - 0.5) / (bar * 60 / tempo)
+    assert bars == pytest.approx(round(bars), abs=0.05)
+
+
+@pytest.mark.parametrize("mood", ["upbeat", "energetic", "neutral"])
+def test_bars_of_other_music_have_four_beats(mood):
+    assert generated(mood).bar == 4
+    assert rhythm(drums(112, 30.0)[0]).bar == 4

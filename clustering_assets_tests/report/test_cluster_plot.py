@@ -7,7 +7,7 @@ import pytest
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
-from clustering_assets.report.cluster_plot import plot_clusters, shorten, spread_apart
+from clustering_assets.report.cluster_plot import plot_clusters, spread_apart
 from clustering_assets.report.palette import cluster_colour, cluster_marker
 from clustering_assets.report.previews import figure_png
 
@@ -115,16 +115,6 @@ def test_thumbnails_do_not_hide_one_another():
     assert spread.min() >= 30
 
 
-def test_a_name_is_cut_to_the_room_that_there_is():
-    long = "a name that somebody wrote for all the holidays in the mountains"
-    font = FontProperties(weight="bold", size=10)
-    cut = shorten(long, 150, font)
-    assert cut.endswith("…")
-    assert long.startswith(cut[:-1])
-    assert len(shorten("W" * 64, 150, font)) < len(cut)
-    assert shorten("cats", 150, font) == "cats"
-
-
 def drawn(name, folder):
     """The texts of a figure of which the first cluster has this name, after drawing it."""
     table = assignments(2)
@@ -156,3 +146,17 @@ def test_letters_of_another_font_are_drawn_with_it(folder):
     other = get_font(findfont(FontProperties(family="STIXGeneral", weight="bold"))).get_charmap()
     rare = chr(next(code for code in other if code not in usual and chr(code).isprintable()))
     assert f"0  a {rare} b" in drawn(f"a {rare} b", folder)
+
+
+@pytest.mark.parametrize("long", ["holidays in the mountains " * 9, "W" * 4000])
+def test_a_name_is_cut_to_the_room_that_there_is(long, folder):
+    table = assignments(2)
+    table.loc[table["cluster"] == 0, "cluster_name"] = long
+    figure = plot_clusters(table, folder, title=long)
+    figure_png(figure)
+    heading, legend = figure.texts[0], figure.axes[1]
+    name = next(text for text in legend.texts if text.get_text().startswith(f"0  {long[:8]}"))
+    assert name.get_text().endswith("…")
+    assert 0.8 < name.get_window_extent().x1 / legend.bbox.x1 < 1
+    assert heading.get_text().endswith("…")
+    assert heading.get_window_extent().x1 < figure.bbox.x1

@@ -4,11 +4,13 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from clustering_assets.images.manifest import scan
 from clustering_assets.report.dataset_analysis import analyse, summarise
+from clustering_assets.report.dataset_chart import draw_dates
 
 
 @pytest.fixture
@@ -114,3 +116,14 @@ def test_the_bars_are_named_and_pictures_are_counted_in_whole_numbers(folder):
     assert [label.get_text() for label in charts["Formats"].get_yticklabels()] == ["JPEG", "PNG"]
     ticks = [label.get_text() for label in charts["RMS contrast"].get_yticklabels()]
     assert ticks and all(tick.isdigit() for tick in ticks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_time_line_has_a_few_ticks_whatever_time_it_spans():
+    from matplotlib.figure import Figure
+
+    for hours in np.geomspace(1 / 1800, 24 * 365 * 60, 150):
+        taken = pd.Timestamp("2001-03-05 07:08:09") + pd.to_timedelta(np.linspace(0, hours, 9), unit="h")
+        axes = Figure(figsize=(3, 2)).subplots()
+        draw_dates(axes, pd.Series(taken))
+        assert 1 <= len(axes.get_xticks()) <= 8, hours

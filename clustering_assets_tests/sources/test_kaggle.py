@@ -115,7 +115,7 @@ def test_a_broken_credentials_file_is_named(nobody, tmp_path):
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
-    with pytest.raises(SourceError, match=r"pip install 'clustering-assets\[kaggle\]'"):
+    with pytest.raises(SourceError, match=r"pip install kagglehub"):
         import_kaggle("ada/cats", tmp_path / "images")
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from clustering_assets.files.local import LocalFolder
-from clustering_assets.images.load import decode_image, load_image
 from clustering_assets.sources.imported import SourceError
 from clustering_assets.sources.openimages import import_openimages
+from clustering_assets_tests.pixels import decode_image, load_image
 
 CLASSES = """LabelName,DisplayName
 /m/01yrx,Cat

@@ -4,10 +4,11 @@ import logging
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import split
-from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, font, shortened
+from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, filled, font, shortened
 from clustering_assets.video.titles import title_canvas, typeset
 
 FRAMES = [(640, 360), (360, 640), (360, 360), (64, 64), (1920, 1080)]
@@ -86,18 +87,19 @@ def test_a_long_name_is_cut_off_with_an_ellipsis():
 def test_a_long_title_is_broken_into_rows_about_equally_long():
     title = "Summer by the sea, and what we did there on the days when it rained"
     letters = font(title, 20)
-    rows = broken(title, letters, 300)
+    rows = broken(title, letters, 300, 9)
     lengths = [letters.getlength(row) for row in rows]
     assert " ".join(rows) == title
     assert max(lengths) <= 300
     assert min(lengths) > 0.7 * max(lengths)
-    assert broken("short", letters, 300) == ["short"]
-    assert broken("", letters, 300) == []
+    assert broken("short", letters, 300, 1) == ["short"]
+    assert broken("", letters, 300, 1) == []
+    assert broken(title, letters, 300, 2) is None
 
 
 def test_a_word_that_is_longer_than_a_row_is_broken():
     letters = font("a", 20)
-    rows = broken("a" * 90, letters, 200)
+    rows = broken("a" * 90, letters, 200, 9)
     assert "".join(rows) == "a" * 90
     assert all(letters.getlength(row) <= 200 for row in rows)
 
@@ -111,6 +113,24 @@ def test_all_rows_of_a_title_are_of_one_font_and_only_its_end_may_be_missing():
     assert all(not row.endswith(ELLIPSIS) for row in endless[:-1])
     assert endless[-1].endswith(ELLIPSIS)
     assert letters.getlength(endless[-1]) <= 580
+
+
+@pytest.mark.parametrize("text", ["a" * 20_000, "Summer by the sea " * 2_000])
+def test_of_an_endless_title_no_more_is_measured_than_can_be_shown(text):
+    class Counting(ImageFont.FreeTypeFont):
+        def __init__(self):
+            self.measured = 0
+
+        def getlength(self, text, *_, **__):
+            self.measured += len(text)
+            return letters.getlength(text)
+
+    letters, counting = font(text, 40), Counting()
+    rows = filled(text, counting, 1500, 5, cut=True)
+    assert len(rows) == 5
+    assert text.startswith(rows[0])
+    assert broken(text, counting, 1500, 2) is None
+    assert counting.measured < len(text)
 
 
 def test_a_name_is_made_one_line_of_printable_letters():

@@ -1,6 +1,7 @@
 """Writing a slideshow, and checking what was written."""
 
 import contextlib
+import io
 import logging
 import resource
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from moviepy import VideoFileClip
 from PIL import Image
 from upath import UPath
 
@@ -16,7 +19,7 @@ from clustering_assets.video import encode
 from clustering_assets.video.encode import choose_encoder, read_digest, write_video
 from clustering_assets.video.errors import VideoError
 from clustering_assets.video.slideshow import Slideshow
-from clustering_assets.video.verify import top_level_boxes, verify
+from clustering_assets.video.verify import plays_through, top_level_boxes, verify
 
 
 def failed(path: Path, slideshow: Slideshow) -> list[str]:
@@ -74,6 +77,15 @@ def test_the_digest_is_read_back_from_the_file(pictures, show, tmp_path):
     )
     (tmp_path / "foreign.mp4").write_bytes(foreign)
     assert read_digest(tmp_path / "foreign.mp4") is None
+
+
+@pytest.mark.parametrize("folder", ["a:b", "http:", "pipe:1"])
+def test_a_folder_that_looks_like_a_protocol_is_a_folder(folder, pictures, show, tmp_path, monkeypatch):
+    slideshow = show(pictures((200, 100)))
+    monkeypatch.chdir(tmp_path)
+    place = Path(folder) / "video.mp4"
+    write_video(slideshow, place)
+    assert failed(place, slideshow) == [] and read_digest(place) == slideshow.digest and plays_through(place)
 
 
 def test_there_is_no_digest_in_other_files(tmp_path):
@@ -144,7 +156,7 @@ def test_of_a_full_disk_it_is_said_how_much_room_the_video_needs(pictures, show,
 
 def test_the_room_a_video_needs_is_judged_by_what_was_written(pictures, show):
     slideshow = show(pictures((400, 300), (300, 400)))
-    half = slideshow.frame_count // 2
+    half = slideshow.timeline.frames // 2
     assert encode.needed_bytes(slideshow, 128_000, frames=half, written=500_000) == pytest.approx(1e6)
     assert 30_000 < encode.needed_bytes(slideshow, 128_000, frames=0, written=0) < 50_000
 
@@ -176,3 +188,25 @@ def test_the_same_slideshow_is_written_the_same_twice_however_many_cores_there_a
     monkeypatch.setattr(encode, "available_cores", lambda: 24)
     write_video(show(images.iloc[::-1]), tmp_path / "b.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_players_show_the_first_picture_for_the_file_that_begins_in_black(pictures, show, tmp_path):
+    images = pictures(*[(384, 216)] * 3, known=False)
+    for number in range(3):
+        Image.new("RGB", (384, 216), (30, 200, 40)).save(tmp_path / "images" / f"{number:02d}.png")
+    slideshow = show(images)
+    write_video(slideshow, tmp_path / "video.mp4")
+    with av.open(str(tmp_path / "video.mp4")) as file:
+        film, cover = file.streams.video
+        assert not film.disposition & Disposition.attached_pic
+        assert cover.disposition & Disposition.attached_pic
+        (packet,) = [packet for packet in file.demux(cover) if packet.size]
+    picture = np.asarray(Image.open(io.BytesIO(bytes(packet))), int)
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(
+        slideshow.size[0] / slideshow.size[1], rel=0.02
+    )
+    assert np.abs(picture - (30, 200, 40)).max() <= 8
+    assert failed(tmp_path / "video.mp4", slideshow) == []
+    with VideoFileClip(str(tmp_path / "video.mp4")) as clip:
+        assert tuple(clip.size) == slideshow.size
+        assert clip.duration == pytest.approx(slideshow.duration, abs=0.05)

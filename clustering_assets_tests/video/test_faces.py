@@ -255,7 +255,7 @@ def test_without_the_package_it_is_said_once_that_faces_are_not_looked_for(witho
     assert find_heads(face) is None
     assert faces.version() == 0
     (record,) = [record for record in caplog.records if "Faces are not looked for" in record.message]
-    assert "clustering-assets[faces]" in record.message
+    assert "pip install dlib-bin" in record.message
     assert record.levelno == logging.INFO
 
 

@@ -17,10 +17,10 @@ from clustering_assets.video.verify import verify
 
 def test_a_frame_is_the_same_whenever_it_is_asked_for(pictures, show):
     slideshow = show(pictures(*[(120, 80)] * 8))
-    order = np.random.default_rng(0).permutation(slideshow.frame_count)
+    order = np.random.default_rng(0).permutation(slideshow.timeline.frames)
     later = {int(index): slideshow.frame(int(index)) for index in order}
     fresh = show(pictures(*[(120, 80)] * 8))
-    assert all(np.array_equal(fresh.frame(index), later[index]) for index in range(fresh.frame_count))
+    assert all(np.array_equal(fresh.frame(index), later[index]) for index in range(fresh.timeline.frames))
 
 
 def test_frames_are_rgb_pictures_of_the_wanted_size(pictures, show, small):
@@ -29,7 +29,7 @@ def test_frames_are_rgb_pictures_of_the_wanted_size(pictures, show, small):
     assert slideshow.planes(3).shape == (162, 192)
     assert slideshow.size == small.size
     with pytest.raises(IndexError):
-        slideshow.frame(slideshow.frame_count)
+        slideshow.frame(slideshow.timeline.frames)
 
 
 def test_a_picture_damaged_without_a_trace_is_left_out_while_rendering(pictures, show, tmp_path):

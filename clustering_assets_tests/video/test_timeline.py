@@ -88,6 +88,22 @@ def test_slides_last_the_power_of_two_of_beats_nearest_to_the_wish(period, secon
     assert beats_a_slide(period, seconds) == beats
 
 
+@pytest.mark.parametrize("seconds", [20.0, 60.0, 300.0])
+@pytest.mark.parametrize("bar", [3, 4, 6])
+def test_slides_may_last_as_long_as_is_wished(seconds, bar):
+    for period in (0.31, 0.5, 0.9):
+        assert 2**-0.5 <= beats_a_slide(period, seconds, bar) * period / seconds <= 2**0.5
+    cuts, _ = beat_cuts(4, seconds, 25, 0.33 * np.arange(2000), bar=bar)
+    assert np.diff(cuts).max() < 1.5 * seconds * 25
+
+
+@pytest.mark.parametrize("bar", [3, 6])
+def test_slides_of_a_waltz_last_whole_bars(bar):
+    cuts, stride = beat_cuts(8, 3.0, 25, 0.2 + 0.5 * np.arange(200), downbeat=2, bar=bar)
+    assert stride == 6
+    assert {(round((cut / 25 - 0.2) / 0.5) - 2) % bar for cut in cuts[1:]} == {0}
+
+
 @given(
     st.floats(0.33, 1.2),
     st.floats(0, 0.9),

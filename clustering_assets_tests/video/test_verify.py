@@ -91,7 +91,7 @@ def planned(pictures, show, chord) -> tuple[Slideshow, Making]:
     """A slideshow with sound, and how a file of it is made that keeps the contract."""
     slideshow = show(pictures(*[(400, 300)] * 3), sound=lambda seconds: make_soundtrack(chord, seconds))
     sound = np.concatenate(list(slideshow.soundtrack.blocks()), axis=1)
-    return slideshow, Making(range(slideshow.frame_count), slideshow.digest, sound)
+    return slideshow, Making(range(slideshow.timeline.frames), slideshow.digest, sound)
 
 
 def failed(path: Path, slideshow: Slideshow) -> set[str]:
@@ -220,4 +220,4 @@ def test_other_decoders_agree_on_the_frames(pictures, show, tmp_path):
     )
     assert done.stderr == ""
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
-    assert len(lines) == slideshow.frame_count
+    assert len(lines) == slideshow.timeline.frames

@@ -15,9 +15,9 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import noted
+from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.files import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network, StoredError
 from clustering_assets.files import file_source
 from clustering_assets.outputs import CLUSTER_PLOT, names_file
 from clustering_assets.settings import Settings
@@ -95,7 +95,11 @@ def cluster_assignments(
 
     values = settings.value
     version = data_version(context, values)
-    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path", how="left")
+    images = pd.DataFrame({"path": embeddings.paths}).merge(image_manifest, on="path")
+    if len(images) < len(embeddings.paths):
+        raise StoredError(
+            "The embeddings are of other pictures than the manifest: materialize embeddings anew."
+        )
     network = embeddings.network
     assignment = assign(
         Pictures(
@@ -158,7 +162,7 @@ def _previous(
     """
     from clustering_assets.clustering.previous import Previous
 
-    table = settings.outputs.read_previous(CLUSTER_ASSIGNMENTS)
+    table = previous_table(context.instance, settings.outputs, CLUSTER_ASSIGNMENTS)
     facts = noted(context.instance.get_latest_materialization_event(context.asset_key))
     if facts.get("output") != settings.value.output:
         facts = {}

@@ -11,6 +11,7 @@ from clustering_assets.defs.data_versions import DETAILS, USES, data_version, di
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
+from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import DATASET_ANALYSIS
@@ -89,7 +90,7 @@ def image_manifest(
     try:
         manifest = scan(
             file_source(values.images),
-            previous=settings.outputs.read_previous(IMAGE_MANIFEST),
+            previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
             limits=values.limits,
         )
     except DatasetError as error:

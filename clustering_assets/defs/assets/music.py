@@ -9,6 +9,7 @@ from clustering_assets.defs.data_versions import USES, data_version, digest
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import pins_file
@@ -39,7 +40,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
     check_specs=checks.specs,
 )
 @told()
-def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
+def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult:
     """The music folder, listened to: tempo, beats, loudness, brightness, mode, valence and arousal of each track.
 
     A file that cannot be used keeps its row with the reason. A track that has not changed is not decoded again.
@@ -48,7 +49,8 @@ def music_tracks(settings: SettingsResource) -> dg.MaterializeResult:
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
-    tracks = analyse_library(file_source(values.music), previous=settings.outputs.read_previous(MUSIC_TRACKS))
+    previous = previous_table(context.instance, settings.outputs, MUSIC_TRACKS)
+    tracks = analyse_library(file_source(values.music), previous=previous)
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(
@@ -107,7 +109,7 @@ def music_choice(
         pins=pins,
         seconds=seconds,
         seed=values.seed,
-        previous=settings.outputs.read_previous(MUSIC_CHOICE),
+        previous=previous_table(context.instance, settings.outputs, MUSIC_CHOICE),
     )
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
     reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]

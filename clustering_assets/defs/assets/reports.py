@@ -14,7 +14,7 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.graph import project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
-from clustering_assets.defs.records import latest_video, noted, stage_records, update_started, video_record
+from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.files import file_source
@@ -58,17 +58,25 @@ def ledger(
     """What became of every file that was found: used, duplicate of another, or rejected with the stage and the reason.
 
     It begins with the outcome of `image_manifest`; a picture that vanished or broke before it was embedded or shown
-    in a video is rejected there. A picture that looks the same as a sharper one counts as its duplicate.
+    in a video is rejected there. A picture that looks the same as a sharper one counts as its duplicate. One that was
+    found good and is in no cluster, because an update was not finished, is pending.
     """
     from clustering_assets.images.ledger import ledger as make_ledger
 
     version = data_version(context, settings.value)
     started = update_started(context.instance)
     stages = stage_records(context.instance, project_stages().recorded, started).values()
-    videos = [latest_video(context.instance, key) for key in music_choice["key"]]
-    lost = failures_of([*(stage.noted for stage in stages), *map(noted, videos)])
+    videos = latest_videos(context.instance, set(music_choice["key"]))
+    lost = failures_of(
+        [*(stage.noted for stage in stages), *(noted(videos.get(key)) for key in music_choice["key"])]
+    )
     copies = cluster_assignments.loc[cluster_assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
-    table = make_ledger(image_manifest, lost, dict(copies.itertuples(index=False, name=None)))
+    table = make_ledger(
+        image_manifest,
+        lost,
+        near_duplicates=dict(copies.itertuples(index=False, name=None)),
+        clustered=set(cluster_assignments["path"]),
+    )
     outcomes = table["outcome"].value_counts()
     return dg.MaterializeResult(
         value=table,
@@ -105,13 +113,17 @@ def summary_report(
     started = update_started(context.instance)
     wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
     due = videos_due(context.instance, wanted, settings.value)
+    latest = latest_videos(context.instance, wanted)
     summary = summarise(
         ledger,
         cluster_assignments,
         music_choice,
         stages=stage_records(context.instance, project_stages().recorded, started),
         videos=[
-            video_record(context.instance, settings.outputs, key, started, due=key in due) for key in wanted
+            video_record(
+                context.instance, settings.outputs, key, latest.get(key), started=started, due=key in due
+            )
+            for key in wanted
         ],
         settings=settings.value.model_dump(),
     )

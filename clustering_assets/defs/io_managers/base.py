@@ -6,13 +6,11 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.storage import mark_output
-
-PUBLISHED = "published"
-"""Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
 
 OUTPUT = "output"
 """Metadata key of an asset definition: where below the output its result lies."""

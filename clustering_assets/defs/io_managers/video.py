@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from upath import UPath
 
-from clustering_assets.defs.io_managers.base import PUBLISHED, OutputIOManager
+from clustering_assets.defs.io_managers.base import OutputIOManager
+from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.rendering import Rendered, publish
 
 if TYPE_CHECKING:

@@ -16,12 +16,7 @@ _FABRICS = (
 )
 _SKIES = (("#2e86de", "#bfe3fb"), ("#3f9be8", "#fdf0d5"), ("#4aa3df", "#ffe3cf"), ("#1f78c8", "#a9d8f5"))
 _BASKET = ((0.45, 0.9), (0.55, 0.9), (0.54, 0.965), (0.46, 0.965))
-_ROPES = (
-    (0.455, 0.46),
-    (0.485, 0.487),
-    (0.515, 0.513),
-    (0.545, 0.54),
-)  # columns at the mouth and at the basket
+_ROPES = ((0.455, 0.46), (0.485, 0.487), (0.515, 0.513), (0.545, 0.54))  # columns at the mouth and the basket
 
 _SPRITE = 400  # pixels that a balloon is painted in
 

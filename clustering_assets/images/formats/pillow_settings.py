@@ -49,6 +49,7 @@ def while_decoding() -> Iterator[None]:
 
 
 def _set() -> None:
+    """Change the settings, and keep what they were."""
     global _before, _filters
     _before = [getattr(module, name) for module, name, _ in _SETTINGS]
     for module, name, value in _SETTINGS:
@@ -59,6 +60,7 @@ def _set() -> None:
 
 
 def _put_back() -> None:
+    """Undo what `_set` did, where nobody else has changed it since."""
     for (module, name, value), before in zip(_SETTINGS, _before, strict=True):
         if getattr(module, name) == value:  # otherwise somebody else has changed it meanwhile
             setattr(module, name, before)

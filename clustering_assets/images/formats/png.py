@@ -32,15 +32,8 @@ _CHECKED = frozenset((*_PIXELS, b"fdAT", b"fcTL"))
 _MOST_NOTES = 4 << 20
 _STRIP = 1 << 18
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PASSES = (
-    (0, 0, 8, 8),
-    (4, 0, 8, 8),
-    (0, 4, 4, 8),
-    (2, 0, 4, 4),
-    (0, 2, 2, 4),
-    (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Adam7: first column, first row, columns and rows from one pixel to the next (W3C, PNG third edition, 8.1)."""
 _DISPLAY_GAMMA, _SAME_GAMMA = 0.45455, 0.005
 
 

@@ -19,48 +19,38 @@ PICTURE_SUFFIXES = frozenset(
 Drawings, icons and documents of editors do not: they lie beside the pictures in many a folder.
 """
 
-_OTHERS = (
-    (b"8BPS", "a Photoshop document"),
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\x00\x00\x01\x00", "a Windows icon"),
-    (b"icns", "a macOS icon"),
-    (b"\x8aMNG", "an MNG animation"),
-    (b"\x8bJNG", "a JNG picture"),
-    (b"\x01\xda", "an SGI picture"),
-    (b"PF\n", "a PFM picture"),
-    (b"Pf\n", "a PFM picture"),
-    (b"FOVb", "a camera raw file"),
-    (b"\x00MRM", "a camera raw file"),
-    (b"SIMPLE", "a FITS file"),
-    (b"v/1\x01", "an OpenEXR picture"),
-    (b"#?RADIANCE", "a Radiance HDR picture"),
-    (b"gimp xcf", "a GIMP document"),
-    (b"qoif", "a QOI picture"),
-    (b"DDS ", "a DirectDraw surface"),
-    (b"FUJIFILM", "a camera raw file"),
-    (b"IIRO", "a camera raw file"),
-    (b"IIU\x00", "a camera raw file"),
-    (b"<svg", "an SVG drawing"),
-    (b"<!doctype html", "a web page"),
-    (b"<html", "a web page"),
-    (b"<?xml", "an XML document"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the picture itself"),
-    (b"ID3", "a sound file"),
-    (b"OggS", "a sound or video file"),
-    (b"fLaC", "a sound file"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-)
+_OTHERS = {
+    "a Photoshop document": (b"8BPS",),
+    "a PDF document": (b"%PDF",),
+    "a PostScript document": (b"%!PS",),
+    "a ZIP archive": (b"PK\x03\x04",),
+    "a gzip archive": (b"\x1f\x8b",),
+    "a 7-Zip archive": (b"7z\xbc\xaf",),
+    "a RAR archive": (b"Rar!",),
+    "a program": (b"\x7fELF", b"MZ"),
+    "a JPEG 2000 picture": (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "a JPEG XL picture": (b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"),
+    "a Windows icon": (b"\x00\x00\x01\x00",),
+    "a macOS icon": (b"icns",),
+    "an MNG animation": (b"\x8aMNG",),
+    "a JNG picture": (b"\x8bJNG",),
+    "an SGI picture": (b"\x01\xda",),
+    "a PFM picture": (b"PF\n", b"Pf\n"),
+    "a camera raw file": (b"FOVb", b"\x00MRM", b"FUJIFILM", b"IIRO", b"IIU\x00"),
+    "a FITS file": (b"SIMPLE",),
+    "an OpenEXR picture": (b"v/1\x01",),
+    "a Radiance HDR picture": (b"#?RADIANCE",),
+    "a GIMP document": (b"gimp xcf",),
+    "a QOI picture": (b"qoif",),
+    "a DirectDraw surface": (b"DDS ",),
+    "an SVG drawing": (b"<svg",),
+    "a web page": (b"<!doctype html", b"<html"),
+    "an XML document": (b"<?xml",),
+    "a Git LFS pointer, not the picture itself": (b"version https://git-lfs",),
+    "a sound file": (b"ID3", b"fLaC"),
+    "a sound or video file": (b"OggS",),
+    "a Matroska or WebM video": (b"\x1aE\xdf\xa3",),
+}
 
 
 def describe(head: bytes) -> str:
@@ -68,14 +58,12 @@ def describe(head: bytes) -> str:
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for magic, name in _OTHERS:
-        if head.startswith(magic) or (magic.startswith(b"<") and text.startswith(magic)):
+    for name, magics in _OTHERS.items():
+        if head.startswith(magics) or text.startswith(tuple(magic for magic in magics if magic[:1] == b"<")):
             return name
     if head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
         return "a PNM picture"
-    if head.startswith(
-        b"\x00\x00\x02\x00"
-    ):  # the number of cursors, or the empty colour map of a Targa picture
+    if head.startswith(b"\0\0\2\0"):  # the number of cursors, or the empty colour map of a Targa picture
         return "a Windows cursor" if head[4:6].strip(b"\x00") else "a Targa picture"
     if head[4:8] == b"ftyp":
         return "a camera raw file" if head[8:11] == b"crx" else "a video or sound file"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 def bitmap(bits: int, rows: bytes, height: int) -> bytes:

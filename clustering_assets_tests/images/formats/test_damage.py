@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 def test_a_gif_whose_first_frame_is_smaller_lies_on_the_ground(encoded):

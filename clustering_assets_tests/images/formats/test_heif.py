@@ -7,7 +7,7 @@ import pytest
 
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.heif import boxes, coded_pixels
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 LOSSY = 8
 SIDE, WIDTH, HEIGHT = 128, 256, 192

@@ -13,7 +13,8 @@ from PIL import Image, ImageFile
 
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.formats.jpeg import load_jpeg
-from clustering_assets.images.load import decode_image, read_picture
+from clustering_assets.images.load import read_picture
+from clustering_assets_tests.pixels import decode_image
 
 KINDS = [
     ("RGB", {}),

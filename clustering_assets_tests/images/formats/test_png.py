@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import load_image
+from clustering_assets_tests.pixels import load_image
 
 
 @pytest.mark.parametrize(

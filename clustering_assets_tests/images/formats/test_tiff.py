@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clustering_assets.images.errors import ImageError
-from clustering_assets.images.load import decode_image
+from clustering_assets_tests.pixels import decode_image
 
 
 @pytest.mark.parametrize("white_is_zero", [False, True])

@@ -1,0 +1,21 @@
+"""What reaches a terminal."""
+
+import logging
+import sys
+
+import pytest
+
+from clustering_assets.cli.terminal import show_progress
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_names_of_files_and_clusters_command_no_terminal(is_terminal, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    with show_progress() as say:
+        say("first\nsecond \x1b[2Jname\x07 [bold]red[/bold] [/]")
+        logging.getLogger("clustering_assets.music").warning("%s is not used", "\x1b]0;title\x07song\r.mp3")
+    shown = "".join(capsys.readouterr())
+    assert "first" in shown
+    assert "[bold]red[/bold] [/]" in shown
+    assert "song" in shown
+    assert not any(code in shown for code in ("\x1b[2J", "\x07", "\x1b]0", "song\r"))
