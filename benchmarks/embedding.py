@@ -1,27 +1,36 @@
-"""Embedding: the usual way, this project, and the limits of network and decoder, side by side in one run.
+"""Embedding: the usual ways, this project, and the limits of network and decoder, side by side in one run.
 
+    python benchmarks/embedding.py --images NEWDIR --make 2000 --side 500
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0
     python benchmarks/embedding.py --images DIR --backbone resnet50 --random-weights --json result.json
+    python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --folders 20 200 2000
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --reuse
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --known 10000
     python benchmarks/embedding.py --images DIR --backbone efficientnet_lite0 --agreement
 
 (a) is the usual way: Pillow decodes in full, torchvision's transforms, eager torch in float32, batches of 32.
 (b) is this project, from files to array. (c) is the network in the runtime that (b) chose, on data that is in
-memory already. (d) is decoding and preprocessing alone. Each is measured `--rounds` times in turn, in a process
-of its own, and the medians are reported.
+memory already. (d) is decoding and preprocessing alone, on as many workers as (b) has and on one. (e) is the ordinary
+recipe for a GPU: (a) behind a DataLoader with a process for each core and pinned memory, on the device that torch
+finds. Each is measured `--rounds` times in turn, in a process of its own, and the medians are reported. CPU time and
+memory are those of all processes of a way together.
+
+The balance is what cores that never wait would do, `cores / (CPU of (c) + CPU of (d))` for a picture; where a GPU
+computes, (c) is a limit of its own.
 """
 
 import argparse
 import hashlib
 import json
 import multiprocessing
-import resource
+import os
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +38,41 @@ from typing import Any
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which network is measured, on what, and where its files are kept."""
+
+    backbone: str
+    weights: Path | None
+    runtime: str
+    batch_size: int | None
+    work: Path
+
+    def options(self, engine: Any = None) -> Any:
+        """How this project shall run it."""
+        from clustering_assets.embedding.embed import RuntimeOptions
+
+        chosen = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return RuntimeOptions(self.runtime, engine=engine, **chosen)
+
+    def facts(self) -> Any:
+        """What is known of the network."""
+        from clustering_assets.embedding.catalogue import resolve_backbone
+
+        return resolve_backbone(self.backbone, self.weights, memory=self.work / "cache")
+
+    def weights_file(self) -> Path:
+        """The file of its weights."""
+        from clustering_assets.embedding.weights import hub_folder, obtain
+
+        return obtain(self.facts().weights, hub_folder())
+
+
 def main() -> None:
     arguments = _arguments()
+    if arguments.make:
+        make_pictures(arguments.images, arguments.make, arguments.side)
+        return
     files = [path for path in sorted(arguments.images.rglob("*")) if path.suffix.lower() in SUFFIXES]
     files = files[:: max(1, len(files) // arguments.limit)][: arguments.limit]
     if not files:
@@ -38,16 +80,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         weights = _random_weights(arguments.backbone, work) if arguments.random_weights else None
-        measure = (
-            _known
-            if arguments.known
-            else _reuse
-            if arguments.reuse
-            else _agreement
-            if arguments.agreement
-            else _throughput
-        )
-        result = measure(files, arguments, weights, work)
+        wanted = Wanted(arguments.backbone, weights, arguments.runtime, arguments.batch_size, work)
+        modes = {"known": _known, "reuse": _reuse, "agreement": _agreement, "folders": _folders}
+        measure = next((mode for name, mode in modes.items() if getattr(arguments, name)), _throughput)
+        result = measure(files, arguments, wanted)
     result = {"backbone": arguments.backbone, "images": len(files), **_machine(), **result}
     print(_table(result) if "ways" in result else json.dumps(result, indent=1))
     if arguments.json:
@@ -61,11 +97,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--runtime", default="auto", help="auto, openvino or torch")
+    parser.add_argument("--batch-size", type=int, help="pictures in a forward pass on a GPU")
     parser.add_argument(
         "--random-weights", action="store_true", help="for networks whose weights are not here"
     )
     parser.add_argument("--limit", type=int, default=256, help="most pictures")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--without", action="append", default=[], choices=list(WAYS), help="leave a way out; may be repeated"
+    )
+    parser.add_argument(
+        "--make", type=int, help="instead, make so many JPEGs with the textures of photos in the folder"
+    )
+    parser.add_argument("--side", type=int, default=500, help="longer side of pictures that are made")
+    parser.add_argument(
+        "--folders", type=int, nargs="+", help="measure folders of so many pictures, against threads"
+    )
     parser.add_argument(
         "--reuse", action="store_true", help="measure re-runs with nothing new and with 1 %% new"
     )
@@ -81,83 +128,121 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _throughput(
-    files: list[Path], arguments: argparse.Namespace, weights: Path | None, work: Path
-) -> dict[str, Any]:
-    """Images per second, CPU time and memory of (a) to (d)."""
-    ways: dict[str, Callable[..., dict[str, float]]] = {
-        "usual": usual_way,
-        "project": this_project,
-        "network": network_alone,
-        "decoding": decoding_alone,
-    }
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+def _throughput(files: list[Path], arguments: argparse.Namespace, wanted: Wanted) -> dict[str, Any]:
+    """Images per second, CPU time and memory of (a) to (e)."""
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS if name not in arguments.without}
     for _ in range(arguments.rounds):
-        for name, way in ways.items():
-            rounds[name].append(_apart(way, files, arguments.backbone, weights, arguments.runtime, work))
-    medians = {
-        name: {key: statistics.median(entry[key] for entry in entries) for key in entries[0]}
-        for name, entries in rounds.items()
-    }
-    rate = {name: entry["images_per_second"] for name, entry in medians.items()}
-    cpu = {name: entry["cpu_seconds_per_image"] for name, entry in medians.items()}
-    return {
-        "ways": medians,
-        "ratio_to_usual": rate["project"] / rate["usual"],
-        "ratio_to_limit": rate["project"] / rate["network"],
-        "cpu_ratio_to_usual": cpu["usual"] / cpu["project"],
-        "cpu_ratio_to_limit": cpu["network"] / cpu["project"],
-    }
+        for name, entries in rounds.items():
+            entries.append(_apart(WAYS[name][1], files, wanted))
+    ways = {name: _medians(entries) for name, entries in rounds.items()}
+    return {"ways": ways, **_ratios(ways)}
 
 
-def usual_way(
-    files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
-) -> dict[str, float]:
+def _ratios(ways: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """How this project stands to the other ways that were measured, by rate and by CPU time, and to the balance."""
+    rate = {name: entry["images_per_second"] for name, entry in ways.items()}
+    cpu = {name: entry["cpu_seconds_per_image"] for name, entry in ways.items()}
+    found: dict[str, Any] = {}
+    if "project" in ways:
+        others = [name for name in ways if name != "project"]
+        found["rate_of_project_to"] = {name: rate["project"] / rate[name] for name in others}
+        found["cpu_of_others_to_project"] = {name: cpu[name] / cpu["project"] for name in others}
+    if {"network", "decoding"} <= ways.keys():
+        found["balance"] = _machine()["cores"] / (cpu["network"] + cpu["decoding"])
+        if "project" in ways:
+            found["rate_of_project_to"]["balance"] = rate["project"] / found["balance"]
+    if {"decoding", "decoding_one"} <= ways.keys():
+        found["decoding_to_one"] = rate["decoding"] / rate["decoding_one"]
+    return found
+
+
+def usual_way(files: list[Path], wanted: Wanted) -> dict[str, float]:
     """(a) Pillow, torchvision transforms, eager torch in float32, batches of 32."""
     import torch
-    from PIL import Image
-    from torchvision import transforms
 
-    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.networks import feature_network
-    from clustering_assets.embedding.weights import hub_folder, obtain
 
-    facts = resolve_backbone(backbone, weights)
-    network = feature_network(facts, obtain(facts.weights, hub_folder())).trunk
-    wanted = facts.preprocessing
-    transform = transforms.Compose(
-        [
-            transforms.Resize(wanted.resize, transforms.InterpolationMode(wanted.interpolation)),
-            transforms.CenterCrop(wanted.crop),
-            transforms.ToTensor(),
-            transforms.Normalize(wanted.mean, wanted.std),
-        ]
-    )
+    facts = wanted.facts()
+    network = feature_network(facts, wanted.weights_file()).trunk
+    pictures = Photos(files, facts.preprocessing)
 
-    def run(chosen: list[Path]) -> None:
+    def run(chosen: range) -> None:
         with torch.inference_mode():
-            for start in range(0, len(chosen), 32):
-                pictures = [Image.open(path).convert("RGB") for path in chosen[start : start + 32]]
-                batch: list[Any] = [transform(picture) for picture in pictures]
+            for start in chosen[::32]:
+                batch = [pictures[number] for number in chosen[start : start + 32]]
                 network(torch.stack(batch)).numpy()
 
-    run(files[:32])
-    return _timed(lambda: run(files), len(files))
+    run(range(min(32, len(files))))
+    return _timed(lambda: run(range(len(files))), len(files))
 
 
-def this_project(
-    files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
-) -> dict[str, float]:
+def loader_way(files: list[Path], wanted: Wanted) -> dict[str, float]:
+    """(e) The same behind a DataLoader, on the device that torch finds; with the start of the loader's processes."""
+    import numpy as np
+    import torch
+    from torch.utils.data import DataLoader
+
+    from clustering_assets.embedding.networks import feature_network
+
+    facts = wanted.facts()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = feature_network(facts, wanted.weights_file()).trunk.to(device)
+    loader = DataLoader(
+        Photos(files, facts.preprocessing),  # pyright: ignore[reportArgumentType]
+        batch_size=64,
+        num_workers=_machine()["cores"],
+        pin_memory=device == "cuda",
+    )
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return np.concatenate(
+                [network(batch.to(device, non_blocking=True)).cpu().numpy() for batch in loader]
+            )
+
+    with torch.inference_mode():
+        network(torch.zeros(64, 3, facts.preprocessing.crop, facts.preprocessing.crop, device=device)).cpu()
+    return _timed(run, len(files))
+
+
+class Photos:
+    """Pictures as the usual ways prepare them: decoded by Pillow in full, float32, shape (3, crop, crop)."""
+
+    def __init__(self, files: list[Path], preprocessing: Any) -> None:
+        from torchvision import transforms
+
+        self.files = files
+        self.transform = transforms.Compose(
+            [
+                transforms.Resize(
+                    preprocessing.resize, transforms.InterpolationMode(preprocessing.interpolation)
+                ),
+                transforms.CenterCrop(preprocessing.crop),
+                transforms.ToTensor(),
+                transforms.Normalize(preprocessing.mean, preprocessing.std),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, number: int) -> Any:
+        from PIL import Image
+
+        return self.transform(Image.open(self.files[number]).convert("RGB"))
+
+
+def this_project(files: list[Path], wanted: Wanted, engine: Any = None) -> dict[str, float]:
     """(b) From files to array, with the network started but no vector cached."""
     from clustering_assets.embedding.catalogue import NetworkSpec
-    from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
+    from clustering_assets.embedding.embed import Inputs, embed
 
-    network = NetworkSpec(NetworkSpec(backbone, weights).resolve(memory=work / "cache"))
-    options, table = RuntimeOptions(runtime), _table_of(files)
-    embed(Inputs(table.iloc[:32], Path("/")), network, options, cache_dir=work / "cache")
+    network = NetworkSpec(wanted.facts())
+    options, table = wanted.options(engine), _table_of(files)
+    embed(Inputs(table.iloc[:32], Path("/")), network, options, cache_dir=wanted.work / "cache")
     with tempfile.TemporaryDirectory() as fresh:
         cache = Path(fresh)
-        (cache / "models").symlink_to(work / "cache" / "models", target_is_directory=True)
+        (cache / "models").symlink_to(wanted.work / "cache" / "models", target_is_directory=True)
         result: list[Any] = []
         whole = _timed(
             lambda: result.append(embed(Inputs(table, Path("/")), network, options, cache_dir=cache)),
@@ -168,97 +253,113 @@ def this_project(
         **whole,
         "images_per_second": result[0].images_per_second,
         "with_start": whole["images_per_second"],
+        **asdict(result[0].waits),
     }
 
 
-def network_alone(
-    files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
-) -> dict[str, float]:
+def network_alone(files: list[Path], wanted: Wanted) -> dict[str, float]:
     """(c) The network in its runtime, on prepared pictures in memory."""
     import numpy as np
 
-    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.runtime import features
-    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
-    from clustering_assets.embedding.weights import hub_folder, obtain
+    from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
     from clustering_assets.images.load import read_picture
 
-    facts = resolve_backbone(backbone, weights, memory=work / "cache")
-    wanted = facts.preprocessing
-    views = np.stack(
-        [wanted.prepare(read_picture(path, min_side=wanted.min_side).image) for path in files[:64]]
-    )
+    facts, plan = wanted.facts(), plan_runtime(wanted.runtime)
+    side = facts.preprocessing.min_side
     ready = start_runtime(
-        plan_runtime(runtime),
+        plan,
         facts,
-        lambda: obtain(facts.weights, hub_folder()),
-        batch_size=32,
-        models=[work / "cache" / "models"],
+        wanted.weights_file,
+        batch_size=wanted.options().batch_size or usual_batch(plan),
+        models=[wanted.work / "cache" / "models"],
     )
-    features(ready, views[:32])
-    batches = max(1, len(files) // len(views))
-    return _timed(lambda: [features(ready, views) for _ in range(batches)], batches * len(views))
+    views = np.stack(
+        [facts.preprocessing.prepare(read_picture(path, min_side=side).image) for path in files[:64]]
+    )
+    views = np.tile(views, (-(-4 * ready.batch_size // len(views)), 1, 1, 1))
+    features(ready, views)
+    turns = max(1, len(files) // len(views))
+    return _timed(lambda: [features(ready, views) for _ in range(turns)], turns * len(views))
 
 
-def decoding_alone(
-    files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
-) -> dict[str, float]:
-    """(d) Decoding and preprocessing on the threads of a run, with nobody waiting."""
-    from clustering_assets.embedding.catalogue import resolve_backbone
-    from clustering_assets.embedding.embed import MOST_THREADS
+def decoding_alone(files: list[Path], wanted: Wanted, workers: int | None = None) -> dict[str, float]:
+    """(d) Decoding and preprocessing on the workers of a run, or so many, with nobody waiting; with their start."""
     from clustering_assets.embedding.preparing import Content, Copy, prepare, prepared_batches
     from clustering_assets.files.local import LocalFolder
+    from clustering_assets.images.load import as_sent
     from clustering_assets.settings import DEFAULT_LIMITS
-    from clustering_assets.threads import available_cores
+    from clustering_assets.work.processes import Processes
+
+    facts = wanted.facts().preprocessing
+    function = partial(prepare, LocalFolder(Path("/")), facts, as_sent(DEFAULT_LIMITS))
+    contents = [Content(number, (Copy(number, str(path)),)) for number, path in enumerate(files)]
+    size = wanted.options().batch_size or 128
+    batches = partial(prepared_batches, function, contents, size, Processes(workers), facts.view_bytes)
+    return _timed(lambda: [None for _ in batches()], len(files))
+
+
+WAYS: dict[str, tuple[str, Callable[[list[Path], Wanted], dict[str, float]]]] = {
+    "usual": ("(a) usual way", usual_way),
+    "project": ("(b) this project", this_project),
+    "network": ("(c) network alone", network_alone),
+    "decoding": ("(d) decoding alone", decoding_alone),
+    "decoding_one": ("    on one worker", partial(decoding_alone, workers=1)),
+    "loader": ("(e) DataLoader", loader_way),
+}
+
+
+def _folders(files: list[Path], arguments: argparse.Namespace, wanted: Wanted) -> dict[str, Any]:
+    """Seconds from the first file to the last vector of small folders, by default and on threads."""
     from clustering_assets.work.threads import Threads
 
-    wanted = resolve_backbone(backbone, weights, memory=work / "cache").preprocessing
-    function = partial(prepare, LocalFolder(Path("/")), wanted, DEFAULT_LIMITS)
-    contents = [Content(number, (Copy(number, str(path)),)) for number, path in enumerate(files)]
-    engine = Threads(min(available_cores(), MOST_THREADS))
-    return _timed(lambda: [None for _ in prepared_batches(function, contents, 32, engine)], len(files))
+    found = {}
+    for count in arguments.folders:
+        rounds: dict[str, list[dict[str, float]]] = {"default": [], "threads": []}
+        for _ in range(arguments.rounds):
+            for name, entries in rounds.items():
+                engine = Threads() if name == "threads" else None
+                entries.append(_apart(this_project, files[:count], wanted, engine))
+        rate = {name: _medians(entries)["images_per_second"] for name, entries in rounds.items()}
+        found[str(count)] = {f"{name}_seconds": count / rate[name] for name in rate}
+        found[str(count)]["rate_to_threads"] = rate["default"] / rate["threads"]
+    return {"folders": found}
 
 
-def _reuse(
-    files: list[Path], arguments: argparse.Namespace, weights: Path | None, work: Path
-) -> dict[str, Any]:
+def _reuse(files: list[Path], arguments: argparse.Namespace, wanted: Wanted) -> dict[str, Any]:
     """Seconds and memory of a first run, of one with nothing new, and of one with 1 % new pictures."""
     known = files[: -max(1, len(files) // 100)]
     steps: dict[str, dict[str, float]] = {}
     for name, chosen in (("first", known), ("nothing_new", known), ("one_percent_new", files)):
-        steps[name] = _apart(_embed_once, chosen, arguments.backbone, weights, arguments.runtime, work)
+        steps[name] = _apart(_embed_once, chosen, wanted)
     return {
         "steps": steps,
         "one_percent_new_ratio": steps["one_percent_new"]["seconds"] / steps["first"]["seconds"],
     }
 
 
-def _known(
-    files: list[Path], arguments: argparse.Namespace, weights: Path | None, work: Path
-) -> dict[str, Any]:
+def _known(files: list[Path], arguments: argparse.Namespace, wanted: Wanted) -> dict[str, Any]:
     """Seconds and memory of runs on pictures whose vectors are in the cache, and with 1 % new ones."""
     known = [Path(f"/made-up/{number:07}.jpg") for number in range(arguments.known)]
     new = files[: max(1, len(known) // 100)]
-    common = arguments.backbone, weights, arguments.runtime, work
-    _apart(_embed_once, files[-8:], *common)  # converts and compiles the network
-    _apart(_make_up, known, *common)
+    _apart(_embed_once, files[-8:], wanted)  # converts and compiles the network
+    _apart(_make_up, known, wanted)
     steps = {
-        "nothing_new": _apart(_embed_once, known, *common),
-        "new_only": _apart(_embed_once, known + new, *common),
+        "nothing_new": _apart(_embed_once, known, wanted),
+        "new_only": _apart(_embed_once, known + new, wanted),
     }
     return {"known": len(known), "new": len(new), "steps": steps}
 
 
-def _make_up(files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path) -> None:
+def _make_up(files: list[Path], wanted: Wanted) -> None:
     """Vectors by chance for pictures that do not exist, in shards as a run writes them."""
     import numpy as np
     import pandas as pd
 
     from clustering_assets.embedding.cache import SHARD_ROWS, write_shard
-    from clustering_assets.embedding.catalogue import resolve_backbone
 
-    facts = resolve_backbone(backbone, weights, memory=work / "cache")
-    (folder,) = (work / "cache" / "vectors").glob(f"*-{facts.fingerprint}-*")
+    facts = wanted.facts()
+    (folder,) = (wanted.work / "cache" / "vectors").glob(f"*-{facts.fingerprint}-*")
     hashes = pd.Index(_table_of(files)["content_hash"])
     chance = np.random.default_rng(0)
     for start in range(0, len(hashes), SHARD_ROWS):
@@ -266,33 +367,27 @@ def _make_up(files: list[Path], backbone: str, weights: Path | None, runtime: st
         write_shard(folder, block, chance.random((len(block), facts.dimension), np.float32))
 
 
-def _agreement(
-    files: list[Path], arguments: argparse.Namespace, weights: Path | None, work: Path
-) -> dict[str, Any]:
+def _agreement(files: list[Path], arguments: argparse.Namespace, wanted: Wanted) -> dict[str, Any]:
     """Cosines, mean and least, with what torch computes in float32 from pictures decoded in full."""
-    return {"cosine": _apart(_cosines, files, arguments.backbone, weights, work)}
+    return {"cosine": _apart(_cosines, files, wanted)}
 
 
-def _cosines(
-    files: list[Path], backbone: str, weights: Path | None, work: Path
-) -> dict[str, dict[str, float]]:
+def _cosines(files: list[Path], wanted: Wanted) -> dict[str, dict[str, float]]:
     import numpy as np
 
-    from clustering_assets.embedding.catalogue import resolve_backbone
     from clustering_assets.embedding.precision import agree
     from clustering_assets.embedding.runtime import Plan, features
     from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
-    from clustering_assets.embedding.weights import hub_folder, obtain
     from clustering_assets.images.load import read_picture
 
-    facts = resolve_backbone(backbone, weights)
-    wanted = facts.preprocessing
-    full = np.stack([wanted.prepare(read_picture(path).image) for path in files])
-    scaled = np.stack([wanted.prepare(read_picture(path, min_side=wanted.min_side).image) for path in files])
+    facts = wanted.facts()
+    prepare, side = facts.preprocessing.prepare, facts.preprocessing.min_side
+    full = np.stack([prepare(read_picture(path).image) for path in files])
+    scaled = np.stack([prepare(read_picture(path, min_side=side).image) for path in files])
 
     def vectors(plan: Plan, views: Any) -> Any:
-        weights_path = partial(obtain, facts.weights, hub_folder())
-        return features(start_runtime(plan, facts, weights_path, batch_size=32, models=[work]), views)
+        models = [wanted.work]
+        return features(start_runtime(plan, facts, wanted.weights_file, batch_size=32, models=models), views)
 
     def compare(a: Any, b: Any) -> dict[str, float]:
         return asdict(agree(a, b))
@@ -309,29 +404,29 @@ def _cosines(
     }
 
 
-def _embed_once(
-    files: list[Path], backbone: str, weights: Path | None, runtime: str, work: Path
-) -> dict[str, float]:
+def _embed_once(files: list[Path], wanted: Wanted) -> dict[str, float]:
     """One run with the cache, in a fresh process."""
     table = _table_of(files)
     started = time.perf_counter()
     from clustering_assets.embedding.catalogue import NetworkSpec
-    from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
+    from clustering_assets.embedding.embed import Inputs, embed
 
-    imported, cpu = time.perf_counter(), time.process_time()
-    done = embed(
-        Inputs(table, Path("/")),
-        NetworkSpec(backbone, weights),
-        RuntimeOptions(runtime),
-        cache_dir=work / "cache",
+    imported = time.perf_counter()
+    network, cache = NetworkSpec(wanted.backbone, wanted.weights), wanted.work / "cache"
+    done: list[Any] = []
+    whole = _timed(
+        lambda: done.append(
+            embed(Inputs(table, Path("/")), network, wanted.options(), cache_dir=cache),
+        ),
+        len(files),
     )
     return {
         "images": len(files),
-        "embedded": done.embedded,
+        "embedded": done[0].embedded,
         "imports_seconds": imported - started,
-        "seconds": time.perf_counter() - imported,
-        "cpu_seconds": time.process_time() - cpu,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "seconds": len(files) / whole["images_per_second"],
+        "cpu_seconds": len(files) * whole["cpu_seconds_per_image"],
+        "peak_memory_mb": whole["peak_memory_mb"],
     }
 
 
@@ -346,20 +441,107 @@ def _table_of(files: list[Path]) -> Any:
 
 
 def _timed(work: Callable[[], Any], count: int) -> dict[str, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    """Rate, CPU time and peak memory of some work and of all processes that it starts and ends."""
+    with _Memory() as memory:
+        wall, cpu = time.perf_counter(), _cpu_seconds()
+        work()
+        wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
     return {
         "images_per_second": count / wall,
         "cpu_seconds_per_image": cpu / count,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mb": memory.peak / 1e6,
     }
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+class _Memory:
+    """Watches how much memory of their own this process and its children have together."""
+
+    peak = 0.0
+
+    def __enter__(self) -> "_Memory":
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        over = False
+        while not over:
+            over = self._over.wait(0.3)
+            self.peak = max(self.peak, _memory_of(os.getpid()))
+
+
+def _memory_of(process: int) -> float:
+    """Bytes of a process and of all that descend from it; 0 where the system does not say, as outside Linux.
+
+    Memory that processes share is not counted: to tell whose it is would stop a process that uses a GPU for seconds.
+    """
+    place, total = Path("/proc") / str(process), 0.0
+    try:
+        _, resident, shared, *_ = map(int, (place / "statm").read_text().split())
+        total += (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+        children = [(task / "children").read_text().split() for task in (place / "task").iterdir()]
+    except OSError:  # it has ended
+        return total
+    return total + sum(_memory_of(int(child)) for some in children for child in some)
+
+
+def _medians(entries: list[dict[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(entry[key] for entry in entries) for key in entries[0]}
 
 
 def _apart(way: Callable[..., Any], *arguments: Any) -> Any:
     """The result of a function that runs in a fresh process, so that memory and caches are its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(way, arguments)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(way, *arguments).result()
+
+
+def make_pictures(folder: Path, count: int, side: int) -> None:
+    """JPEGs, 4:3, at quality 90: pieces of a few textures that have the spectrum of photos, some of them mirrored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(_machine()["cores"], multiprocessing.get_context("spawn")) as pool:
+        share = -(-count // 64)
+        parts = [range(first, min(count, first + share)) for first in range(0, count, share)]
+        list(pool.map(partial(_make_some, folder, side), parts))
+
+
+def _make_some(folder: Path, side: int, numbers: range) -> None:
+    import numpy as np
+    from PIL import Image
+
+    chance = np.random.default_rng(numbers.start)
+    height, width = 3 * side // 4, side
+    texture = _texture(chance, 2 * height, 2 * width)
+    for number in numbers:
+        top, left = chance.integers(0, (height, width))
+        piece = texture[top : top + height, left : left + width]
+        if number % 2:
+            piece = piece[:, ::-1]
+        Image.fromarray(np.ascontiguousarray(piece)).save(folder / f"{number:07}.jpg", quality=90)
+
+
+def _texture(chance: Any, height: int, width: int) -> Any:
+    """Noise whose amplitude falls with frequency, as that of natural pictures does (Field 1987); uint8 RGB."""
+    import numpy as np
+
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = np.inf
+    channels = []
+    for _ in range(3):
+        waves = np.fft.rfft2(chance.normal(size=(height, width)).astype(np.float32)) / frequency**1.4
+        channels.append(np.fft.irfft2(waves, s=(height, width)))
+    light, *colours = (channel / channel.std() for channel in channels)
+    mixed = [light + 0.4 * colours[0], light, light + 0.4 * colours[1]]
+    return np.clip(np.stack(mixed, axis=2) * 45 + 120, 0, 255).astype(np.uint8)
 
 
 def _random_weights(backbone: str, folder: Path) -> Path:
@@ -395,25 +577,26 @@ def _machine() -> dict[str, Any]:
 
 
 def _table(result: dict[str, Any]) -> str:
-    titles = {
-        "usual": "(a) usual way",
-        "project": "(b) this project",
-        "network": "(c) network alone",
-        "decoding": "(d) decoding alone",
-    }
     lines = [
         f"{result['backbone']}, {result['images']} pictures, {result['processor']}, {result['cores']} cores",
         f"{'':20}{'images/s':>10}{'CPU ms/image':>14}{'peak MB':>9}",
     ]
     lines += [
-        f"{titles[name]:20}{entry['images_per_second']:10.1f}{1000 * entry['cpu_seconds_per_image']:14.1f}"
+        f"{WAYS[name][0]:20}{entry['images_per_second']:10.1f}{1000 * entry['cpu_seconds_per_image']:14.2f}"
         f"{entry['peak_memory_mb']:9.0f}"
         for name, entry in result["ways"].items()
     ]
-    lines.append(
-        f"b/a {result['ratio_to_usual']:.1f}, b/c {result['ratio_to_limit']:.2f}; "
-        f"by CPU time a/b {result['cpu_ratio_to_usual']:.1f}, c/b {result['cpu_ratio_to_limit']:.2f}"
-    )
+    if "balance" in result:
+        lines.append(f"balance             {result['balance']:10.1f}")
+    for title, key in (("rate / ", "rate_of_project_to"), ("CPU: ", "cpu_of_others_to_project")):
+        ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in result.get(key, {}).items())
+        lines.append(title + ratios)
+    if project := result["ways"].get("project"):
+        lines.append(
+            f"waits: for pictures {project['for_pictures']:.0%}, for the network {project['for_network']:.0%}"
+        )
+    if "decoding_to_one" in result:
+        lines.append(f"decoding on all workers / on one {result['decoding_to_one']:.2f}")
     return "\n".join(lines)
 
 

@@ -57,6 +57,9 @@ def make_definitions(settings: Settings) -> dg.Definitions:
         sensors=project_sensors(settings),
         resources=project_resources(settings),
         executor=dg.in_process_executor,
+        metadata={
+            name: dg.MetadataValue.text(getattr(settings, name)) for name in ("output", "images", "music")
+        },
     )
 
 

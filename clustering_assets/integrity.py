@@ -20,6 +20,7 @@ import xxhash
 from upath import UPath
 
 from clustering_assets.storage import write_bytes, write_text
+from clustering_assets.stores import object_stamp, open_place
 
 log = logging.getLogger("clustering_assets.integrity")
 
@@ -28,19 +29,6 @@ RECORDS = ".published"
 
 SMALL = 16_000_000
 """Bytes up to which a file on a local disk is hashed whenever it is checked: some milliseconds."""
-
-_STAMPS = [
-    "ETag",
-    "etag",
-    "md5Hash",
-    "content_md5",
-    "mtime",
-    "LastModified",
-    "last_modified",
-    "updated",
-    "created",
-]
-"""What stores call that which changes with an object's content, the best first."""
 
 
 class State(enum.Enum):
@@ -141,7 +129,7 @@ class Records:
 
     def names(self) -> list[str]:
         """Names of all files that have a record, sorted."""
-        folder = UPath(self.root) / RECORDS
+        folder = self._path(RECORDS)
         found = (path.relative_to(folder) for path in folder.rglob("*.json")) if folder.is_dir() else ()
         return sorted(str(path).removesuffix(".json") for path in found if not path.name.startswith("."))
 
@@ -165,15 +153,15 @@ class Records:
 
     def _path(self, name: str) -> Any:
         """Where a file lies."""
-        return UPath(self.root) / name
+        return open_place(self.root, "output") / name
 
     def _copy(self, name: str) -> Any:
         """Where the copy of a file lies, if one is kept."""
-        return UPath(self.root) / RECORDS / name
+        return self._path(RECORDS) / name
 
     def _record(self, name: str) -> Any:
         """Where the record of a file lies."""
-        return UPath(self.root) / RECORDS / f"{name}.json"
+        return self._path(RECORDS) / f"{name}.json"
 
     def _read(self, name: str) -> Published | None:
         """The record of a file; None if there is none that can be understood."""
@@ -217,10 +205,9 @@ def _facts(path: Any) -> tuple[int, str] | None:
         if isinstance(path, Path):
             facts = path.stat()
             return (facts.st_size, str(facts.st_mtime_ns)) if stat.S_ISREG(facts.st_mode) else None
-        path.fs.invalidate_cache()
         facts = path.fs.info(path.path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if facts.get("type") != "file":
         return None
-    return int(facts["size"]), str(next((facts[name] for name in _STAMPS if facts.get(name)), ""))
+    return int(facts["size"]), object_stamp(facts)

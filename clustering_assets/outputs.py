@@ -18,7 +18,8 @@ from upath import UPath
 
 from clustering_assets.integrity import Records, State, content_hash
 from clustering_assets.settings import Settings
-from clustering_assets.storage import atomic_path
+from clustering_assets.storage import atomic_path, move
+from clustering_assets.stores import open_place
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     MUSIC_CHOICE,
@@ -85,7 +86,7 @@ class Outputs:
         Args:
             name: One of the constants of this module, or the file of a table.
         """
-        return UPath(self.root) / name
+        return open_place(self.root, "output") / name
 
     @property
     def records(self) -> Records:
@@ -94,7 +95,7 @@ class Outputs:
 
     def name_of(self, path: UPath) -> str:
         """The name of a file below the output."""
-        return path.relative_to(UPath(self.root)).as_posix()
+        return path.relative_to(self.path("")).as_posix()
 
     def video(self, key: str, *, music: bool) -> UPath:
         """The place of the video of the cluster `key`, with or without music."""
@@ -127,8 +128,7 @@ class Outputs:
             found = _VIDEO.fullmatch(path.name)
             if found and found["key"] not in keep:
                 aside = self.earlier_video(path.name)
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(aside)
+                move(path, aside)
                 self.records.moved(self.name_of(path), self.name_of(aside))
                 moved.append(path.name)
         for name in self.records.names():
@@ -142,9 +142,14 @@ class Outputs:
         return self.path(VIDEOS) / EARLIER / name
 
     def local_cache(self) -> Path | None:
-        """The folder of the embedding cache; None when the output is not on a local disk."""
-        path = self.path(EMBEDDING_CACHE)
-        return Path(path) if isinstance(path, Path) else None
+        """The folder of what only this machine can use; None where the output is on a store."""
+        path = self.embedding_cache
+        return path if isinstance(path, Path) else None
+
+    @property
+    def embedding_cache(self) -> Path | UPath:
+        """The folder of the embedding cache."""
+        return self.path(EMBEDDING_CACHE)
 
     def read_table(self, table: Table) -> pd.DataFrame:
         """Read one stored table.
@@ -187,14 +192,18 @@ class Outputs:
             return None
 
 
-def names_file(settings: Settings) -> Path:
+def names_file(settings: Settings) -> Path | UPath:
     """The user's own file of names for clusters, which need not exist."""
-    return Path(settings.names_file or str(Outputs(settings.output).path(CLUSTER_NAMES)))
+    if settings.names_file:
+        return open_place(settings.names_file, "names_file")
+    return Outputs(settings.output).path(CLUSTER_NAMES)
 
 
-def pins_file(settings: Settings) -> Path:
+def pins_file(settings: Settings) -> Path | UPath:
     """The user's own file of pinned tracks, which need not exist."""
-    return Path(settings.pins_file or Path(settings.music) / PINS)
+    if settings.pins_file:
+        return open_place(settings.pins_file, "pins_file")
+    return open_place(settings.music, "music") / PINS
 
 
 def write_json(path: Path | UPath, data: Any) -> None:

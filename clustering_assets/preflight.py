@@ -1,15 +1,13 @@
 """What the settings name, looked for before any work: the network, and the user's own files."""
 
-from contextlib import suppress
 from pathlib import Path
-
-from upath import UPath
 
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
 from clustering_assets.outputs import names_file, pins_file
-from clustering_assets.places import is_url, masked
+from clustering_assets.places import is_url
 from clustering_assets.settings import Settings, SettingsError
+from clustering_assets.stores import open_place
 
 _FILES = ("weights", "names_file", "pins_file")
 
@@ -21,6 +19,7 @@ def check_named(settings: Settings) -> None:
         SettingsError: With the setting, its value and the way out.
         NamesError: The names of clusters cannot be read; the message gives file and line.
         PinsError: The same for the pinned tracks.
+        StoreError: A store cannot be used.
     """
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.music.pins import read_pins
@@ -31,14 +30,14 @@ def check_named(settings: Settings) -> None:
         raise SettingsError(str(error)) from error
     for name in ("images", "music", "output"):
         if is_url(place := getattr(settings, name)):
-            _check_store(name, place)
+            open_place(place, name).exists()  # which says so where the store cannot be used
     if Path(settings.music).is_file():
         raise SettingsError(f"music = {settings.music!r}: is a file; name the folder that it is in")
     named = settings.music != Settings.model_fields["music"].default
     if named and not is_url(settings.music) and not Path(settings.music).exists():
         raise SettingsError(f"music = {settings.music!r}: there is no such folder")
     for name in _FILES:
-        if (place := getattr(settings, name)) and not Path(place).is_file():
+        if (place := getattr(settings, name)) and not open_place(place, name).is_file():
             raise SettingsError(f"{name} = {place!r}: there is no such file")
     if settings.weights and settings.backbone == "auto":
         raise SettingsError(
@@ -46,23 +45,3 @@ def check_named(settings: Settings) -> None:
         )
     read_names(names_file(settings))
     read_pins(pins_file(settings))
-
-
-def _check_store(name: str, place: str) -> None:
-    """Refuse a store that cannot be asked what it holds.
-
-    Raises:
-        SettingsError: A package is missing, or the store says no: each kind of store has errors of its own.
-    """
-    try:
-        with suppress(FileNotFoundError):
-            UPath(place).fs.info(UPath(place).path)
-    except ImportError as error:
-        raise SettingsError(
-            f"{name} = {place!r}: a package is missing for this kind of store ({error})"
-        ) from error
-    except Exception as error:
-        raise SettingsError(
-            f"{name} = {place!r}: cannot be reached ({masked(str(error)) or type(error).__name__}); check the name, "
-            "the network and the credentials, which the store's own variables hold, such as AWS_ACCESS_KEY_ID"
-        ) from error

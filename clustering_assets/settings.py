@@ -21,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ModelWrapVal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.places import ROOTS_VARIABLE, check_place, is_url, masked, plain_place
+from clustering_assets.places import ROOTS_VARIABLE, check_place, is_below, is_url, masked, plain_place
 
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
@@ -68,10 +68,12 @@ class Folders(Group):
     """Where things are."""
 
     images: str = Field(
-        default="data/images", min_length=1, description="Folder of the pictures, searched recursively."
+        default="data/images",
+        min_length=1,
+        description="Folder of the pictures, or its URL, such as s3://bucket/pictures; searched recursively.",
     )
     music: str = Field(
-        default="music", min_length=1, description="Folder of the music, searched recursively."
+        default="music", min_length=1, description="Folder of the music, or its URL; searched recursively."
     )
     output: str = Field(
         default="output",
@@ -123,7 +125,10 @@ class Embedding(Group):
         description="What runs the network: openvino, torch, or auto, which is torch on a GPU and openvino elsewhere.",
     )
     batch_size: int = Field(
-        default=32, ge=1, le=4096, description="Pictures per forward pass; halved when memory runs out."
+        default=0,
+        ge=0,
+        le=4096,
+        description="Pictures per forward pass, halved when memory runs out; 0: as many as keep the device busy.",
     )
     cache: bool = Field(default=True, description="Keep embeddings so that each picture is embedded once.")
 
@@ -256,16 +261,37 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
         check_place(value)
         return plain_place(value)
 
+    @pydantic.field_validator("weights")
+    @classmethod
+    def _on_this_machine(cls, value: str) -> str:
+        if is_url(value):
+            raise ValueError("must be a file of this machine: fetch it first")
+        return value
+
     @pydantic.model_validator(mode="after")
     def _output_is_no_input(self) -> Self:
         """Refuse an output whose results a later run would take for pictures or music."""
         for name in ("images", "music"):
             folder = getattr(self, name)
-            if not is_url(self.output) and Path(self.output).resolve() == Path(folder).resolve():
+            if is_below(self.output, [folder]) and is_below(folder, [self.output]):
                 raise SettingsError(
                     f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
                 )
         return self
+
+    @property
+    def local_images(self) -> Path:
+        """The folder of the pictures, to put some there.
+
+        Raises:
+            SettingsError: It lies on a store.
+        """
+        if is_url(self.images):
+            raise SettingsError(
+                f"images = {self.images!r}: pictures are imported into a folder of this machine; name one, and copy "
+                "it to the store afterwards"
+            )
+        return Path(self.images)
 
     @property
     def limits(self) -> Limits:

@@ -39,12 +39,12 @@ def make_clip(
     known = tracks[tracks["path"] == recipe.track]
     material = Material(
         recipe.images,
-        file_source(settings.images),
+        file_source(settings.images, "images"),
         settings.video,
         vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
         track=None
         if known.empty
-        else Track.of(file_source(settings.music) / recipe.track, known.iloc[0].to_dict()),
+        else Track.of(file_source(settings.music, "music") / recipe.track, known.iloc[0].to_dict()),
         title=recipe.title,
         cluster=recipe.cluster,
         limits=settings.limits,

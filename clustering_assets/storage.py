@@ -1,7 +1,8 @@
 """Atomic writing, the only way this project writes a result.
 
 A file is written under a partial name beside its place and moved into place when it is complete, so a
-run that is killed leaves the old file or the new one, never half of one.
+run that is killed leaves the old file or the new one, never half of one. What goes to a store is written on the local
+disk and sent when it is complete.
 """
 
 import hashlib
@@ -38,11 +39,10 @@ OUTPUT_MARK = ".clustering_output"
 
 
 @contextmanager
-def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
+def atomic_path(path: "Path | UPath") -> Iterator[Path]:
     """A partial name to write to; it becomes `path` when the block ends well, and goes when it does not.
 
-    On a local disk the move is atomic. On an object store an object appears only when its upload is
-    complete, so there the final name is written directly.
+    On a local disk the move is atomic, and on an object store an object appears when its upload is complete.
 
     Args:
         path: Where the file shall be. Its folder is made if it is missing.
@@ -51,8 +51,10 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
         OSError: The folder cannot be made or written to.
     """
     if not isinstance(path, Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield path
+        with scratch_folder() as folder:
+            local = folder / path.name
+            yield local
+            path.fs.put_file(str(local), path.path)
         return
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +67,22 @@ def atomic_path(path: "Path | UPath") -> Iterator["Path | UPath"]:
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+def move(path: "Path | UPath", target: "Path | UPath") -> None:
+    """Give a file another name in the same output, in the place of what has that name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        OSError: It cannot be moved.
+    """
+    if isinstance(path, Path) and isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        return
+    assert not isinstance(path, Path) and not isinstance(target, Path)
+    path.fs.cp_file(path.path, target.path)
+    path.fs.rm_file(path.path)
 
 
 @contextmanager
@@ -122,8 +140,8 @@ def file_digest(path: Path) -> str:
 
 
 def mark_output(folder: "Path | UPath") -> None:
-    """Mark a folder as one that results are written to; nothing to do where it is not on a local disk."""
-    if isinstance(folder, Path) and not (mark := Path(folder) / OUTPUT_MARK).exists():
+    """Mark a folder as one that results are written to."""
+    if not (mark := folder / OUTPUT_MARK).exists():
         write_text(mark, "Results of clustering_assets. Pictures in here are results and no input.\n")
 
 
@@ -135,5 +153,5 @@ def local_copy(path: "Path | UPath") -> Iterator[Path]:
         return
     with scratch_folder() as folder:
         copy = folder / path.name
-        copy.write_bytes(path.read_bytes())
+        path.fs.get_file(path.path, str(copy))
         yield copy

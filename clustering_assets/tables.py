@@ -4,6 +4,7 @@ A new column is entered here and filled where its rows are made; readers, writer
 """
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ TEXT, WHOLE, SMALL, NUMBER, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float
 TIME, NUMBERS = pa.timestamp("ns"), pa.list_(pa.float64())
 
 _LARGEST = 2**63 - 1
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"^'('*[=+\-@\t\r])")
 
 _IDS = (-1, 999_999_999)
 """Least and largest number of a cluster; files of names and pins know no larger ones."""
@@ -322,6 +325,8 @@ def _read_csv(path: Path | UPath) -> pd.DataFrame:
     for column in table.columns:
         if column in _TEXTS or table[column].dtype.kind not in "biufc":
             table[column] = table[column].fillna("")
+        if column in _TEXTS:
+            table[column] = table[column].str.replace(_GUARDED, r"\1", regex=True)
     return table
 
 
@@ -333,7 +338,14 @@ def write_table(path: Path | UPath, table: pd.DataFrame) -> None:
                 table.to_parquet(file, index=False)
         else:
             with partial.open("w", encoding="utf-8", newline="") as file:
-                table.to_csv(file, index=False, float_format="%.6g", quoting=_quoting(table))
+                texts = {str(name): table[name].map(guarded) for name in table if name in _TEXTS}
+                written = table.assign(**texts)
+                written.to_csv(file, index=False, float_format="%.6g", quoting=_quoting(written))
+
+
+def guarded(text: Any) -> Any:
+    """A text for a cell of a CSV file that no spreadsheet takes for a formula: ' before what begins like one."""
+    return f"'{text}" if isinstance(text, str) and _FORMULA.match(text) else text
 
 
 def _quoting(table: pd.DataFrame) -> Literal[0, 2]:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from clustering_assets_tests.web import Web, serving
 
 if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
+    from clustering_assets_tests.object_stores import Gate
     from clustering_assets_tests.projects import Project
 
 # The same examples on every machine and no limit to the time of one, so that a slow or busy machine fails nothing;
@@ -133,6 +135,28 @@ def web() -> Iterator[Web]:
     """A running web server; `web.url` is its address."""
     with serving() as web:
         yield web
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server."""
+    from clustering_assets_tests.object_stores import store_server
+
+    with store_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch, tmp_path) -> "Iterator[Gate]":
+    """An empty bucket behind a gate that counts and makes trouble; nothing waits long, and no copies are there yet."""
+    from clustering_assets import stores
+    from clustering_assets_tests.object_stores import gate_to
+
+    monkeypatch.setattr(stores, "WAITS", (0.01, 0.01))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with gate_to(s3_server) as gate:
+        yield gate
 
 
 @pytest.fixture

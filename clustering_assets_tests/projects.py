@@ -13,7 +13,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from clustering_assets.definitions import make_definitions
 from clustering_assets.defs.instance import open_instance
-from clustering_assets.defs.records import PUBLISHED, VIDEOS
+from clustering_assets.defs.records import PUBLISHED, VIDEOS, recorded
 from clustering_assets.defs.update import UpdateResult, update
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, load_settings
@@ -102,6 +102,11 @@ class Project:
         )
         keys = instance.get_dynamic_partitions("clusters")
         return {key for key in keys if resolver.get_status(VIDEOS, key) is not StaleStatus.FRESH}
+
+    def embedded(self) -> object:
+        """How many pictures went through the network when the embeddings were made last."""
+        with self.instance() as instance:
+            return recorded(instance, "embeddings", "embedded")
 
     def videos(self) -> dict[str, int]:
         """Time of the last change of each video, by name."""

@@ -110,9 +110,9 @@ def serving(folder: Path, **settings: object) -> Iterator[Server]:
         )
         try:
             server = Server(0, log)
-            server.wait_until(lambda: process.poll() is not None or _port(log), 180)
-            server = Server(_port(log), log, process.pid)
-            server.wait_until(lambda: _is_up(server), 60)
+            server.wait_until(lambda: process.poll() is not None or port_told(log), 180)
+            server = Server(port_told(log), log, process.pid)
+            server.wait_until(lambda: is_up(server), 60)
             yield server
             process.terminate()
             assert process.wait(90) == 0, log.read_text()[-3000:]
@@ -120,12 +120,12 @@ def serving(folder: Path, **settings: object) -> Iterator[Server]:
             process.kill()
 
 
-def _port(log: Path) -> int:
+def port_told(log: Path) -> int:
     found = re.search(r"is at http://localhost:(\d+)", log.read_text())
     return int(found[1]) if found else 0
 
 
-def _is_up(server: Server) -> bool:
+def is_up(server: Server) -> bool:
     try:
         with urllib.request.urlopen(f"{server.url}/server_info", timeout=5) as answer:
             return answer.status == 200

@@ -10,6 +10,7 @@ from clustering_assets.defs.resources import settings_type
 from clustering_assets.places import holds_password, is_below, leaves_folder, masked, roots
 from clustering_assets.preflight import check_named
 from clustering_assets.settings import SettingsError, load_settings
+from clustering_assets.stores import StoreError
 
 
 @pytest.fixture(autouse=True)
@@ -102,21 +103,13 @@ def test_roots_are_those_of_the_environment_or_the_folder_of_the_start(monkeypat
     assert roots(["/pictures"]) == ["/a", "s3://b/c", "/d", "/pictures"]
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (ImportError("Install s3fs to access S3"), "package is missing.*Install s3fs"),
-        (RuntimeError("Unable to locate credentials"), "cannot be reached.*Unable to locate credentials"),
-        (PermissionError(13, "denied"), "cannot be reached.*denied"),
-    ],
-)
-def test_a_store_that_cannot_be_asked_is_refused_before_any_work(error, words, monkeypatch):
+def test_a_store_that_cannot_be_asked_is_refused_before_any_work(monkeypatch):
     def fail(*_, **__):
-        raise error
+        raise PermissionError(13, "denied")
 
     check_named(load_settings(output="memory://nothing/there/yet"))
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.info", fail)
-    with pytest.raises(SettingsError, match=f"output = 'memory://a': .*{words}"):
+    with pytest.raises(StoreError, match=r"output = 'memory://a': .*may not do that"):
         check_named(load_settings(output="memory://a"))
 
 

@@ -104,6 +104,20 @@ def test_a_name_with_a_carriage_return_is_read_back(tmp_path):
     assert read_table(tmp_path / "t.csv")["path"].tolist() == ["scan\r001.jpg"]
 
 
+@pytest.mark.parametrize(
+    "name", ["=1+1.jpg", "@sum.jpg", "+1.jpg", "-1", "\tx", "'=1", "''@x", "'plain", "plain=1", ""]
+)
+def test_no_spreadsheet_takes_a_text_for_a_formula_and_it_is_read_back(tmp_path, name):
+    table = pd.DataFrame({column: [pd.NA] for column in CLUSTER_ASSIGNMENTS.columns}).assign(
+        path=name, cluster=-1
+    )
+    write_table(tmp_path / "t.csv", table)
+    back = read_table(tmp_path / "t.csv")
+    assert (back["path"].tolist(), back["cluster"].tolist()) == ([name], [-1])
+    cell = (tmp_path / "t.csv").read_text().splitlines()[1].lstrip('"')
+    assert not cell.startswith(("=", "@", "+", "-", "\t"))
+
+
 ROWS = {
     "path": "a.jpg",
     "cluster": 0,

@@ -20,19 +20,20 @@ STEP = RATE // 10
 _SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 
-# Four-fold interpolation for the true peak as in BS.1770-4 annex 2, with more taps: windowed-sinc phases of 32.
-_TAPS = 32
+TAPS = 32
+"""Length of the windowed sinc that interpolates four-fold for the true peak: more than in BS.1770-4, annex 2."""
+
 _PHASES = 4
 
 
-def _interpolator() -> NDArray[np.float64]:
-    """Weights (3, `_TAPS`) of the three points between two samples; each row sums to 1."""
-    offsets = np.arange(_TAPS) - (_TAPS / 2 - 1)
+def interpolator() -> NDArray[np.float64]:
+    """Weights (3, `TAPS`) of the three points between two samples; each row sums to 1."""
+    offsets = np.arange(TAPS) - (TAPS / 2 - 1)
     rows = []
     for phase in range(1, _PHASES):
         distance = offsets - phase / _PHASES
         window = np.kaiser(2048, 5.0)
-        at = np.interp(distance, np.linspace(-_TAPS / 2, _TAPS / 2, 2048), window)
+        at = np.interp(distance, np.linspace(-TAPS / 2, TAPS / 2, 2048), window)
         row = np.sinc(distance) * at
         rows.append(row / row.sum())
     return np.array(rows)
@@ -51,10 +52,10 @@ class LoudnessMeter:
         self._state = np.zeros((2, 2, 2))
         self._powers: list[NDArray[np.float64]] = []
         self._rest = np.zeros((2, 0))
-        self._tail = np.zeros((2, _TAPS), dtype=np.float32)
+        self._tail = np.zeros((2, TAPS), dtype=np.float32)
         self._sample_peak = 0.0
         self._peak = 0.0
-        self._interpolator = _interpolator().astype(np.float32)
+        self._interpolator = interpolator().astype(np.float32)
         self.samples = 0
 
     def add(self, block: NDArray[np.float32]) -> None:
@@ -76,7 +77,7 @@ class LoudnessMeter:
     def _add_peaks(self, block: NDArray[np.float32]) -> None:
         """Look for higher peaks in a block and between it and the one before."""
         joined = np.concatenate([self._tail, block], axis=1)
-        self._tail = joined[:, -_TAPS:]
+        self._tail = joined[:, -TAPS:]
         level = np.abs(joined)
         self._sample_peak = max(self._sample_peak, float(level.max()))
         self._peak = max(self._peak, self._sample_peak)
@@ -84,10 +85,10 @@ class LoudnessMeter:
             return
         for channel in range(2):
             near = np.flatnonzero(level[channel] >= 0.5 * self._sample_peak)
-            starts = np.unique(np.concatenate([near - _TAPS // 2, near - _TAPS // 2 + 1]))
-            starts = starts[(starts >= 0) & (starts <= joined.shape[1] - _TAPS)]
+            starts = np.unique(np.concatenate([near - TAPS // 2, near - TAPS // 2 + 1]))
+            starts = starts[(starts >= 0) & (starts <= joined.shape[1] - TAPS)]
             if starts.size:
-                windows = np.lib.stride_tricks.sliding_window_view(joined[channel], _TAPS)[starts]
+                windows = np.lib.stride_tricks.sliding_window_view(joined[channel], TAPS)[starts]
                 self._peak = max(
                     self._peak, float(np.abs(np.einsum("nt,pt->np", windows, self._interpolator)).max())
                 )
@@ -100,27 +101,37 @@ class LoudnessMeter:
     @property
     def integrated(self) -> float:
         """Gated loudness of everything so far, in LUFS; -inf for silence or less than 400 ms."""
-        powers = self._mean_powers(4)
-        loud = powers[powers > 10 ** ((SILENCE - OFFSET) / 10)]
-        if not loud.size:
-            return -math.inf
-        loud = loud[loud > loud.mean() / 10]
-        return OFFSET + 10 * math.log10(float(loud.mean()))
+        return gated(self.powers)
 
     def sliding(self, seconds: float) -> NDArray[np.float64]:
         """Loudness of each stretch of `seconds` (0.4: momentary, 3: short-term), one for every 100 ms, in LUFS.
 
         The i-th stretch begins at i / 10 s. Empty where the sound is shorter.
         """
-        powers = self._mean_powers(max(round(10 * seconds), 1))
+        powers = _means(self.powers, max(round(10 * seconds), 1))
         return OFFSET + 10 * np.log10(np.maximum(powers, 1e-12))
 
-    def _mean_powers(self, count: int) -> NDArray[np.float64]:
-        """Mean power of each `count` steps in a row."""
-        steps = np.concatenate(self._powers) if self._powers else np.zeros(0)
-        if steps.size < count:
-            return np.zeros(0)
-        return np.convolve(steps, np.full(count, 1 / count), mode="valid")
+    @property
+    def powers(self) -> NDArray[np.float64]:
+        """The weighted power of every whole 100 ms so far."""
+        return np.concatenate([np.zeros(0), *self._powers])
+
+
+def gated(powers: NDArray[np.float64]) -> float:
+    """Gated loudness (LUFS) of sound with these weighted powers of every 100 ms; -inf for silence or under 400 ms."""
+    blocks = _means(powers, 4)
+    loud = blocks[blocks > 10 ** ((SILENCE - OFFSET) / 10)]
+    if not loud.size:
+        return -math.inf
+    loud = loud[loud > loud.mean() / 10]
+    return OFFSET + 10 * math.log10(float(loud.mean()))
+
+
+def _means(powers: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The mean of each `count` powers in a row."""
+    if powers.size < count:
+        return np.zeros(0)
+    return np.convolve(powers, np.full(count, 1 / count), mode="valid")
 
 
 def decibel(amplitude: float) -> float:

@@ -2,7 +2,7 @@
 
 A long track is started where it has come to its strength and faded out; a short one is looped from bar to bar
 with crossfades that keep the power. One gain, measured beforehand on the finished sound, brings it to the loudness of
-other media without touching its dynamics.
+other media without touching its dynamics; where single peaks are in the way, a limiter presses these down.
 """
 
 import logging
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import BAR
 from clustering_assets.audio.decoding import BLOCK, RATE, DecodeLimits, MusicError, decode
-from clustering_assets.audio.loudness import LoudnessMeter, amplitude
+from clustering_assets.audio.limiter import PeakMeter, limited, limiting
+from clustering_assets.audio.loudness import LoudnessMeter, amplitude, gated
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import AnyFile
 
@@ -35,6 +36,9 @@ TOLERANCE = 0.7
 
 SHORTEST_MEASURED = 0.4
 """Seconds below which there is no integrated loudness: the length of a gating block of BS.1770."""
+
+MOST_LIMITED = 12.0
+"""Decibels by which the highest peak may be pressed down to reach the target."""
 
 MOST_GAIN = 30.0
 """Largest gain, in dB; more would lift the hiss of a near-silent recording."""
@@ -156,6 +160,16 @@ class _Loop:
     fade: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Mastering:
+    """Gain in dB, loudness in LUFS and true peak in dBTP after it, and the limiter's gain for each millisecond."""
+
+    gain: float
+    loudness: float
+    true_peak: float
+    limiting: NDArray[np.float64] | None = None
+
+
 class Soundtrack:
     """The sound of one video. Made by `make_soundtrack`; nothing is decoded before it is needed.
 
@@ -187,25 +201,25 @@ class Soundtrack:
 
     @property
     def gain(self) -> float:
-        """The one gain, in dB. Decodes the track once.
+        """The gain, in dB, before peaks are limited. Decodes the track, three times where they must be.
 
         Raises:
             SoundtrackError: The track cannot be decoded.
         """
-        return self._measured[0]
+        return self._mastered.gain
 
     @property
     def loudness(self) -> float:
         """Integrated loudness of the finished sound, in LUFS; -inf where it is silent or under 0.4 s.
 
-        It is the target, or less where the true peak allows no more.
+        It is the target, or less where that would take too much gain.
         """
-        return self._measured[1] + self.gain
+        return self._mastered.loudness
 
     @property
     def true_peak(self) -> float:
         """True peak of the finished sound, in dBTP."""
-        return self._measured[2] + self.gain
+        return self._mastered.true_peak
 
     @property
     def limit(self) -> str:
@@ -220,7 +234,7 @@ class Soundtrack:
                 else "There is nothing to be heard in it."
             )
         cause = (
-            f"its peaks would go beyond {self._ceiling:g} dBTP with more gain"
+            f"more gain would press its peaks down by more than {MOST_LIMITED:g} dB"
             if self.gain < MOST_GAIN
             else f"more than {MOST_GAIN:g} dB of gain would lift the hiss"
         )
@@ -253,22 +267,58 @@ class Soundtrack:
         Raises:
             SoundtrackError: The track cannot be decoded or is shorter than when it was analysed.
         """
-        factor = np.float32(amplitude(self.gain))
         if self.limit:
             log.info("Sound from %s: %s", self.track_path, self.limit)
+        yield from self._played(self._mastered.gain, self._mastered.limiting)
+
+    def _played(self, gain: float, gains: NDArray[np.float64] | None) -> Iterator[NDArray[np.float32]]:
+        """The mixed sound with a gain in dB, and then with those of a limiter, where there is one."""
+        position, factor = 0, np.float32(amplitude(gain))
         for block in self._mixed():
-            yield block * factor
+            yield block * factor if gains is None else limited(block * factor, position, gains)
+            position += block.shape[1]
 
     @cached_property
-    def _measured(self) -> tuple[float, float, float]:
-        """Gain in dB, and loudness and true peak before it."""
+    def _mastered(self) -> "_Mastering":
+        """How the sound is brought to its loudness: by one gain, and by a limiter where peaks are in the way."""
         meter = LoudnessMeter()
         for block in self._mixed():
             meter.add(block)
         loudness, peak = meter.integrated, meter.true_peak
+        wanted = min(self._target - loudness, MOST_GAIN) if math.isfinite(loudness) else 0.0
         room = self._ceiling - peak if math.isfinite(peak) else 0.0
-        wanted = self._target - loudness if math.isfinite(loudness) else 0.0
-        return min(wanted, room, MOST_GAIN), loudness, peak
+        if wanted <= room or not math.isfinite(loudness):
+            gain = min(wanted, room)
+            return _Mastering(gain, loudness + gain, peak + gain)
+        curve = PeakMeter()
+        for block in self._mixed():
+            curve.add(block)
+        peaks, ceiling = curve.peaks, amplitude(self._ceiling)
+        # where in each 100 ms its power lies
+        squares = np.square(peaks[: 100 * len(meter.powers)], dtype=np.float64).reshape(-1, 100) + 1e-12
+
+        def heard(gain: float) -> float:
+            """About how loud the sound is with a gain in dB, once limited."""
+            after = np.square(limiting(peaks * amplitude(gain), ceiling)[: squares.size]).reshape(
+                squares.shape
+            )
+            left = (squares * after).sum(axis=1) / squares.sum(axis=1)
+            return gated(meter.powers * 10 ** (gain / 10) * left)
+
+        aim, most, tries = self._target, min(room + MOST_LIMITED, MOST_GAIN), 0
+        while True:
+            low, high = wanted, most
+            while high - low > 0.02:
+                middle = (low + high) / 2
+                low, high = (middle, high) if heard(middle) < aim else (low, middle)
+            gains = limiting(peaks * amplitude(high), ceiling)
+            finished = LoudnessMeter()
+            for block in self._played(high, gains):
+                finished.add(block)
+            missing, tries = self._target - finished.integrated, tries + 1
+            if abs(missing) < 0.1 or high >= most - 0.02 or tries == 3:
+                return _Mastering(high, finished.integrated, finished.true_peak, gains)
+            aim += missing  # what was reckoned is a little off
 
     def _mixed(self) -> Iterator[NDArray[np.float32]]:
         """The sound with crossfades and fades, before the gain."""

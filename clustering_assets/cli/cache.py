@@ -1,14 +1,18 @@
 """The commands that look at the cache of embeddings."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError, load_settings
 
+if TYPE_CHECKING:
+    from upath import UPath
+
 OUTPUT_FLAG = click.option(
-    "--output", default=None, metavar="DIR", help="Output folder that the cache belongs to."
+    "--output", default=None, metavar="DIR-OR-URL", help="Output that the cache belongs to."
 )
 
 
@@ -61,16 +65,8 @@ def prune(output: str | None, keep: tuple[str, ...]) -> None:
     click.echo(f"Removed {gone.vectors:,} vectors, {gone.bytes / 1e6:,.1f} MB.")
 
 
-def _cache_folder(output: str | None) -> Path:
-    """Where the cache is.
-
-    Raises:
-        SettingsError: The output is on no local disk, so there is none.
-    """
+def _cache_folder(output: str | None) -> "Path | UPath":
+    """Where the cache is."""
     from clustering_assets.outputs import Outputs
 
-    settings = load_settings(output=output)
-    folder = Outputs(settings.output).local_cache()
-    if folder is None:
-        raise SettingsError(f"output = {settings.output!r}: the cache is kept on local disks only")
-    return folder
+    return Outputs(load_settings(output=output).output).embedding_cache

@@ -14,7 +14,13 @@ from clustering_assets.settings import HOSTS_VARIABLE, load_settings
 @click.option(
     "--port", "-p", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Its port."
 )
-def dev(host: str, port: int) -> None:
+@click.option(
+    "--daemon/--no-daemon",
+    default=True,
+    show_default=True,
+    help="Whether the daemon runs with it; without it `dagster-daemon run` does its work elsewhere.",
+)
+def dev(host: str, port: int, daemon: bool) -> None:
     """Run the Dagster UI with its daemon, for the browser of this machine.
 
     Settings come from CLUSTERING_* environment variables and `.env`. Who reaches the UI under another name than
@@ -23,7 +29,15 @@ def dev(host: str, port: int) -> None:
     """
     from clustering_assets.defs.webserver import serve
 
-    load_settings()
+    output = load_settings().output
     load_dotenv(".env")
     names = os.environ.get(HOSTS_VARIABLE, "").lower().split(",")
-    serve(Path.cwd(), host.lower(), port, {name.strip() for name in names} - {""}, click.echo)
+    serve(
+        Path.cwd(),
+        output,
+        host.lower(),
+        port,
+        {name.strip() for name in names} - {""},
+        click.echo,
+        daemon=daemon,
+    )

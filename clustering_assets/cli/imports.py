@@ -1,7 +1,6 @@
 """The commands that bring pictures in."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +34,7 @@ def kaggle(dataset: str, limit: int | None, images: str | None) -> None:
     from clustering_assets.sources.kaggle import import_kaggle
 
     with show_progress():
-        imported = import_kaggle(dataset, Path(load_settings(images=images).images), limit=limit)
+        imported = import_kaggle(dataset, load_settings(images=images).local_images, limit=limit)
     _say_imported(imported)
 
 
@@ -72,7 +71,7 @@ def openimages(
 
     with show_progress():
         imported = import_openimages(
-            Path(load_settings(images=images).images),
+            load_settings(images=images).local_images,
             limit=limit,
             classes=classes,
             subset=subset,

@@ -49,7 +49,7 @@ def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateR
     from clustering_assets.defs.instance import open_instance, state_errors
     from clustering_assets.defs.update import update
 
-    with state_errors(Path.cwd()), open_instance(Path.cwd()) as instance:
+    with state_errors(Path.cwd()), open_instance(Path.cwd(), settings.output) as instance:
         return update(make_definitions(settings), instance, settings, announce=say)
 
 
@@ -63,7 +63,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    files = check_folder(file_source(settings.images), settings.min_images)
+    files = check_folder(file_source(settings.images, "images"), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"

@@ -35,8 +35,7 @@ def verify(output: str | None) -> None:
     outputs = Outputs(load_settings(output=output).output)
     with show_progress():
         states = read_everything(outputs)
-        cache = outputs.local_cache()
-        shards = damaged_shards(cache) if cache else []
+        shards = damaged_shards(outputs.embedding_cache)
     if not states:
         raise ClusteringError(f"There are no results in {outputs.root}")
     lost = [name for name, state in states.items() if state in (State.DAMAGED, State.MISSING)]

@@ -55,11 +55,17 @@ class Pictures:
             )
         object.__setattr__(self, "images", self.images.reset_index(drop=True))
 
+    def order(self) -> NDArray[np.intp]:
+        """Row numbers in the order of the pictures' content, which is the same however the files are called."""
+        return np.argsort(self.images["content_hash"].astype(str).to_numpy(), kind="stable")
+
     def kinds(self) -> NDArray[np.float32] | None:
         """What kind of thing each picture shows; None where that is not known or they are too many."""
         if self.class_scores is None or len(self.vectors) > KIND_ROWS:
             return None
-        return kind_shares(self.vectors, self.class_scores)
+        order = self.order()  # sums in another order differ in their last digits
+        shares = kind_shares(self.vectors[order], self.class_scores)
+        return None if shares is None else shares[np.argsort(order)]
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,8 @@ def assign(
         AlgorithmError: More clusters than distinct pictures, or than memory.
     """
     previous = previous or Previous()
-    found = cluster(pictures.vectors, request, pictures.kinds())
     hashes = [str(value) for value in pictures.images["content_hash"]]
+    found = cluster(pictures.vectors, request, pictures.kinds(), pictures.order())
     before, warnings = previous.clusters(hashes)
     notes = [*found.notes, *warnings]
     if before and previous.request == str(request):
@@ -124,6 +130,8 @@ def assign(
     hints = name_clusters(
         ids, pictures.vectors, pictures.images, class_scores=pictures.class_scores, before=same
     )
+    if before.keys() == set(hashes) and previous.request == str(request):
+        hints |= {number: hint for number, hint in same.items() if number in hints}
     named = with_given(hints, names or {})
     table = _table(pictures, found, ids, named, hints, remember_gone(ids, hashes, before, gone))
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from sklearn.preprocessing import normalize
@@ -41,9 +42,6 @@ groups joined (Fortunato and Barthelemy, 2007, doi 10.1073/pnas.0605965104), and
 
 TIE = 0.035
 """Scores (of at most 2) that differ by no more are equal for all that the evidence can say."""
-
-SIMPLER = 0.05
-"""Score that a cut of the tree must lead by for k-means with no more clusters to be passed over."""
 
 WORTH = 0.5
 """Least score (of at most 2) that a lead can be given in per cent of."""
@@ -95,6 +93,10 @@ class Partitions:
         """The neighbour graph."""
         return similarity_graph(self.points)
 
+    def graph_of(self, view: NDArray[np.floating]) -> Sparse:
+        """The neighbour graph of the same pictures in a feature space."""
+        return self.graph if view is self.points else similarity_graph(view)
+
     @cached_property
     def _joint_graph(self) -> Sparse:
         """The neighbour graph with the votes, squared so that only broad agreement counts."""
@@ -104,7 +106,7 @@ class Partitions:
     @cached_property
     def _tree(self) -> NDArray[np.float64]:
         assert self.consensus is not None
-        return self.consensus.tree(self.points)
+        return self.consensus.tree(pdist(self.points))
 
     @cached_property
     def _map(self) -> NDArray[np.float64]:
@@ -234,26 +236,6 @@ def shares_of_best(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
 def best(candidates: list[Candidate]) -> Candidate:
     """The candidate with the highest score."""
     return candidates[int(scores(candidates).argmax())]
-
-
-def best_of_all(candidates: list[Candidate]) -> Candidate:
-    """The choice among methods: the highest score, with ties resolved by what kind of partition it is.
-
-    K-means with no more clusters than the best goes first where it is close, being the simpler account;
-    failing that the finest cut of the tree that ties with the best, since layouts tend to join small groups.
-    """
-    score = scores(candidates)
-    top = candidates[int(score.argmax())]
-    ranked = [(float(score[i]), candidates[i]) for i in np.argsort(-score, kind="stable")]
-    for value, candidate in ranked:
-        if (
-            value >= score.max() - SIMPLER
-            and candidate.method == "kmeans"
-            and candidate.clusters <= top.clusters
-        ):
-            return candidate
-    tied = [c for value, c in ranked if value >= score.max() - TIE and c.method == "linkage"]
-    return max(tied, key=lambda c: c.clusters)
 
 
 def even(candidate: Candidate) -> bool:

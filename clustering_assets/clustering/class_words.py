@@ -1,16 +1,25 @@
 """Words for what pictures show: the kinds and classes that a network finds in each cluster."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.colour_words import PREVAILS
 from clustering_assets.clustering.feature_space import sample_members
-from clustering_assets.clustering.imagenet_kinds import CLASSES, ClassScores, families, membership, softmax
+from clustering_assets.clustering.imagenet_kinds import (
+    CATCH_ALLS,
+    CLASSES,
+    ClassScores,
+    families,
+    membership,
+    softmax,
+)
 
 WORDS = 2
 """Words in a name."""
 
-ASKED = 64
+ASKED = 200
 """Pictures of each cluster that the network's head is asked about. Their class shares are averaged, not their
 features: what is the mean of a lake and a dog looks like neither."""
 
@@ -18,7 +27,7 @@ OF_A_KIND = 0.25
 """Share of a cluster's class scores in one kind of thing, beyond what chance gives it, at which the cluster may be
 named for that kind."""
 
-SURE = 0.7
+SURE = 0.75
 """Share that a kind needs of all its family's: where cats and dogs are both likely, "animals" is not wrong."""
 
 OF_A_FAMILY = 0.2
@@ -27,6 +36,15 @@ OF_A_FAMILY = 0.2
 MOST_OF_THEM = 0.5
 """Share of a cluster's pictures, beyond chance, that a kind must be the likeliest of more than, or a word that no kind
 bears out: a third of fish does not make the rest fish."""
+
+LEAST, TIMES, ONE_IN = 0.07, 3.0, 5
+"""What names a cluster that few pictures speak for loudly, as with drawings: a kind that networks do not take
+anything for has so great a share beyond chance, so many times its share elsewhere, and is the likeliest of one picture
+in so many; the share of pictures, multiplied by the times, must be 1 or more."""
+
+LEANS, LEANING = 1.2, 0.4
+"""Times its share elsewhere, and by chance, that a kind has in a picture that leans to it, and the least share of
+pictures that must."""
 
 OF_A_PICTURE = 0.1
 """Share of one picture's class scores in a kind of thing, beyond chance, at which the picture speaks for the kind."""
@@ -68,7 +86,13 @@ def class_words(
     votes = np.stack([part.mean(axis=0) for part in np.split(_bears_out(each, member), ends)])
     borne = _beyond_chance(votes, member.mean(axis=0))
     contrast, special = _contrast(share), _special(share)
-    kind_of = [_kind(own, row, by_kind, borne[row] > MOST_OF_THEM) for row, own in enumerate(by_kind)]
+    loud = borne > MOST_OF_THEM
+    loud &= by_kind >= np.where(
+        np.arange(len(kinds)) < member.shape[1] - len(families()[0]), OF_A_KIND, OF_A_FAMILY
+    )
+    by_picture = np.split(each @ member, ends)
+    fits = (loud | _stands_out(by_picture, by_kind, votes)) & _sure(by_kind)
+    kind_of = [_kind(own, contrast) for own, contrast in zip(fits, _contrast(by_kind), strict=True)]
     found = {}
     for row, c in enumerate(clusters):
         kind = kind_of[row]
@@ -119,29 +143,59 @@ def _beyond_chance(share: NDArray[np.float64], chance: NDArray[np.float64]) -> N
     return np.maximum(share - chance, 0) / (1 - chance)
 
 
-def _kind(
-    own: NDArray[np.float64], row: int, by_kind: NDArray[np.float64], borne: NDArray[np.bool_]
-) -> int | None:
-    """The kind, or else the family, that a cluster may be named for; None where nothing is sure enough.
+def _kind(fits: NDArray[np.bool_], contrast: NDArray[np.float64]) -> int | None:
+    """The kind that says most of what is special about a cluster, or else the narrowest family; None for neither.
 
     Args:
-        own: The cluster's shares of kinds and families, beyond chance.
-        row: Its row in `by_kind`.
-        by_kind: (clusters, kinds and families) shares, beyond chance.
-        borne: The kinds and families that most of the cluster's pictures are likeliest of.
+        fits: The kinds and families that the cluster may be named for.
+        contrast: What it has more of than the others.
     """
-    if not len(own):
+    kinds = len(fits) - len(families()[0])
+    if not fits.any():
         return None
+    return int(
+        np.where(fits[:kinds], contrast[:kinds], -np.inf).argmax() if fits[:kinds].any() else fits.argmax()
+    )
+
+
+def _sure(by_kind: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a kind or family has most of what the families around it have, and no less than in the mean of clusters."""
+    if not by_kind.shape[1]:
+        return by_kind > 0
+    whole = np.where(_within(), by_kind[:, None], 0).max(axis=2)
+    return (by_kind >= SURE * whole) & (by_kind >= by_kind.mean(axis=0))
+
+
+def _stands_out(
+    by_picture: list[NDArray[np.float64]], by_kind: NDArray[np.float64], votes: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Where many pictures lean to a kind or family that is no catch-all, far more than in the other clusters.
+
+    Args:
+        by_picture: For each cluster the (pictures, kinds and families) shares.
+        by_kind: (clusters, kinds and families) mean shares beyond chance.
+        votes: Share of pictures that are likeliest of each.
+    """
+    share = np.stack([part.mean(axis=0) for part in by_picture])
+    if len(share) < 2 or not share.shape[1]:
+        return np.zeros(share.shape, dtype=bool)
+    kinds, member = membership(further=True)
+    catch_all = np.isin(kinds, CATCH_ALLS)
+    trusted = np.append(~catch_all, [not catch_all[column > 0].any() for column in families()[1].T])
+    elsewhere = (share.sum(axis=0) - share) / (len(share) - 1)
+    times = share / (elsewhere + 1e-6)
+    usual = np.maximum(elsewhere, np.hstack([member, member @ families()[1]]).mean(axis=0))
+    lean = np.stack([(part > LEANS * own).mean(axis=0) for part, own in zip(by_picture, usual, strict=True)])
+    loud = (by_kind >= LEAST) & (times >= TIMES) & (votes >= 1 / ONE_IN) & (votes * times >= 1)
+    return trusted & loud & (lean > LEANING)
+
+
+@cache
+def _within() -> NDArray[np.bool_]:
+    """A square table over kinds and families: whether the first is of the second, or is the second."""
     _, of_family = families()
-    whole = own[-of_family.shape[1] :]
-    kinds, special = len(own) - len(whole), _special(by_kind)[row] & borne
-    of_all = np.where(of_family.any(axis=1), of_family @ whole, own[:kinds])
-    fits = special[:kinds] & (own[:kinds] >= OF_A_KIND) & (own[:kinds] >= SURE * of_all)
-    if fits.any():
-        return int(np.where(fits, _contrast(by_kind)[row, :kinds], -np.inf).argmax())
-    if whole.max() >= OF_A_FAMILY and special[kinds + int(whole.argmax())]:
-        return kinds + int(whole.argmax())
-    return None
+    leaves = np.hstack([np.eye(len(of_family)), of_family])
+    return leaves.T @ (1 - leaves) == 0
 
 
 def _special(share: NDArray[np.float64]) -> NDArray[np.bool_]:

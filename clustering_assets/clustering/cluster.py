@@ -11,7 +11,6 @@ from clustering_assets.clustering.feature_space import (
     FeatureSpace,
     check_vectors,
     count_distinct,
-    even_sample,
 )
 from clustering_assets.clustering.quality import Fit, Quality, measure
 from clustering_assets.memory import free_bytes
@@ -63,7 +62,10 @@ class _Labelled:
 
 
 def cluster(
-    vectors: NDArray[np.floating], request: Request, kinds: NDArray[np.floating] | None = None
+    vectors: NDArray[np.floating],
+    request: Request,
+    kinds: NDArray[np.floating] | None = None,
+    order: NDArray[np.intp] | None = None,
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
@@ -71,6 +73,10 @@ def cluster(
         vectors: (n, d) embeddings, finite floating-point numbers; may be a memmap.
         request: What is asked for.
         kinds: (n, j) what kind of thing each picture shows (`kind_shares`), which joins the feature space.
+        order: Row numbers in an order that depends on the pictures alone and not on what they show, such as that of
+            their content hashes: the clusters are then the same in whatever order the rows come, and where there are
+            many, the sample stays much the same when some are added. None takes the rows as they come, and samples by
+            the seed.
 
     Raises:
         VectorsError: The embeddings cannot be used.
@@ -85,12 +91,16 @@ def cluster(
             f"choose {choice}, or auto"
         )
     check_memory(len(vectors), min(len(vectors), _sample_size(request)))
-    space = FeatureSpace.fit(vectors, request.seed)
-    points = space.transform(vectors)
+    if order is None:
+        order = np.random.default_rng(request.seed).permutation(len(vectors))
+    space = FeatureSpace.fit(vectors, request.seed, order=order)
+    ordered = space.transform(vectors, order)
+    looks = 0 if kinds is None else ordered.shape[1]
     if kinds is not None:
-        points = beside(points, kinds)
-    found = _label(points, request, distinct)
-    labels = by_size(found.labels)
+        ordered = beside(ordered, kinds[order])
+    found = _label(ordered, request, distinct, looks)
+    points, labels = np.empty_like(ordered), np.empty(len(ordered), dtype=np.int64)
+    points[order], labels[order] = ordered, by_size(found.labels)
     fit, quality = measure(points, labels, found.stability, space.explained, request.seed)
     return Clustering(labels, points, _plane(points), fit, quality, found.algorithm, found.notes)
 
@@ -132,8 +142,8 @@ def check_memory(n: int, sample: int) -> None:
         )
 
 
-def _label(points: NDArray[np.float32], request: Request, distinct: int) -> _Labelled:
-    """Labels of all points, by way of a sample where there are many."""
+def _label(points: NDArray[np.float32], request: Request, distinct: int, looks: int) -> _Labelled:
+    """Labels of all points, by way of the first of them where there are many."""
     n = len(points)
     if request.fixed and request.clusters in (1, n):
         every = np.arange(n) if request.clusters == n else np.zeros(n, dtype=np.int64)
@@ -145,16 +155,15 @@ def _label(points: NDArray[np.float32], request: Request, distinct: int) -> _Lab
     from clustering_assets.clustering.estimators import estimator_for
     from clustering_assets.clustering.graph import follow
 
-    rows = even_sample(n, _sample_size(request), request.seed)
-    model = estimator_for(request, swift=n > SWIFT_ROWS)
+    sample = points[: _sample_size(request)]
+    model = estimator_for(request, swift=n > SWIFT_ROWS, looks=looks)
     with arithmetic_on_one_thread():
-        labels = model.fit(points[rows]).labels_
+        labels = model.fit(sample).labels_
     notes = model.notes_
-    if len(rows) < n:
-        notes.append(f"{len(rows):,} of {n:,} images were clustered; the others follow their neighbours")
-        everyone = follow(points, points[rows], labels, neighbours=1)
-        everyone[rows] = labels
-        labels = everyone
+    if len(sample) < n:
+        notes.append(f"{len(sample):,} of {n:,} images were clustered; the others follow their neighbours")
+        others = follow(points[len(sample) :], sample, labels, neighbours=1)
+        labels = np.concatenate([labels, others])
     used = getattr(model, "method_", request.algorithm)
     return _Labelled(labels.astype(np.int64), used, model.stability_, notes)
 

@@ -5,6 +5,7 @@ neighbourhoods and different subsamples, vote (evidence accumulation: Fred and J
 doi 10.1109/TPAMI.2005.113).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,33 +83,35 @@ class Consensus:
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
         return member.T @ self.agreement @ member / np.outer(count, count) + centres @ centres.T
 
-    def tree(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def tree(self, apart: NDArray[np.floating]) -> NDArray[np.float64]:
         """The average-linkage tree of disagreement; pictures that all votes join follow their distance.
 
         Args:
-            points: (n, m) unit vectors of the feature space.
+            apart: Distances of all pairs in the feature space, as `pdist` has them.
 
         Returns:
             (n - 1, 4) linkage as scipy has it.
         """
         disagreement = squareform(1 - self.agreement, checks=False)
-        return linkage(disagreement + TIE / 2 * pdist(points), "average")
+        return linkage(disagreement + TIE / 2 * apart, "average")
 
 
-def gather(points: NDArray[np.floating], seed: int = 0) -> Consensus:
+def gather(views: Sequence[NDArray[np.floating]], seed: int = 0) -> Consensus:
     """Lay the pictures out several times, cluster each layout by density, and count the votes.
 
     Args:
-        points: (n, m) unit vectors, n at least `FEWEST`. Memory and time grow with n squared.
+        views: Feature spaces of the same pictures, each (n, m) unit vectors, n at least `FEWEST`. All vote
+            alike. Memory and time grow with n squared.
         seed: Seed of subsamples and layouts.
     """
-    n = len(points)
+    n = len(views[0])
     together, met = np.zeros((n, n)), np.zeros((n, n))
     layouts, votes = [], []
-    for number, neighbours in enumerate(track(NEIGHBOURHOODS, "Finding neighbourhoods", unit="layouts")):
+    turns = [(view, near) for near in NEIGHBOURHOODS for view in views]
+    for number, (view, neighbours) in enumerate(track(turns, "Finding neighbourhoods", unit="layouts")):
         random = np.random.default_rng((seed, number))
         rows = np.sort(random.choice(n, round(SHARE * n), replace=False)) if number else np.arange(n)
-        place = lay_out(points[rows], neighbours=neighbours, seed=seed + number)
+        place = lay_out(view[rows], neighbours=neighbours, seed=seed + number)
         layouts.append((rows, place))
         for samples, share, least in DENSITIES:
             labels = dense_groups(place, samples, max(least, round(share * len(rows))))

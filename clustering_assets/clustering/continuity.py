@@ -9,16 +9,19 @@ from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import shares_of_best
 from clustering_assets.clustering.cluster import FULL_ROWS, Clustering, by_size
 from clustering_assets.clustering.consensus import settle
-from clustering_assets.clustering.feature_space import even_sample
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph
 from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.clustering.quality import measure
 
-REASON = 0.08
-"""Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them."""
+REASON = 0.3
+"""Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them, for every old picture
+is then shown elsewhere."""
 
-FIXED_REASON = 0.3
-"""The same where the number of clusters was asked for: there no new group can get a cluster of its own."""
+BIRTH = 0.05
+"""Lead in score that the previous clusters with a new one beside them need over those without."""
+
+NEWCOMERS = 0.8
+"""Least share of new pictures in a fresh cluster for them to become a cluster beside the previous ones."""
 
 COMMON = 0.7
 """Least share of pictures that both runs must know, of each, for the previous clusters to stand."""
@@ -29,9 +32,10 @@ def hold(
 ) -> Clustering | None:
     """The previous clusters with the new pictures added, or None where the fresh ones are clearly better.
 
-    Pictures that the previous run knew keep their cluster, or none; the others follow their nearest neighbours.
-    Both partitions are then scored alike, by modularity in the neighbour graph and by silhouette in the feature
-    space, each as a share of the better one's.
+    Where no picture came or went the previous clusters stand in any case: another version of this program is no reason.
+    Pictures that the previous run knew keep their cluster, or none; the others follow their nearest neighbours, or
+    are a cluster of their own where the fresh clustering has one for them. All partitions are scored alike, by
+    modularity in the neighbour graph and by silhouette in the feature space, each as a share of the best one's.
 
     Args:
         found: The fresh clustering.
@@ -43,26 +47,52 @@ def hold(
     known = before > UNCLUSTERED - 1
     if known.sum() < COMMON * max(len(hashes), len(previous)):
         return None
-    labels = before.copy()
+    if known.all() and len(previous) == len(set(hashes)):
+        note = f"no image came or went, so the clusters of the previous run were kept; afresh: {found.quality.clusters}"
+        return replace(_measured(found, by_size(before), request), notes=[*found.notes, note])
+    followed = before.copy()
     if not known.all():
-        labels[~known] = follow(found.points[~known], found.points[known], before[known])
-    labels = by_size(labels)
-    number = int(labels.max()) + 1
+        followed[~known] = follow(found.points[~known], found.points[known], before[known])
+    number = int(by_size(followed).max()) + 1
     if number < 2 or found.quality.clusters < 2 or (request.fixed and number != found.quality.clusters):
         return None
+    ways = [by_size(followed)]
+    if not request.fixed:
+        ways.append(by_size(_with_newcomers(followed, known, found.labels)))
+    rows = np.argsort(hashes, kind="stable")[:FULL_ROWS]
+    graph = similarity_graph(found.points[rows])
+    candidates = [found, *(_measured(found, labels, request) for labels in ways)]
+    score = shares_of_best(np.array([_evidence(c, rows, graph) for c in candidates])).sum(axis=1)
+    best = len(score) - 1 if score[-1] - score[1] >= BIRTH else 1
+    lead = float(score[0] - score[best])
+    if lead >= REASON:
+        return None
+    added = "" if known.all() else ", new images added"
+    note = (
+        f"the clusters of the previous run were kept{added}: {found.quality.clusters} afresh would be "
+        f"{abs(lead):.2f} of 2 points {'better' if lead > 0 else 'worse'}, and {REASON} would be a clear gain"
+    )
+    return replace(candidates[best], notes=[*found.notes, note])
+
+
+def _with_newcomers(
+    followed: NDArray[np.integer], known: NDArray[np.bool_], fresh: NDArray[np.integer]
+) -> NDArray[np.integer]:
+    """The labels with a cluster of their own for the new pictures of each fresh cluster that is nearly all new."""
+    labels = followed.copy()
+    for cluster in np.unique(fresh[fresh >= 0]):
+        inside = fresh == cluster
+        if (inside & ~known).sum() >= NEWCOMERS * inside.sum():
+            labels[inside & ~known] = labels.max() + 1
+    return labels
+
+
+def _measured(found: Clustering, labels: NDArray[np.int64], request: Request) -> Clustering:
+    """The clustering with other labels."""
     fit, quality = measure(
         found.points, labels, found.quality.stability, found.quality.explained, request.seed
     )
-    held = replace(found, labels=labels, fit=fit, quality=quality)
-    rows = even_sample(len(labels), FULL_ROWS, request.seed)
-    graph = similarity_graph(found.points[rows])
-    evidence = np.array([_evidence(c, rows, graph) for c in (found, held)])
-    score = shares_of_best(evidence).sum(axis=1)
-    if score[0] - score[1] >= (FIXED_REASON if request.fixed else REASON):
-        return None
-    added = "" if known.all() else ", new images added"
-    note = f"the clusters of the previous run were kept{added}: clustering afresh would be no clear gain"
-    return replace(held, notes=[*found.notes, note])
+    return replace(found, labels=labels, fit=fit, quality=quality)
 
 
 def _evidence(clustering: Clustering, rows: NDArray[np.intp], graph: Sparse) -> tuple[float, float]:

@@ -21,14 +21,15 @@ from clustering_assets.clustering.candidates import (
     Candidate,
     Partitions,
     best,
-    best_of_all,
     chosen_or_joined,
     doubts,
     explain,
     told,
     weakness,
 )
+from clustering_assets.clustering.choice import MOST, choose_any
 from clustering_assets.clustering.consensus import FEWEST, gather, settle
+from clustering_assets.clustering.feature_space import count_distinct
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
@@ -50,6 +51,15 @@ class Estimator(ClusterMixin, BaseEstimator):
     labels_: NDArray[np.integer]
     stability_: float
     notes_: list[str]
+    looks = 0
+    """How many of the first columns say what pictures look like, where the others say what they show; 0: all."""
+
+    def _views(self, points: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        """The feature spaces: the points; before them the looks alone, where the points hold more."""
+        if not self.looks:
+            return [points]
+        alone = points[:, : self.looks]
+        return [alone / np.maximum(np.linalg.norm(alone, axis=1, keepdims=True), 1e-6), points]
 
     def fit(self, X: NDArray[np.floating], y: Any = None) -> Self:
         """Label the (n, m) unit vectors `X`; `y` is not used."""
@@ -115,7 +125,7 @@ class SpectralKMeans(Estimator):
     random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state, self.swift)
+        partitions = _partitions([points], self.random_state, self.swift)
         if self.n_clusters:
             self._adopt(told(partitions, self.n_clusters), partitions)
             return
@@ -140,7 +150,7 @@ class ConsensusLinkage(Estimator):
     random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state)
+        partitions = _partitions([points], self.random_state)
         if self.n_clusters:
             labels = partitions.joined(self.n_clusters)
             if labels is None:
@@ -222,13 +232,17 @@ class AutoClustering(Estimator):
     random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions(points, self.random_state)
-        found = partitions.candidates("kmeans", *(["linkage"] if partitions.consensus else []))
-        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        chosen = chosen_or_joined(best_of_all(found), found, partitions)
-        self.method_ = "hierarchical" if chosen.method in ("linkage", "joined") else "kmeans"
-        self.notes_.append(f"{self.method_} chosen; {explain(chosen, found, points)}")
-        self._adopt(chosen, partitions)
+        views = self._views(points)
+        partitions = _partitions(views, self.random_state)
+        any_number = choose_any(partitions, views, count_distinct(points, MOST))
+        if any_number is not None:
+            self.method_ = any_number.algorithm
+            self.notes_.append(f"{self.method_} chosen; {any_number.note}")
+            self._adopt(partitions.judge(any_number.family, any_number.labels), partitions)
+            return
+        found = partitions.candidates("kmeans") or [partitions.judge("kmeans", partitions.kmeans(2))]
+        self.method_ = "kmeans"
+        self._choose(found, best, partitions)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {
@@ -242,21 +256,24 @@ ESTIMATORS: dict[Algorithm, type[Estimator]] = {
 without loading scikit-learn; a test says that the two agree."""
 
 
-def estimator_for(request: Request, swift: bool = False) -> Estimator:
+def estimator_for(request: Request, swift: bool = False, looks: int = 0) -> Estimator:
     """The estimator of the algorithm that is asked for, with those parameters of the request that it has.
 
     Args:
         request: What is asked for.
         swift: There are so many pictures that what takes long is to be skipped where it can be.
+        looks: `Estimator.looks`.
     """
     model = ESTIMATORS[cast("Algorithm", request.algorithm)]()
+    model.looks = looks
     asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
     return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
 
 
-def _partitions(points: NDArray[np.floating], seed: int, swift: bool = False) -> Partitions:
-    consensus = None if swift or len(points) < FEWEST else gather(points, seed)
-    return Partitions(points, consensus, seed)
+def _partitions(views: list[NDArray[np.floating]], seed: int, swift: bool = False) -> Partitions:
+    """The partitions of the last view, with the votes of all."""
+    consensus = None if swift or len(views[0]) < FEWEST else gather(views, seed)
+    return Partitions(views[-1], consensus, seed)
 
 
 def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int = 3) -> float:

@@ -51,7 +51,11 @@ class FeatureSpace:
 
     @classmethod
     def fit(
-        cls, vectors: NDArray[np.floating], seed: int = 0, dimensions: int = DIMENSIONS
+        cls,
+        vectors: NDArray[np.floating],
+        seed: int = 0,
+        dimensions: int = DIMENSIONS,
+        order: NDArray[np.intp] | None = None,
     ) -> "FeatureSpace":
         """The space of these embeddings.
 
@@ -59,10 +63,12 @@ class FeatureSpace:
             vectors: (n, d) embeddings, finite; may be a memmap.
             seed: Seed of the sample and of the randomised decomposition.
             dimensions: Most components to keep; never more than n - 1 or d.
+            order: Row numbers, the first of which are the sample, in this order; None draws it by the seed.
         """
         from sklearn.decomposition import PCA
 
-        rooted = _root(np.asarray(vectors[even_sample(len(vectors), FIT_ROWS, seed)], dtype=np.float32))
+        rows = even_sample(len(vectors), FIT_ROWS, seed) if order is None else order[:FIT_ROWS]
+        rooted = _root(np.asarray(vectors[rows], dtype=np.float32))
         mean = rooted.mean(axis=0)
         scale = rooted.std(axis=0)
         scale[scale < 1e-6] = 1.0
@@ -76,16 +82,25 @@ class FeatureSpace:
             explained = float(np.nan_to_num(pca.explained_variance_ratio_).sum())
         return cls(mean, scale, np.asarray(pca.components_, dtype=np.float32), explained)
 
-    def transform(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The (n, m) unit vectors of (n, d) embeddings; a picture at the very centre stays zero."""
+    def transform(
+        self, vectors: NDArray[np.floating], order: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float32]:
+        """The (n, m) unit vectors of (n, d) embeddings; a picture at the very centre stays zero.
+
+        Args:
+            vectors: The embeddings; may be a memmap.
+            order: Row numbers in the order that the result shall have; None: as they come.
+        """
         result = np.empty((len(vectors), len(self.components)), dtype=np.float32)
         axes = (self.components / self.scale).T
         offset = self.mean @ axes
 
         def place(start: int) -> None:
-            part = _root(np.asarray(vectors[start : start + CHUNK_ROWS], dtype=np.float32)) @ axes - offset
+            here = slice(start, start + CHUNK_ROWS)
+            rows = vectors[here] if order is None else vectors[order[here]]
+            part = _root(np.asarray(rows, dtype=np.float32)) @ axes - offset
             length = np.linalg.norm(part, axis=1, keepdims=True)
-            result[start : start + CHUNK_ROWS] = part / np.where(length < 1e-6, 1.0, length)
+            result[here] = part / np.where(length < 1e-6, 1.0, length)
 
         in_threads(place, range(0, len(vectors), CHUNK_ROWS))
         return result

@@ -6,6 +6,7 @@ from upath import UPath
 
 from clustering_assets.clustering.keys import IdentityError, cluster_of, partition_key
 from clustering_assets.errors import ClusteringError
+from clustering_assets.stores import open_place
 from clustering_assets.user_lists import read_lines
 from clustering_assets.words import one_line
 
@@ -27,7 +28,9 @@ def read_names(path: str | Path | UPath | None) -> dict[int, str]:
     if path is None or not str(path):
         return {}
     names: dict[int, str] = {}
-    for line, cells in read_lines(UPath(path), NamesError, "0,Holidays"):
+    for line, cells in read_lines(
+        open_place(path) if isinstance(path, str) else path, NamesError, "0,Holidays"
+    ):
         if not names and cells[0].lower() in ("cluster", "key", "id"):
             continue
         where = f"{path}, line {line}"

@@ -85,6 +85,17 @@ _FURTHER = {
 """Classes that speak for a kind in names only: the space in which pictures are clustered was measured without them."""
 
 _FAMILIES = {
+    "felines": "cats; big cats",
+    "canines": "dogs; wolves and foxes",
+    "reptiles and amphibians": "frogs and salamanders; reptiles",
+    "sea animals": "fish; sea life",
+    "insects and spiders": "spiders and scorpions; insects",
+    "mammals": (
+        "dogs; wolves and foxes; cats; big cats; bears; small animals; horses and cattle; monkeys and apes"
+    ),
+    "road vehicles": "cars and lorries; motorbikes and bicycles; tractors and carts",
+    "fruit and vegetables": "vegetables; fruit",
+    "things of the house": "furniture and rooms; dishes and cups; electronics",
     "animals": (
         "fish; birds; frogs and salamanders; reptiles; spiders and scorpions; sea life; dogs; wolves and foxes; cats; "
         "big cats; bears; insects; small animals; horses and cattle; monkeys and apes"
@@ -96,6 +107,22 @@ _FAMILIES = {
     "buildings and structures": "buildings; technical structures; shops",
     "food and plants": "food; vegetables; fruit; flowers and plants; mushrooms",
 }
+"""From narrow to broad: a family stands before every other one that holds all its kinds."""
+
+CATCH_ALLS = (
+    "sports",
+    "musical instruments",
+    "electronics",
+    "furniture and rooms",
+    "dishes and cups",
+    "tools",
+    "weapons",
+    "bags and boxes",
+    "fabrics and patterns",
+    "documents and screens",
+    "drawings",
+)
+"""Kinds that networks take drawings of anything for: smileys for balls, signs for screens."""
 
 CLASSES = 1000
 """Classes of ImageNet-1k, which the published networks tell apart and these kinds are made of."""
@@ -120,7 +147,7 @@ def membership(*, further: bool = False) -> tuple[tuple[str, ...], NDArray[np.fl
 
 @cache
 def families() -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Families of kinds and a (kinds, families) table with 1 where a kind, also one for names only, is of a family."""
+    """Families of kinds, narrow ones first, and a (kinds, families) table: 1 where a kind, also for names, is of it."""
     kinds, _ = membership(further=True)
     table = np.zeros((len(kinds), len(_FAMILIES)))
     for column, members in enumerate(_FAMILIES.values()):
@@ -129,12 +156,15 @@ def families() -> tuple[tuple[str, ...], NDArray[np.float64]]:
     return tuple(_FAMILIES), table
 
 
-def kind_and_family(word: str) -> set[str]:
-    """A word, and with it all kinds of the family if it is the name of one."""
+def narrower(word: str) -> set[str]:
+    """A word, and if it is the name of a family, all its kinds and the families within it."""
     names, of_family = families()
+    if word not in names:
+        return {word}
     kinds, _ = membership(further=True)
-    members = np.flatnonzero(of_family[:, names.index(word)]) if word in names else ()
-    return {word, *(kinds[row] for row in members)}
+    own = of_family[:, names.index(word)] > 0
+    within = [name for name, column in zip(names, of_family.T, strict=True) if not column[~own].any()]
+    return {*within, *(kind for kind, belongs in zip(kinds, own, strict=True) if belongs)}
 
 
 TEMPERATURE = 2.0

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.class_words import APART, class_words
 from clustering_assets.clustering.colour_words import colours_seen, main_colours, tone
-from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_and_family
+from clustering_assets.clustering.imagenet_kinds import ClassScores, narrower
 from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY
+from clustering_assets.clustering.origins import origins
 
 MIXED = "mixed colours"
 """The name of a cluster of which nothing can be said but that no colour prevails."""
@@ -39,8 +41,10 @@ def name_clusters(
     """A hint for every cluster, all different.
 
     It is the kind of thing that most class scores speak for and the class word that the network finds more in this
-    cluster than in the others (two words where no kind stands out), then the dominant colour. Where the network is
-    not sure of any word, or there is none, the hint says what can be measured: lightness, colour and contrast.
+    cluster than in the others (two words where no kind stands out). Where the network is not sure of any word, or
+    there is none, it is the folder or the time that sets the pictures apart, and failing that what can be measured:
+    lightness, colour and contrast. Equal hints are told apart by folder or time, by what they look like beside one
+    another, and in the end by a picture.
 
     A hint of the previous run stays unless the network now sees a kind of thing that it does not name: a cluster
     shall not be called something else because others have changed.
@@ -58,24 +62,26 @@ def name_clusters(
     clusters = [int(c) for c in np.unique(labels) if c >= 0]
     labels = np.asarray(labels)
     words = class_words(labels, vectors, clusters, class_scores)
-    colours = main_colours(labels, images, clusters)
+    colours, origin = main_colours(labels, images, clusters), origins(labels, images, clusters)
     seen = "dominant_colours" in images and bool((images["dominant_colours"].fillna("") != "").any())
     names: dict[int, str] = {}
     if (labels < 0).any():
         names[UNCLUSTERED] = UNCLUSTERED_KEY
     for c in clusters:
-        hint = ", ".join(words[c])
-        if hint:
-            hint = f"{hint} ({colours[c]})" if colours[c] else hint
-        else:
-            hint = tone(images[labels == c], colours[c]) or (MIXED if seen else f"cluster {c}")
-        names[c] = hint
+        look = tone(images[labels == c], colours[c]) or (MIXED if seen else f"cluster {c}")
+        names[c] = ", ".join(words[c]) or origin[c] or look
     kept = {c: hint for c, hint in (before or {}).items() if c in names and _still_true(hint, words[c])}
     names |= kept
+    for group in _alike(names):
+        names |= {
+            c: f"{name}, {origin[c]}" for c, name in group.items() if origin[c] not in ("", name)
+        } | kept
     for group in _alike(names):
         names |= _with_accents(group, colours, labels, images) | kept
     for group in _alike(names):
         names |= _tell_apart(group, labels, images) | kept
+    for group in _alike(names):
+        names |= _by_picture(group, labels, images) | kept
     return _numbered(names, kept)
 
 
@@ -103,7 +109,7 @@ def _still_true(hint: str, words: list[str]) -> bool:
         hint: A hint as `name_clusters` gives it.
         words: The words that the network has now, the kind first.
     """
-    return not words or not kind_and_family(words[0]).isdisjoint(re.split(r", | \(", hint))
+    return not words or not narrower(words[0]).isdisjoint(re.split(r", | \(", hint))
 
 
 def _alike(names: dict[int, str]) -> list[dict[int, str]]:
@@ -125,7 +131,7 @@ def _with_accents(
         labels: (n,) cluster ids.
         images: n rows.
     """
-    if not all(colours[c] for c in names):
+    if not all(colours[c] and colours[c] in name for c, name in names.items()):
         return names
     seen = {c: colours_seen(labels, images, c) for c in names}
     words = sorted({word for shares in seen.values() for word in shares})
@@ -159,3 +165,11 @@ def _tell_apart(names: dict[int, str], labels: NDArray[np.integer], images: pd.D
             names[order[0]] += f", {less}"
             left.remove(order[0])
     return names
+
+
+def _by_picture(names: dict[int, str], labels: NDArray[np.integer], images: pd.DataFrame) -> dict[int, str]:
+    """Names of clusters that share one, each with the name of a picture in it."""
+    if "path" not in images:
+        return names
+    paths = {c: images["path"][labels == c].astype(str).min() for c in names}
+    return {c: f"{name}, with {PurePosixPath(paths[c]).stem}" for c, name in names.items()}

@@ -1,6 +1,5 @@
 """The jobs that bring pictures in from elsewhere; `new_images_sensor` notices when they have landed."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -38,7 +37,7 @@ def fetch_kaggle(context: dg.OpExecutionContext, config: KaggleConfig, settings:
     """Import from Kaggle."""
     from clustering_assets.sources.kaggle import import_kaggle
 
-    imported = import_kaggle(config.dataset, Path(settings.value.images), limit=config.limit)
+    imported = import_kaggle(config.dataset, settings.value.local_images, limit=config.limit)
     _tell(context, imported)
 
 
@@ -51,7 +50,7 @@ def fetch_openimages(
     from clustering_assets.sources.openimages import import_openimages
 
     imported = import_openimages(
-        Path(settings.value.images), limit=config.limit, classes=config.classes, subset=config.subset
+        settings.value.local_images, limit=config.limit, classes=config.classes, subset=config.subset
     )
     _tell(context, imported)
 

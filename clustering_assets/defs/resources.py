@@ -5,12 +5,16 @@ from typing import Any
 import dagster as dg
 import pydantic
 
+from clustering_assets.defs.instance import collection_of
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG
 from clustering_assets.outputs import Outputs
 from clustering_assets.places import ROOTS_VARIABLE, is_below, roots
 from clustering_assets.preflight import check_named
 from clustering_assets.process_identity import this_process
 from clustering_assets.settings import PLACES, Settings, SettingsError, load_settings
+
+OUTPUT_TAG = "output"
+"""Tag of a run, for people: the output that it is about."""
 
 
 class SettingsResource(dg.ConfigurableResource):
@@ -25,9 +29,23 @@ class SettingsResource(dg.ConfigurableResource):
         values = self.value
         if context.run is None:  # a sensor, which looks again in a moment
             return
+        self._check_collection(context, values.output)
         check_named(values)
         if context.run.tags.get(PROCESS_TAG) != this_process() and context.instance is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+
+    def _check_collection(self, context: dg.InitResourceContext, output: str) -> None:
+        """Refuse to write the history of one output into that of another, and let the run say which one it is about."""
+        if context.instance is None or context.run is None:
+            return
+        own = collection_of(context.instance)
+        if own and not (is_below(own, [output]) and is_below(output, [own])):
+            raise SettingsError(
+                f"output = {output!r}: the history here is that of {own}; start the UI with CLUSTERING_OUTPUT={output} "
+                "for that of the other"
+            )
+        if context.run.tags.get(OUTPUT_TAG) != output:
+            context.instance.add_run_tags(context.run.run_id, {OUTPUT_TAG: output})
 
     @property
     def value(self) -> Settings:

@@ -3,7 +3,8 @@
 Both only gather facts and return what a pure function decided, so what they decide is tested without an instance.
 """
 
-from collections.abc import Collection, Iterable
+import functools
+from collections.abc import Callable, Collection, Iterable
 
 import dagster as dg
 import pandas as pd
@@ -44,6 +45,7 @@ from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs, files_of, names_file, pins_file
 from clustering_assets.settings import Settings
+from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
     IMAGE_MANIFEST,
@@ -132,6 +134,25 @@ def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tu
     return Watch(seen=fingerprint, requested=fingerprint), ""
 
 
+Answer = dg.SensorResult | dg.SkipReason
+
+
+def _skipping_trouble(
+    sensor: Callable[[dg.SensorEvaluationContext, SettingsResource], Answer],
+) -> Callable[[dg.SensorEvaluationContext, SettingsResource], Answer]:
+    """Let a tick in which a store cannot be used say so, and change nothing: the next one looks again."""
+
+    @functools.wraps(sensor)
+    def evaluate(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
+        try:
+            return sensor(context, settings)
+        except StoreError as error:
+            return dg.SkipReason(str(error))
+
+    return evaluate
+
+
+@_skipping_trouble
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
@@ -140,7 +161,7 @@ def new_images_sensor(
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
 
-    folder = file_source(settings.value.images)
+    folder = file_source(settings.value.images, "images")
     try:
         files = pictures_among(folder.files(), folder)
     except OSError as error:
@@ -227,12 +248,12 @@ def _other_inputs(settings: Settings) -> list[str]:
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
-    music = file_source(settings.music)
+    music = file_source(settings.music, "music")
     prints = [digest(settings.model_dump(include=stage_settings()))]
     for find in (
         lambda: listing_fingerprint(tracks_among(_files(music), music)),
-        lambda: str(pins_file(settings).stat().st_mtime_ns),
-        lambda: str(names_file(settings).stat().st_mtime_ns),
+        lambda: str(last_change(pins_file(settings))),
+        lambda: str(last_change(names_file(settings))),
     ):
         try:
             prints.append(find())
@@ -263,6 +284,7 @@ def _is_known(
     return not gone and now.issubset(facts)
 
 
+@_skipping_trouble
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:

@@ -24,6 +24,7 @@ from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.results import is_whole
 from clustering_assets.settings import Settings
+from clustering_assets.storage import move
 from clustering_assets.video.recipe import Recipe, out_of_date
 
 log = logging.getLogger("clustering_assets.outputs")
@@ -124,7 +125,7 @@ def _is_there(
     in_vain = [recorded_digest(event) == recipe.digest and bool(_left_out(event)) for event in tries]
     if len(tries) == REPAIRS and all(in_vain):
         return True
-    return not readable_again(failures, file_source(settings.images), limits=settings.limits)
+    return not readable_again(failures, file_source(settings.images, "images"), limits=settings.limits)
 
 
 def _left_out(event: dg.EventLogEntry | None) -> list[list[str]]:
@@ -155,7 +156,7 @@ def bring_back_videos(wanted: Mapping[str, Recipe], outputs: Outputs) -> None:
         place = outputs.video(key, music=bool(recipe.track))
         aside = outputs.earlier_video(place.name)
         if aside.is_file() and is_whole_video(aside, recipe.digest, outputs):
-            aside.replace(place)
+            move(aside, place)
             outputs.records.moved(outputs.name_of(aside), outputs.name_of(place))
 
 

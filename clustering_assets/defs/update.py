@@ -1,15 +1,12 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
-from filelock import FileLock, Timeout
 
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.jobs import due_keys, render_runs
@@ -24,20 +21,13 @@ from clustering_assets.defs.staleness import (
     videos_due,
 )
 from clustering_assets.errors import ClusteringError
+from clustering_assets.leases import OutputTaken, output_for_ourselves
 from clustering_assets.outputs import Outputs
 from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
-from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
-
-LOCK = ".update.lock"
-"""Name of the file in the output that an update holds locked while it is under way."""
-
-
-class OutputTaken(ClusteringError):
-    """Two updates of the same output at once."""
 
 
 class RunFailed(ClusteringError):
@@ -87,8 +77,8 @@ def update(
         OutputTaken: Another update is writing to the output.
         ClusteringError: The output cannot be written to.
     """
-    with _output_for_ourselves(settings.output):
-        runner = _Runner(definitions, instance, settings, announce)
+    with output_for_ourselves(settings.output) as still_ours:
+        runner = _Runner(definitions, instance, settings, announce, still_ours)
         close_abandoned_runs(instance)
         announce("Looking at the pictures and the music")
         runner.run(runner.stages.scans)
@@ -107,33 +97,6 @@ def update(
         return result
 
 
-@contextmanager
-def _output_for_ourselves(output: str) -> Iterator[None]:
-    """Make the output folder, and keep other updates away from it; an object store is left to its users."""
-    folder = Outputs(output).path("")
-    if not isinstance(folder, Path):
-        yield
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark_output(folder)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-        remove_leftovers(folder, time.time())
-    except Timeout:
-        raise OutputTaken(
-            f"another update is writing to {output}: wait until it is done, or give this one another output"
-        ) from None
-    except OSError as error:
-        raise ClusteringError(
-            f"output = {output!r} cannot be written to: {error.strerror or error}. Choose another folder with output"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 class _Runner:
     """Runs selections of assets in this process and reads what is out of date."""
 
@@ -143,6 +106,7 @@ class _Runner:
         instance: dg.DagsterInstance,
         settings: Settings,
         announce: Callable[[str], None],
+        still_ours: Callable[[], None],
     ) -> None:
         self._job = definitions.resolve_implicit_global_asset_job_def()
         self._graph = definitions.resolve_asset_graph()
@@ -150,7 +114,7 @@ class _Runner:
         self.stages = stages_of(self._specs.values())
         self._instance, self._settings = instance, settings
         self._outputs = Outputs(settings.output)
-        self._announce = announce
+        self._announce, self._still_ours = announce, still_ours
 
     def run(
         self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
@@ -162,7 +126,9 @@ class _Runner:
 
         Raises:
             RunFailed: A stage refused to go on; every other error is raised as it is.
+            OutputTaken: Another update has taken the output over.
         """
+        self._still_ours()
         keys = [dg.AssetKey(name) for name in assets]
         self._wait_for_room({pool for key in keys for pool in self._graph.get(key).pools or ()})
         try:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -37,16 +37,25 @@ RELOAD_SECONDS = 180
 
 
 def serve(
-    folder: Path, host: str, port: int, public: Collection[str], announce: Callable[[str], None]
+    folder: Path,
+    output: str,
+    host: str,
+    port: int,
+    public: Collection[str],
+    announce: Callable[[str], None],
+    *,
+    daemon: bool = True,
 ) -> None:
     """Run the UI, the daemon and the code server of a folder until somebody ends it with Ctrl-C or SIGTERM.
 
     Args:
         folder: Where state is kept; see `open_instance`.
+        output: The output whose state it shows.
         host: Address to listen on.
         port: Port to listen on; 0 for any.
         public: Names under which browsers reach the UI through a proxy.
         announce: Is told the address of the UI.
+        daemon: Whether the daemon runs here too.
 
     Raises:
         OSError: The port is taken.
@@ -58,9 +67,9 @@ def serve(
     with (
         suppress(KeyboardInterrupt),
         socket.create_server((host, port), family=family) as listening,
-        open_instance(folder, logs=True) as instance,
+        open_instance(folder, output, logs=True) as instance,
         _code_server(instance, folder, announce) as workspace,
-        _daemon(instance, workspace) as daemon,
+        _daemon(instance, workspace) if daemon else nullcontext() as its_daemon,
         WorkspaceProcessContext(
             instance, WorkspaceFileTarget([str(workspace)]), version=__version__
         ) as context,
@@ -70,14 +79,17 @@ def serve(
         server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
 
         def stop_with_the_daemon() -> None:
-            daemon.wait()
-            server.should_exit = True
+            if its_daemon:
+                its_daemon.wait()
+                server.should_exit = True
 
         threading.Thread(target=stop_with_the_daemon, daemon=True).start()
         named = "localhost" if host in LOCAL else host
-        announce(f"The Dagster UI is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)")
+        announce(
+            f"The Dagster UI of {output} is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)"
+        )
         server.run(sockets=[listening])
-        if daemon.poll() is not None:
+        if its_daemon and its_daemon.poll() is not None:
             raise ClusteringError("Dagster's daemon ended by itself; what it said last stands above")
 
 

@@ -27,8 +27,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from upath import UPath
 
 from clustering_assets.embedding.backbone import Backbone
+from clustering_assets.files import file_source
 from clustering_assets.storage import write_bytes
 
 log = logging.getLogger("clustering_assets.embedding")
@@ -52,7 +54,7 @@ def models_folder(cache: Path) -> Path:
     return cache / "models"
 
 
-def set_folder(cache: Path, backbone: Backbone, precision: str) -> Path:
+def set_folder(cache: Path | UPath, backbone: Backbone, precision: str) -> Path | UPath:
     """Where a cache keeps the vectors of one backbone in one precision."""
     name = backbone.name.replace(":", "-").replace("/", "-")
     return cache / "vectors" / f"{name}-{backbone.fingerprint}-{precision}"
@@ -69,7 +71,7 @@ class VectorStore:
         problem: Why the cache could not be used as it should, in words; empty if nothing went wrong.
     """
 
-    def __init__(self, wanted: pd.Index, dimension: int, folder: Path | None) -> None:
+    def __init__(self, wanted: pd.Index, dimension: int, folder: Path | UPath | None) -> None:
         """Look up what is there.
 
         Args:
@@ -83,7 +85,7 @@ class VectorStore:
         self._dimension = dimension
         self._folder = folder
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._shards: list[Path] = []
+        self._shards: list[Path | UPath] = []
         self._pending: list[tuple[NDArray[np.intp], NDArray[np.float32]]] = []
         self._since = 0.0
         for shard in [] if folder is None else list_shards(folder):
@@ -140,7 +142,7 @@ class VectorStore:
             known = positions >= 0
             yield positions[known], rows[known].astype(np.float32)
 
-    def _take_in(self, shard: Path) -> None:
+    def _take_in(self, shard: Path | UPath) -> None:
         """Note what a shard has of the wanted vectors; drop a damaged one."""
         data = read_shard(shard)
         if data is None:
@@ -153,7 +155,7 @@ class VectorStore:
             self.at_hand[positions] = True
             self._shards.append(shard)
 
-    def _write(self, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path:
+    def _write(self, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path | UPath:
         """Write a shard to the cache, or to the temporary folder where that fails."""
         if self._folder is not None and self._temporary is None:
             try:
@@ -169,7 +171,7 @@ class VectorStore:
         return write_shard(Path(self._temporary.name), hashes, vectors)
 
 
-def list_shards(folder: Path) -> list[Path]:
+def list_shards(folder: Path | UPath) -> list[Path | UPath]:
     """The shards of a set, in a fixed order; none if there is no such set or it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".parquet" and path.name[0] != ".")
@@ -177,7 +179,7 @@ def list_shards(folder: Path) -> list[Path]:
         return []
 
 
-def write_shard(folder: Path, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path:
+def write_shard(folder: Path | UPath, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path | UPath:
     """Write vectors as a new shard, in float16 unless one of them is too large or too small for it.
 
     Args:
@@ -208,10 +210,15 @@ def write_shard(folder: Path, hashes: pd.Index, vectors: NDArray[np.float32]) ->
     return path
 
 
-def read_shard(path: Path) -> bytes | None:
-    """The bytes of a shard; None if it is unreadable, gone or damaged, in which case it is removed."""
+def read_shard(path: Path | UPath, *, thorough: bool = False) -> bytes | None:
+    """The bytes of a shard; None if it is unreadable, gone or damaged, in which case it is removed.
+
+    Args:
+        path: The shard.
+        thorough: Whether of a shard on a store no copy on this machine will do.
+    """
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if thorough or isinstance(path, Path) else _fetched(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -227,10 +234,17 @@ def read_shard(path: Path) -> bytes | None:
     return None
 
 
-def damaged_shards(cache: Path) -> list[Path]:
+def _fetched(shard: UPath) -> bytes:
+    """The bytes of a shard on a store, fetched once: a shard never changes."""
+    folder = file_source(str(shard.parent), "output")
+    with (folder / shard.name).open() as file:
+        return file.read()
+
+
+def damaged_shards(cache: Path | UPath) -> list[Path | UPath]:
     """Read all shards of a cache, remove those that are damaged, and return them."""
     shards = [shard for folder in _set_folders(cache) for shard in list_shards(folder)]
-    return [shard for shard in shards if read_shard(shard) is None]
+    return [shard for shard in shards if read_shard(shard, thorough=True) is None]
 
 
 def parse_shard(data: bytes) -> tuple[pd.Index, NDArray[np.float16] | NDArray[np.float32]]:
@@ -268,7 +282,7 @@ class CacheInfo:
         model_bytes: Size of the converted and compiled networks.
     """
 
-    folder: Path
+    folder: Path | UPath
     sets: tuple[SetInfo, ...]
     model_bytes: int
 
@@ -286,7 +300,7 @@ class Pruned:
     bytes: int = 0
 
 
-def cache_info(cache: Path) -> CacheInfo:
+def cache_info(cache: Path | UPath) -> CacheInfo:
     """What a cache holds; a missing folder is an empty cache."""
     sets = []
     for folder in _set_folders(cache):
@@ -299,11 +313,14 @@ def cache_info(cache: Path) -> CacheInfo:
                 bytes=sum(shard.stat().st_size for shard in shards),
             )
         )
-    return CacheInfo(cache, tuple(sets), _size(models_folder(cache)))
+    return CacheInfo(cache, tuple(sets), _size(models_folder(cache)) if isinstance(cache, Path) else 0)
 
 
 def prune_cache(
-    cache: Path, *, keep_hashes: Collection[str] | None = None, keep_sets: Collection[str] | None = None
+    cache: Path | UPath,
+    *,
+    keep_hashes: Collection[str] | None = None,
+    keep_sets: Collection[str] | None = None,
 ) -> Pruned:
     """Remove what is not kept, and write small shards together.
 
@@ -321,7 +338,7 @@ def prune_cache(
     before = cache_info(cache)
     for folder in _set_folders(cache):
         if keep_sets is not None and folder.name not in keep_sets:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder) if isinstance(folder, Path) else folder.fs.rm(folder.path, recursive=True)
         else:
             rewrite_set(folder, None if keep_hashes is None else pd.Index(list(keep_hashes)))
     after = cache_info(cache)
@@ -329,14 +346,14 @@ def prune_cache(
     return Pruned(vectors=count, bytes=before.bytes - after.bytes)
 
 
-def rewrite_set(folder: Path, keep: pd.Index | None = None) -> None:
+def rewrite_set(folder: Path | UPath, keep: pd.Index | None = None) -> None:
     """Write a set's shards together into full ones, without repetitions and without what is not kept.
 
     New shards are complete before old ones go, so a run that is killed loses nothing.
     """
     old = list_shards(folder)
     seen: set[str] = set()
-    new: set[Path] = set()
+    new: set[Path | UPath] = set()
     hashes: list[str] = []
     blocks: list[NDArray[np.float32]] = []
 
@@ -365,19 +382,20 @@ def rewrite_set(folder: Path, keep: pd.Index | None = None) -> None:
         shard.unlink(missing_ok=True)
 
 
-def _set_folders(cache: Path) -> list[Path]:
+def _set_folders(cache: Path | UPath) -> list[Path | UPath]:
     root = cache / "vectors"
     return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
 
 
-def _row_count(shard: Path) -> int:
+def _row_count(shard: Path | UPath) -> int:
     """Rows of a shard, from its footer; 0 if it is damaged."""
     try:
-        return pq.read_metadata(shard).num_rows
+        with shard.open("rb") as file:
+            return pq.read_metadata(file).num_rows
     except (OSError, pa.ArrowInvalid):
         return 0
 
 
-def _size(folder: Path) -> int:
+def _size(folder: Path | UPath) -> int:
     """Size of all files below a folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -4,16 +4,20 @@ import logging
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, nullcontext
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from upath import UPath
 
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.cache import (
@@ -25,7 +29,8 @@ from clustering_assets.embedding.cache import (
     set_folder,
 )
 from clustering_assets.embedding.catalogue import NetworkSpec
-from clustering_assets.embedding.precision import settle
+from clustering_assets.embedding.pace import Pace, Waits, limit
+from clustering_assets.embedding.precision import TRIALS, settle
 from clustering_assets.embedding.preparing import (
     Batch,
     Content,
@@ -35,22 +40,19 @@ from clustering_assets.embedding.preparing import (
     prepare,
     prepared_batches,
 )
-from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, Pending, Plan, Runtime
-from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, DeviceLost, Pending, Plan, Runtime
+from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.load import as_sent
 from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
 from clustering_assets.storage import scratch_folder
-from clustering_assets.threads import available_cores
+from clustering_assets.work.choice import make_engine
 from clustering_assets.work.engine import Engine
-from clustering_assets.work.threads import Threads
 
 log = logging.getLogger("clustering_assets.embedding")
-
-MOST_THREADS = 16
-"""Most threads that decode; more only wait for the one that runs the network."""
 
 
 class EmbeddingError(ClusteringError):
@@ -79,9 +81,9 @@ class RuntimeOptions:
 
     Attributes:
         runtime: `auto`, `openvino` or `torch`.
-        batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; OpenVINO takes pieces
-            of its own size.
-        engine: What decodes the pictures; None: threads, as many as there are cores for this process, at most 16.
+        batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; 0: as many as keep it busy.
+            OpenVINO takes pieces of its own size.
+        engine: What decodes the pictures; None: processes of their own, so that all cores work, or threads for few.
     """
 
     runtime: str = "auto"
@@ -107,6 +109,8 @@ class Embedded:
         embedded: Pictures that went through the network.
         reused: Rows that did not need it: cached before, or copies of another picture.
         images_per_second: Rate of the network and what feeds it, without its start; 0 if nothing was embedded.
+        waits: How long the network waited for pictures, and pictures for the network.
+        limit: What held the work up and what would help, in words; empty if nothing was embedded.
         warning: What the user should know, a line for each; empty if all is well.
         seconds: How long it all took.
     """
@@ -124,6 +128,8 @@ class Embedded:
     embedded: int
     reused: int
     images_per_second: float
+    waits: Waits
+    limit: str
     warning: str
     seconds: float
 
@@ -133,15 +139,18 @@ def embed(
     network: NetworkSpec,
     options: RuntimeOptions | None = None,
     *,
-    cache_dir: Path | None = None,
+    cache_dir: Path | UPath | None = None,
 ) -> Embedded:
     """Embed pictures, each content once; those in the cache are not opened.
+
+    A GPU that stops computing in the middle is done without where the runtime is `auto`.
 
     Args:
         inputs: The pictures.
         network: What embeds them.
         options: How it is run; None: the defaults.
-        cache_dir: Folder of the cache; None embeds everything and keeps nothing.
+        cache_dir: Folder of the cache; None embeds everything and keeps nothing. What only this machine can use is
+            kept there where it is a folder of this machine.
 
     Returns:
         A row for each picture that has a vector, in the order of `images`.
@@ -151,55 +160,67 @@ def embed(
         WeightsError: Its weights cannot be had or do not fit.
         EmbeddingError: Nothing could be embedded.
         OutOfMemory: The device has no room for even one picture.
+        DeviceLost: It computes no more, and the runtime was chosen.
     """
-    begun = time.monotonic()
     options = options or RuntimeOptions()
     if inputs.table.empty:
         raise EmbeddingError("there are no pictures to embed")
-    backbone = network.resolve(memory=cache_dir)
+    try:
+        return _embed(inputs, network, options, cache_dir)
+    except DeviceLost as error:
+        if options.runtime != "auto":
+            raise
+        log.warning("%s", error)
+        embedded = _embed(inputs, network, options, cache_dir)
+        return replace(embedded, warning="\n".join(filter(None, (str(error), embedded.warning))))
+
+
+def _embed(
+    inputs: Inputs, network: NetworkSpec, options: RuntimeOptions, cache_dir: Path | UPath | None
+) -> Embedded:
+    """As `embed`, on the device that is the best now."""
+    begun = time.monotonic()
+    local = cache_dir if isinstance(cache_dir, Path) else None
+    backbone = network.resolve(memory=local)
     pictures = Pictures(inputs.table)
     with ExitStack() as stack:
         models = [stack.enter_context(scratch_folder())]
-        if cache_dir is not None:
-            models.insert(0, models_folder(cache_dir))
+        if local is not None:
+            models.insert(0, models_folder(local))
         start = partial(
-            start_runtime,
-            backbone=backbone,
-            weights=lambda: network.obtain(backbone),
-            batch_size=options.batch_size,
-            models=models,
+            start_runtime, backbone=backbone, weights=lambda: network.obtain(backbone), models=models
         )
+        trial = partial(start, batch_size=TRIALS)
         plan, store = _open_store(
             pictures.contents,
             backbone,
             cache_dir,
-            lambda: settle(plan_runtime(options.runtime), backbone, start, models),
+            lambda: settle(plan_runtime(options.runtime), backbone, trial, models),
         )
         stack.enter_context(store)
+        done = _Work()
         missing = np.flatnonzero(~store.at_hand)
-        embedded, device, rate = 0, "disk", 0.0
         if len(missing):
-            runtime = start(plan)
-            device = runtime.device_name
-            log.info(
-                "embedding %d pictures with %s: %s on %s in %s",
-                len(missing), backbone.name, plan.runtime, device, plan.precision,
-            )  # fmt: skip
-            started = time.monotonic()
+            batch_size = options.batch_size or usual_batch(plan)
             batches = prepared_batches(
-                partial(prepare, file_source(inputs.folder), backbone.preprocessing, inputs.limits),
+                partial(prepare, file_source(inputs.folder), backbone.preprocessing, as_sent(inputs.limits)),
                 pictures.select(missing),
-                runtime.batch_size,
-                options.engine or Threads(min(available_cores(), MOST_THREADS)),
+                batch_size,
+                options.engine or make_engine(),
+                backbone.preprocessing.view_bytes,
             )
-            with closing(batches):
-                embedded = _embed_batches(batches, len(missing), pictures, runtime, store)
-            rate = embedded / (time.monotonic() - started)
+            log.info(
+                "embedding %d pictures with %s: %s in %s",
+                len(missing), backbone.name, plan.runtime, plan.precision,
+            )  # fmt: skip
+            done = _embed_batches(
+                batches, len(missing), pictures, partial(start, plan, batch_size=batch_size), store
+            )
         rows = pictures.rows_with(store.at_hand)
         if not len(rows):
             raise EmbeddingError(_nothing_left(pictures.failures))
         vectors = _assemble(store, pictures.codes[rows], backbone.dimension)
-    if embedded and cache_dir is not None and not store.problem:
+    if done.embedded and cache_dir is not None and not store.problem:
         _tidy(set_folder(cache_dir, backbone, plan.precision))
     return Embedded(
         vectors=vectors,
@@ -209,15 +230,24 @@ def embed(
         backbone=backbone.name,
         dimension=backbone.dimension,
         runtime=plan.runtime,
-        device=device,
         precision=plan.precision,
         weights_id=backbone.weights_id,
-        embedded=embedded,
-        reused=len(rows) - embedded,
-        images_per_second=rate,
+        **vars(done),
+        reused=len(rows) - done.embedded,
         warning="\n".join(filter(None, (backbone.warning, store.problem))),
         seconds=time.monotonic() - begun,
     )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What had to be computed; the fields are those of `Embedded`."""
+
+    embedded: int = 0
+    device: str = "disk"
+    images_per_second: float = 0.0
+    waits: Waits = field(default_factory=Waits)
+    limit: str = ""
 
 
 class Pictures:
@@ -292,7 +322,7 @@ class _Selected(Sequence[Content]):
 
 
 def _open_store(
-    contents: pd.Index, backbone: Backbone, cache_dir: Path | None, plan_for: Callable[[], Plan]
+    contents: pd.Index, backbone: Backbone, cache_dir: Path | UPath | None, plan_for: Callable[[], Plan]
 ) -> tuple[Plan, VectorStore]:
     """What will run the network, and the vectors that are there in its precision.
 
@@ -311,19 +341,23 @@ def _open_store(
 
 
 def _embed_batches(
-    batches: Iterable[Batch], total: int, pictures: Pictures, runtime: Runtime, store: VectorStore
-) -> int:
-    """Embed prepared contents into the store.
+    batches: Generator[Batch, None, None],
+    total: int,
+    pictures: Pictures,
+    start: Callable[[], Runtime],
+    store: VectorStore,
+) -> _Work:
+    """Embed prepared contents into the store; those of `total` that are not are among the failures of `pictures`.
 
-    Returns:
-        How many were embedded; the others of `total` are among the failures of `pictures`.
+    The first pictures are prepared while the network starts.
     """
     embedded = 0
     under_way: deque[tuple[Batch, Pending]] = deque()
 
     def finish_first() -> int:
         batch, pending = under_way.popleft()
-        features = pending.result()
+        with pace.network():
+            features = pending.result()
         finite = np.isfinite(features).all(axis=1)
         store.put(batch.kept[finite], features[finite])
         for number in batch.kept[~finite]:
@@ -331,19 +365,30 @@ def _embed_batches(
         progress.advance(batch.count)
         return int(finite.sum())
 
-    with task("Embedding", total=total, unit="images") as progress:
-        for batch in batches:
+    with closing(batches), task("Embedding", total=total, unit="images") as progress:
+        with ThreadPoolExecutor(1) as beside:
+            starting = beside.submit(copy_context().run, start)
+            first = next(batches)
+            runtime = starting.result()
+        begun, pace = time.monotonic(), Pace()
+        for batch in pace.pictures(chain([first], batches)):
             pictures.fail(batch.failed)
             if not len(batch.kept):
                 progress.advance(batch.count)
                 continue
-            under_way.append((batch, runtime.start(batch.pixels)))
+            # on a GPU this only hands the pictures over
+            with pace.network() if runtime.plan.device == "cpu" else nullcontext():
+                under_way.append((batch, runtime.start(batch.pixels)))
             if len(under_way) == IN_FLIGHT:
                 embedded += finish_first()
         while under_way:
             embedded += finish_first()
     store.flush()
-    return embedded
+    waits, rate = pace.waits(), embedded / (time.monotonic() - begun)
+    log.info("%.0f pictures a second on %s", rate, runtime.device_name)
+    return _Work(
+        embedded, runtime.device_name, rate, waits, limit(waits, on_gpu=runtime.plan.device != "cpu")
+    )
 
 
 def _assemble(store: VectorStore, codes: NDArray[np.intp], dimension: int) -> NDArray[np.float32]:
@@ -377,7 +422,7 @@ def _write_rows(file: IO[bytes], target: NDArray[np.intp], rows: NDArray[np.floa
             file.write(rows[run[0] : run[-1] + 1].tobytes())
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path | UPath) -> None:
     """Write a set's shards together if there are too many of them."""
     if len(list_shards(folder)) > MANY_SHARDS:
         try:

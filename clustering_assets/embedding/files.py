@@ -21,6 +21,7 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.integrity import content_hash
 from clustering_assets.places import leaves_folder
 from clustering_assets.storage import atomic_path
+from clustering_assets.stores import open_place
 
 VECTORS = "embeddings.npy"
 PATHS = "image_paths.txt"
@@ -163,7 +164,7 @@ def load_network(output: str | Path | UPath) -> Network | None:
 
 def _folder(output: str | Path | UPath) -> Any:
     """The folder of the files, given it or the output around it."""
-    root: Any = UPath(str(output)) if "://" in str(output) else Path(str(output))
+    root: Any = open_place(output, "output") if isinstance(output, str) else output
     return root if (root / VECTORS).exists() else root / "embeddings"
 
 

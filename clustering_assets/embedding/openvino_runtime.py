@@ -61,7 +61,7 @@ class OpenVinoRuntime:
         self._idle = [network.create_infer_request() for _ in range(2 * threads)]
         self._busy: deque[_Piece] = deque()
 
-    def start(self, pixels: NDArray[np.uint8]) -> "_Batch":
+    def start(self, pixels: Sequence[NDArray[np.uint8]]) -> "_Batch":
         """Begin to compute the features of prepared pictures."""
         features = np.empty((len(pixels), self._dimension), np.float32)
         pieces = [
@@ -76,14 +76,15 @@ class OpenVinoRuntime:
             first = self._busy.popleft()
             self._idle.append(first.finish())
 
-    def _start_piece(self, pixels: NDArray[np.uint8], rows: NDArray[np.float32]) -> "_Piece":
+    def _start_piece(self, pixels: Sequence[NDArray[np.uint8]], rows: NDArray[np.float32]) -> "_Piece":
         if not self._idle:
             self.finish(self._busy[0])
-        if len(pixels) < PIECE:
-            pixels = np.concatenate([pixels, np.zeros((PIECE - len(pixels), *pixels.shape[1:]), np.uint8)])
         piece = _Piece(self._idle.pop(), rows)
         self._busy.append(piece)
-        piece.request.start_async({0: pixels})
+        room = piece.request.get_input_tensor().data
+        for place, view in enumerate(pixels):
+            room[place] = view
+        piece.request.start_async()
         return piece
 
 

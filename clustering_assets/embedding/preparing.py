@@ -3,20 +3,26 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.files.source import FileSource
-from clustering_assets.images.budget import memory
-from clustering_assets.images.errors import ImageError
-from clustering_assets.images.inspection import begin
-from clustering_assets.images.inspectors import lost_in_decoding
+from clustering_assets.images.budget import decode_beside_others, memory
+from clustering_assets.images.errors import ImageError, lost_in_decoding
 from clustering_assets.images.load import read_picture
-from clustering_assets.settings import Limits
-from clustering_assets.work.engine import Engine, Lost, Task
+from clustering_assets.work.engine import Budget, Engine, Lost, Task
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Limits
+
+_TOGETHER = 8
+"""Pictures in a request to another process: of 500 pixels, 20 milliseconds of work."""
+
+FEW = 200
+"""Up to so many pictures are done before processes for them have started."""
 
 
 class Failure(NamedTuple):
@@ -70,6 +76,11 @@ class Content(NamedTuple):
         """What it is called in messages."""
         return self.copies[0].path
 
+    @property
+    def bytes(self) -> int:
+        """Size of its first file; 0 where it is not known."""
+        return self.copies[0].noted[0] if self.copies[0].noted else 0
+
 
 class Prepared(NamedTuple):
     """What became of a content.
@@ -91,19 +102,19 @@ class Batch:
 
     Attributes:
         kept: Which contents they are, shape (k,).
-        pixels: Shape (k, crop, crop, 3).
+        pixels: The network's view of each, shape (crop, crop, 3), in memory that may be shared with other processes.
         failed: What went wrong.
         count: How many contents were tried; k of them came through.
     """
 
     kept: NDArray[np.intp]
-    pixels: NDArray[np.uint8]
+    pixels: list[NDArray[np.uint8]]
     failed: list[Failed]
     count: int
 
 
 def prepare(
-    source: FileSource, preprocessing: Preprocessing, limits: Limits, contents: Sequence[Content]
+    source: FileSource, preprocessing: Preprocessing, limits: "Limits", contents: Sequence[Content]
 ) -> list[Prepared]:
     """The network's view of each content, from the first of its files that can be read.
 
@@ -121,6 +132,7 @@ def prepared_batches(
     contents: Sequence[Content],
     batch_size: int,
     engine: Engine,
+    view_bytes: int = 0,
 ) -> Generator[Batch, None, None]:
     """Prepare pictures at most two batches ahead of whoever takes them.
 
@@ -131,8 +143,19 @@ def prepared_batches(
         contents: What to prepare, in order.
         batch_size: Pictures in a batch; the last may have fewer.
         engine: What prepares them.
+        view_bytes: Size of a prepared picture.
     """
-    task = Task(function, name=lambda content: content.name, ahead=2 * batch_size, begin=begin, memory=memory)
+    task = Task(
+        function,
+        name=lambda content: content.name,
+        size=lambda content: content.bytes,
+        together=_TOGETHER,
+        ahead=2 * batch_size,
+        few=FEW,
+        array_bytes=view_bytes,
+        begin=_begin,
+        memory=memory,
+    )
     kept: list[int] = []
     views: list[NDArray[np.uint8]] = []
     failed: list[Failed] = []
@@ -146,13 +169,19 @@ def prepared_batches(
                 kept.append(prepared.number)
                 views.append(prepared.pixels)
             if len(kept) == batch_size or index == len(contents) - 1:
-                pixels = np.stack(views) if views else np.empty((0, 0, 0, 3), np.uint8)
-                yield Batch(np.array(kept, np.intp), pixels, failed, count)
+                yield Batch(np.array(kept, np.intp), views, failed, count)
                 kept, views, failed, count = [], [], [], 0
 
 
+def _begin(budget: Budget) -> None:
+    """Make this process one of many that prepare pictures, and import what the first one would import."""
+    import pyarrow as pa  # noqa: F401
+
+    decode_beside_others(budget)
+
+
 def _prepare_one(
-    source: FileSource, preprocessing: Preprocessing, limits: Limits, content: Content
+    source: FileSource, preprocessing: Preprocessing, limits: "Limits", content: Content
 ) -> Prepared:
     """What becomes of one content."""
     failed = []
@@ -166,7 +195,9 @@ def _prepare_one(
     return Prepared(content.number, None, failed)
 
 
-def _view(source: FileSource, preprocessing: Preprocessing, limits: Limits, copy: Copy) -> NDArray[np.uint8]:
+def _view(
+    source: FileSource, preprocessing: Preprocessing, limits: "Limits", copy: Copy
+) -> NDArray[np.uint8]:
     """The network's view of one file.
 
     Raises:

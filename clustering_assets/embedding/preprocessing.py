@@ -37,6 +37,11 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     @property
+    def view_bytes(self) -> int:
+        """Size of what `prepare` returns."""
+        return 3 * self.crop**2
+
+    @property
     def min_side(self) -> int:
         """How far a picture may be scaled down while it is decoded: the shorter side, in pixels.
 

@@ -1,5 +1,6 @@
 """What a runtime is: a network ready to run, on some device and in some precision, a few batches at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -11,8 +12,8 @@ from clustering_assets.errors import ClusteringError
 Precision = Literal["float32", "float16", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-IN_FLIGHT = 2
-"""Most batches that are under way in a runtime: one is computed while the next is handed over."""
+IN_FLIGHT = 3
+"""Most batches that are under way in a runtime: one is computed while the next is handed over and vectors come back."""
 
 
 class RuntimeUnavailable(ClusteringError):
@@ -21,6 +22,10 @@ class RuntimeUnavailable(ClusteringError):
 
 class OutOfMemory(ClusteringError):
     """The device has no room for even one picture."""
+
+
+class DeviceLost(ClusteringError):
+    """The device computes no more, whatever it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +59,14 @@ class Runtime(Protocol):
     batch_size: int
     """Pictures that it wants in one call: enough to keep the device busy."""
 
-    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+    def start(self, pixels: Sequence[NDArray[np.uint8]]) -> Pending:
         """Begin to compute the features of prepared pictures.
 
         Results may be asked for in any order, and later than more batches were started; a runtime that has no
         room for more waits for an earlier one.
 
         Args:
-            pixels: Shape (n, height, width, 3), n at most `batch_size`. Not to be changed before the result is there.
+            pixels: At most `batch_size` of shape (height, width, 3); they are copied before this returns.
 
         Raises:
             OutOfMemory: Not even one picture fits.
@@ -72,5 +77,5 @@ class Runtime(Protocol):
 def features(runtime: Runtime, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Features (n, dimension) of prepared pictures (n, height, width, 3), n of any size, at once."""
     size = runtime.batch_size
-    waiting = [runtime.start(pixels[first : first + size]) for first in range(0, len(pixels), size)]
+    waiting = [runtime.start(list(pixels[first : first + size])) for first in range(0, len(pixels), size)]
     return np.concatenate([batch.result() for batch in waiting])

@@ -3,6 +3,7 @@
 import ctypes
 import importlib.util
 import logging
+import math
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -81,6 +82,20 @@ def start_runtime(
     return TorchRuntime(plan, network, batch_size, threads)
 
 
+def usual_batch(plan: Plan) -> int:
+    """Pictures in a forward pass where the user names no number: as many as keep the device busy.
+
+    On CUDA two for each multiprocessor, to a power of two: ResNet50 in half precision reaches 0.92 of its best rate
+    with one for each on a card of 132. How many there is memory for shows when the network starts.
+    """
+    if plan.device != "cuda":
+        return {"mps": 64}.get(plan.device, 32)
+    import torch
+
+    processors = torch.cuda.get_device_properties("cuda").multi_processor_count
+    return min(512, max(32, 2 ** round(math.log2(2 * processors))))
+
+
 def _accelerator() -> str:
     """`cuda` or `mps` where there is one that torch can use, otherwise nothing.
 
@@ -94,21 +109,13 @@ def _accelerator() -> str:
         return ""
     import torch
 
-    return "cuda" if torch.cuda.is_available() and _computes("cuda") else ""
+    if not torch.cuda.is_available():
+        return ""
+    from clustering_assets.embedding.torch_runtime import why_unusable
 
-
-def _computes(device: str) -> bool:
-    """Whether torch was built for this GPU; it finds old ones, but has no code for them."""
-    import torch
-
-    try:
-        torch.ones(8, device=device, dtype=torch.float16).sum().item()
-    except torch.cuda.OutOfMemoryError:
-        return True  # it is only busy, which is for the user to decide
-    except RuntimeError as error:
-        log.warning("the GPU is not used: %s", str(error).splitlines()[0])
-        return False
-    return True
+    if problem := why_unusable("cuda"):
+        log.warning("the GPU is not used: %s", problem)
+    return "" if problem else "cuda"
 
 
 def _cuda_devices() -> int:

@@ -1,7 +1,8 @@
 """Networks run by torch: in half precision and channels-last on a GPU, with its own threads on the CPU."""
 
 import logging
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from clustering_assets.embedding.networks import FeatureNetwork, fold_batch_norms, lower_precision
-from clustering_assets.embedding.runtime import IN_FLIGHT, OutOfMemory, Plan, Precision
+from clustering_assets.embedding.runtime import IN_FLIGHT, DeviceLost, OutOfMemory, Plan, Precision
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -31,8 +32,19 @@ def prepared(network: FeatureNetwork, precision: Precision) -> FeatureNetwork:
     return folded
 
 
+def why_unusable(device: str) -> str:
+    """Why torch cannot compute on a device, if so: it finds GPUs that it has no code for, and some stop working."""
+    try:
+        torch.ones(8, device=device, dtype=torch.float16).sum().item()
+    except torch.cuda.OutOfMemoryError:
+        return ""  # it is only busy, which is for the user to decide
+    except RuntimeError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
 class TorchRuntime:
-    """A network on one device, with room for two batches on their way through it.
+    """A network on one device, with room for a few batches on their way through it.
 
     While one batch is computed, the next is copied to the device and the one before it copied back. On a GPU
     every pass has the same number of pictures, so that a vector does not depend on how many there were, and kernels
@@ -71,20 +83,41 @@ class TorchRuntime:
         self._next = 0
         if plan.device == "cuda":
             torch.cuda.synchronize()  # the slots' streams do not wait for the one that brought the network
+            # now rather than with the first batch: kernels are chosen, and passes become as small as memory needs
+            self.start([np.zeros(shape[1:], np.uint8)] * batch_size).result()
+            self.batch_size = self._most
 
-    def start(self, pixels: NDArray[np.uint8]) -> "_Joined":
+    def start(self, pixels: Sequence[NDArray[np.uint8]]) -> "_Joined":
         """Begin to compute the features of prepared pictures, in as many passes as memory needs."""
         passes: list[_Pass] = []
         first = 0
-        while first < len(pixels):
-            part = pixels[first : first + self._most]
-            started = self._try(part)
-            if started is not None:
-                passes.append(started)
-                first += len(part)
-        return _Joined(passes)
+        with self.watched():
+            while first < len(pixels):
+                part = pixels[first : first + self._most]
+                started = self._try(part)
+                if started is not None:
+                    passes.append(started)
+                    first += len(part)
+        return _Joined(self, passes)
 
-    def _try(self, pixels: NDArray[np.uint8]) -> "_Pass | None":
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Tell errors of a device that computes no more from others.
+
+        Raises:
+            DeviceLost: It is one.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.plan.device == "cpu" or not (problem := why_unusable(self.plan.device)):
+                raise
+            raise DeviceLost(
+                f"{self.device_name} computes no more ({problem}). Run it again, or set runtime to openvino to go on "
+                "without it"
+            ) from error
+
+    def _try(self, pixels: Sequence[NDArray[np.uint8]]) -> "_Pass | None":
         """One pass; None if there was no room for it, in which case the next may have half as many pictures.
 
         Raises:
@@ -134,10 +167,11 @@ class _Slot:
         self._stream: Any = torch.cuda.Stream(device) if self._is_cuda else None
         self._pass: _Pass | None = None
 
-    def start(self, network: FeatureNetwork, pixels: NDArray[np.uint8], count: int) -> "_Pass":
+    def start(self, network: FeatureNetwork, pixels: Sequence[NDArray[np.uint8]], count: int) -> "_Pass":
         """Begin a pass of `count` pictures, of which the first are `pixels` and the others do not matter."""
         self.finish()
-        self._pixels[: len(pixels)].copy_(torch.from_numpy(pixels))
+        for place, view in zip(self._pixels.numpy(), pixels, strict=False):
+            place[:] = view
         with torch.inference_mode(), torch.cuda.stream(self._stream) if self._is_cuda else nullcontext():
             batch = self._pixels[:count].to(self._device, non_blocking=True)
             features = network(batch)[: len(pixels)]
@@ -188,12 +222,13 @@ class _Pass:
 class _Joined:
     """The passes of one batch."""
 
-    def __init__(self, passes: list[_Pass]) -> None:
-        self._passes = passes
+    def __init__(self, runtime: TorchRuntime, passes: list[_Pass]) -> None:
+        self._runtime, self._passes = runtime, passes
 
     def result(self) -> NDArray[np.float32]:
         """Features of the whole batch, shape (n, dimension)."""
-        return np.concatenate([part.result() for part in self._passes])
+        with self._runtime.watched():
+            return np.concatenate([part.result() for part in self._passes])
 
 
 def _is_lack_of_memory(error: BaseException) -> bool:

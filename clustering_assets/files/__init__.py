@@ -7,19 +7,34 @@ from pathlib import Path
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.files.source import FileSource, SourceFile
+from clustering_assets.places import is_url
 
 AnyFile = str | Path | SourceFile
 """What an argument may name a file by: its place, or as the file of a source."""
 
 
-def file_source(place: str | Path | FileSource) -> FileSource:
-    """The source that a setting or an argument names: a folder of this machine, unless it is a source already."""
-    return place if isinstance(place, FileSource) else LocalFolder(Path(place))
+def file_source(place: str | Path | FileSource, setting: str = "") -> FileSource:
+    """The source that a setting or an argument names.
+
+    Args:
+        place: A folder of this machine, the URL of a folder on a store, or a source already.
+        setting: Name of the setting that says so, for messages.
+    """
+    if isinstance(place, FileSource):
+        return place
+    if isinstance(place, str) and is_url(place):
+        from clustering_assets.files.remote import RemoteFolder
+
+        return RemoteFolder(place, setting)
+    return LocalFolder(Path(place))
 
 
 def source_file(place: AnyFile) -> SourceFile:
     """The file that an argument names."""
     if isinstance(place, SourceFile):
         return place
+    if isinstance(place, str) and is_url(place):
+        folder, _, name = place.rpartition("/")
+        return file_source(folder) / name
     path = Path(place)
     return file_source(path.parent) / path.name

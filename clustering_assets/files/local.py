@@ -18,6 +18,7 @@ from clustering_assets.files.source import (
 )
 from clustering_assets.storage import OUTPUT_MARK
 
+_LATEST = 2**63 - 1
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 
 
@@ -52,11 +53,16 @@ class LocalFolder(FileSource):
         """A file, or the target of a link, as it is now."""
         facts = os.stat(f"{self.folder}/{path}")  # noqa: PTH116 - `Path` would take longer than the call
         problem = None if stat.S_ISREG(facts.st_mode) else NOT_REGULAR
-        return FoundFile(path, facts.st_size, facts.st_mtime_ns, problem)
+        return FoundFile(path, facts.st_size, _changed(facts), problem)
 
     def open(self, path: str) -> BinaryIO:
         """A file without a buffer; if it is a FIFO, nothing waits for somebody to write to it."""
         return open(f"{self.folder}/{path}", "rb", buffering=0, opener=_opened)
+
+
+def _changed(facts: os.stat_result) -> int:
+    """When a file was last changed, in nanoseconds since 1970; at most what tables hold, which is the year 2262."""
+    return max(-_LATEST, min(facts.st_mtime_ns, _LATEST))
 
 
 def _opened(path: str, flags: int) -> int:
@@ -112,11 +118,11 @@ def _place(
     elif stat.S_ISDIR(facts.st_mode):
         (links if entry.is_symlink() else pending).append(entry.path)
     elif not stat.S_ISREG(facts.st_mode):
-        found.append(FoundFile(path, 0, facts.st_mtime_ns, NOT_REGULAR))
+        found.append(FoundFile(path, 0, _changed(facts), NOT_REGULAR))
     elif _is_unicode(entry.path):
-        found.append(FoundFile(path, facts.st_size, facts.st_mtime_ns))
+        found.append(FoundFile(path, facts.st_size, _changed(facts)))
     else:
-        found.append(FoundFile(path, facts.st_size, facts.st_mtime_ns, NOT_UNICODE))
+        found.append(FoundFile(path, facts.st_size, _changed(facts), NOT_UNICODE))
 
 
 def _relative(path: str, root: Path) -> str:

@@ -2,10 +2,10 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from clustering_assets.storage import PARTIAL
 
@@ -13,9 +13,23 @@ ATTRIBUTION = "openimages_attribution.csv"
 """Name of the file that an import puts beside its pictures to name their authors; no listing counts it."""
 
 _OF_SYSTEMS = frozenset(
-    ("__MACOSX", "@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+    (
+        *(
+            "__macosx",
+            "lost+found",
+            "system volume information",
+            "$recycle.bin",
+            "recycler",
+            "network trash folder",
+        ),
+        *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "@transcode"),
+        *("#recycle", "#snapshot", "~snapshot", "ipod photo cache", "captureone"),
+    )
 )
-"""Folders that systems and network drives put beside pictures: thumbnails, deleted files, leftovers of archives."""
+"""Folders that systems, network drives and programs put beside pictures, in small letters: thumbnails, bins."""
+
+_OF_PROGRAMS = (".lrdata", ".lrcat-data", ".cocatalog")
+"""Endings of folders in which catalogues of photographs keep their previews."""
 
 _UNFINISHED = (PARTIAL, ".part", ".crdownload", ".opdownload")
 """Endings of files that are still being written or downloaded, and get another name when they are whole."""
@@ -47,7 +61,12 @@ class FileSource(ABC):
     """A place with files, each named by its path below that place, with forward slashes.
 
     As text it is what the user calls it. It goes to worker processes, so it must be possible to pickle it.
+
+    Attributes:
+        most_ahead: Most files that are read before the first of them is needed.
     """
+
+    most_ahead: ClassVar[int] = 4096
 
     @abstractmethod
     def files(self) -> list[FoundFile]:
@@ -72,6 +91,14 @@ class FileSource(ABC):
         Raises:
             OSError: It is missing or cannot be read.
         """
+
+    def feed(self, files: Sequence[FoundFile]) -> Callable[[Iterable[str]], Iterable[str]]:
+        """What the names of `files` pass through, in order, before each is read: what is far away is fetched ahead.
+
+        Args:
+            files: Of a listing; none of them has a problem.
+        """
+        return iter
 
     def __truediv__(self, path: str) -> "SourceFile":
         """A file by its path; whether there is one shows when it is used."""
@@ -121,11 +148,12 @@ def is_listed(name: str) -> bool:
     """Whether a file or folder of this name is the user's and whole.
 
     Hidden names (they begin with a dot), files that are still being written, lists of authors and folders that systems
-    keep for themselves (`@eaDir`, `__MACOSX`, recycle bins) are not.
+    and programs keep for themselves (`@eaDir`, `__MACOSX`, recycle bins, previews of Lightroom) are not, in any case of
+    letters.
     """
-    return not (
-        name.startswith(".") or name.endswith(_UNFINISHED) or name in _OF_SYSTEMS or name == ATTRIBUTION
-    )
+    low = name.lower()
+    own = low in _OF_SYSTEMS or low.endswith(_OF_PROGRAMS) or name == ATTRIBUTION
+    return not (own or name.startswith(".") or name.endswith(_UNFINISHED))
 
 
 def listing_fingerprint(files: Iterable[FoundFile]) -> str:

@@ -23,6 +23,8 @@ def to_srgb(
 ) -> Image.Image:
     """`image` as 8-bit sRGB ("RGB"), transparent parts laid on `background`.
 
+    Where all of a picture is transparent, its colours are shown, if there are several.
+
     An embedded ICC profile is followed; one that is broken or does not fit the pixels is passed over, as
     browsers do, and the numbers are taken as sRGB.
 
@@ -45,11 +47,16 @@ def to_srgb(
     image = _without_profile(image, profile)
     if coding and not changes_nothing(coding):
         image = Image.fromarray(convert(np.asarray(image), coding), "RGB")
-    if alpha is None or alpha.getextrema() == (255, 255):
+    if alpha is None or alpha.getextrema() == (255, 255) or _is_unused(alpha, image):
         return image
     ground = Image.new("RGB", image.size, background)
     ground.paste(image, mask=alpha)
     return ground
+
+
+def _is_unused(alpha: Image.Image, image: Image.Image) -> bool:
+    """Whether all of an "RGB" picture would be transparent though there is one: its writer left the values at zero."""
+    return alpha.getextrema() == (0, 0) and image.getcolors(1) is None
 
 
 def _without_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

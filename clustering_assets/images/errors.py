@@ -1,6 +1,7 @@
 """Why a picture cannot be used."""
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.work.engine import Lost
 
 
 class ImageError(ClusteringError):
@@ -22,3 +23,9 @@ class ImageError(ClusteringError):
     def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str, str]]:
         """Pickled by its three parts, so that it survives the way out of a worker process."""
         return type(self), (self.path, self.stage, self.reason)
+
+
+def lost_in_decoding(path: str, lost: Lost) -> ImageError:
+    """What is wrong with a picture that ends whatever decodes it."""
+    stage = "limits" if lost.cause == "killed" else "decode"
+    return ImageError(path, stage, f"{'the decoder' if lost.cause == 'crash' else 'decoding'} {lost.reason}")

@@ -1,30 +1,26 @@
 """What a picture's own notes (EXIF) say: which way is up, when it was taken, with which camera."""
 
-import logging
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from PIL import Image
 
-log = logging.getLogger("clustering_assets.images")
-
 _ORIENTATION, _MAKE, _MODEL, _CHANGED = 274, 271, 272, 306
-_EXIF_FOLDER, _TAKEN, _DIGITIZED = 0x8769, 36867, 36868
-_COLOUR_SPACE, _INTEROPERABILITY, _INDEX = 0xA001, 0xA005, 1
+_TAKEN, _DIGITIZED, _COLOUR_SPACE, _INDEX = 36867, 36868, 0xA001, 1
+_TAGS = (_ORIENTATION, _MAKE, _MODEL, _CHANGED, _TAKEN, _DIGITIZED, _COLOUR_SPACE, _INDEX)
+_FOLDERS = _EXIF, _INTEROPERABILITY = 0x8769, 0xA005
 _UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
-_DAMAGED = (
-    SyntaxError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OSError,
-    OverflowError,
-    struct.error,
+_BYTES, _NUMBERS = {1: 1, 2: 1, 7: 1}, {3: "H", 4: "I", 8: "h", 9: "i", 13: "I"}
+_DATE = re.compile(
+    r"(\d{4})[:\-/.] ?(\d\d?)[:\-/.] ?(\d\d?)[ T] ?(\d\d?): ?(\d\d?)(?:: ?(\d\d?))?(?:\.\d+)?(?: ?([AP])\.?M)?",
+    re.IGNORECASE,
 )
+"""Also as some devices write it: spaces for leading zeros, no seconds, AM or PM."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,30 +52,68 @@ class Facts:
 
 
 def read_facts(image: Image.Image) -> Facts:
-    """The facts of an opened picture; damaged notes count as none, since the pixels may well be sound."""
-    try:
-        exif = image.getexif()
-        if not exif:
-            return Facts()
-        orientation = exif.get(_ORIENTATION, 1)
-        folder = exif.get_ifd(_EXIF_FOLDER)
-        dates = (folder.get(_TAKEN), folder.get(_DIGITIZED), exif.get(_CHANGED))
-        return Facts(
-            orientation if orientation in TURNS else 1,
-            next((date for date in map(_date, dates) if date), None),
-            _camera(_text(exif.get(_MAKE)), _text(exif.get(_MODEL))),
-            _is_adobe_rgb(exif, folder.get(_COLOUR_SPACE)),
-        )
-    except _DAMAGED as error:
-        log.debug("Damaged EXIF passed over: %s", error)
-        return Facts()
+    """The facts of an opened picture; what is damaged counts as none, and costs no other fact."""
+    tags = _tags(image)
+    orientation = tags.get(_ORIENTATION)
+    dates = (_date(tags.get(tag)) for tag in (_TAKEN, _DIGITIZED, _CHANGED))
+    return Facts(
+        orientation if orientation in TURNS else 1,
+        next((date for date in dates if date), None),
+        _camera(_text(tags.get(_MAKE)), _text(tags.get(_MODEL))),
+        # "Uncalibrated" with the index R03, or the number that some cameras use.
+        tags.get(_COLOUR_SPACE) == _ADOBE_RGB
+        or (tags.get(_COLOUR_SPACE) == _UNCALIBRATED and _text(tags.get(_INDEX)).startswith("R03")),
+    )
 
 
-def _is_adobe_rgb(exif: Image.Exif, colour_space: object) -> bool:
-    """Whether the notes say Adobe RGB: "uncalibrated" with the index R03, or the number that some cameras use."""
-    if colour_space == _UNCALIBRATED:
-        return _text(exif.get_ifd(_INTEROPERABILITY).get(_INDEX)).startswith("R03")
-    return colour_space == _ADOBE_RGB
+def _tags(image: Image.Image) -> dict[int, Any]:
+    """The values of `_TAGS` that a picture has; each is read on its own.
+
+    Pillow stops at the first broken tag (version 11 does so more often), so its reader comes second: it knows of
+    notes in other places, such as TIFF's own tags and XMP.
+    """
+    notes = image.info.get("exif") or b""
+    if not notes and (
+        text := image.info.get("Raw profile type exif")
+    ):  # ImageMagick's way to put them into PNG
+        with suppress(ValueError):
+            notes = bytes.fromhex("".join(text.split("\n")[3:]))
+    found = _read(notes)
+    if _ORIENTATION not in found:
+        for folder in (None, *_FOLDERS):
+            with suppress(Exception):  # whatever a decoder of damaged notes raises
+                exif = image.getexif()
+                found = dict(exif.get_ifd(folder) if folder else exif) | found
+    return {tag: value for tag, value in found.items() if tag in _TAGS}
+
+
+def _read(notes: bytes) -> dict[int, Any]:
+    """The tags of the main directory of notes (TIFF 6.0, section 2), of the Exif folder and of the one below it."""
+    while notes.startswith(b"Exif\0\0"):
+        notes = notes[6:]
+    order = {b"II": "<", b"MM": ">"}.get(notes[:2])
+    if order is None or len(notes) < 8:
+        return {}
+    found = dict(_directory(notes, order, struct.unpack_from(f"{order}I", notes, 4)[0]))
+    for folder in _FOLDERS:
+        if isinstance(at := found.get(folder), int):
+            found = dict(_directory(notes, order, at)) | found
+    return found
+
+
+def _directory(notes: bytes, order: str, at: int) -> Iterator[tuple[int, str | bytes | int]]:
+    """Tag and value of each entry of a directory that is whole: text, bytes, or the first of its whole numbers."""
+    count = int.from_bytes(notes[at : at + 2], "little" if order == "<" else "big")
+    for entry in range(at + 2, min(at + 2 + 12 * count, len(notes) - 11), 12):
+        tag, kind, length = struct.unpack_from(f"{order}HHI", notes, entry)
+        size = length * (_BYTES.get(kind) or struct.calcsize(f"={_NUMBERS.get(kind, '')}"))
+        begin = entry + 8 if size <= 4 else struct.unpack_from(f"{order}I", notes, entry + 8)[0]
+        if size and begin + size <= len(notes):
+            value = notes[begin : begin + size]
+            if kind in _NUMBERS:
+                yield tag, struct.unpack_from(order + _NUMBERS[kind], value)[0]
+            else:
+                yield tag, value.decode("latin-1") if kind == 2 else value
 
 
 def _text(value: object) -> str:
@@ -100,12 +134,17 @@ def _camera(make: str, model: str) -> str:
 
 
 def _date(value: object) -> datetime | None:
-    """An EXIF date such as "2024:05:01 12:30:00"; None for blanks, zeros and nonsense."""
-    numbers = re.match(r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)", _text(value))
-    if not numbers:
+    """An EXIF date such as "2024:05:01 12:30:00"; None for blanks, zeros and nonsense.
+
+    Hour 24 is the end of the day, as in ISO 8601.
+    """
+    if not (found := _DATE.match(_text(value))):
         return None
-    try:
-        date = datetime(*map(int, numbers.groups()))  # type: ignore[arg-type]
-    except ValueError:
+    year, month, day, hour, minute, second = (int(number or 0) for number in found.groups()[:6])
+    if half := (found[7] or "").upper():
+        hour = hour % 12 + 12 * (half == "P") if hour <= 12 else hour
+    if hour > 24 or minute > 59 or second > 60 or not 1826 <= year < 2262:
         return None
-    return date if 1826 <= date.year < 2262 else None
+    with suppress(ValueError):
+        return datetime(year, month, day) + timedelta(hours=hour, minutes=minute, seconds=second)
+    return None

@@ -4,14 +4,14 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.images.budget import memory
-from clustering_assets.images.errors import ImageError
+from clustering_assets.images.errors import lost_in_decoding
 from clustering_assets.images.inspection import Look, begin, look
+from clustering_assets.images.load import as_sent
 from clustering_assets.work.engine import Engine, Lost, Task
 
 if TYPE_CHECKING:
@@ -37,14 +37,15 @@ def look_at_all(
         WorkError: The engine cannot go on.
     """
     sizes = {file.path: file.bytes for file in files if not file.problem}
-    # The limits alone: with the settings that they belong to, a process would take twice as long to start.
-    light = cast("Limits", SimpleNamespace(**dict(limits)))
+    source = file_source(source)
     task = Task(
-        partial(look, file_source(source), limits=light),
+        partial(look, source, limits=as_sent(limits)),
         size=sizes.__getitem__,
         together=_TOGETHER,
         begin=begin,
         memory=memory,
+        ahead=source.most_ahead,
+        feed=source.feed([file for file in files if not file.problem]),
     )
     with closing(engine.run(task, list(sizes))) as looks:
         for file in files:
@@ -56,9 +57,3 @@ def look_at_all(
                 error = lost_in_decoding(file.path, seen)
                 seen = Look(stage=error.stage, reason=error.reason)
             yield seen
-
-
-def lost_in_decoding(path: str, lost: Lost) -> ImageError:
-    """What is wrong with a picture that ends whatever decodes it."""
-    stage = "limits" if lost.cause == "killed" else "decode"
-    return ImageError(path, stage, f"{'the decoder' if lost.cause == 'crash' else 'decoding'} {lost.reason}")

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from clustering_assets.images.exif import TURNS, Facts, read_facts
 from clustering_assets.images.formats.pillow_settings import while_decoding
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 from clustering_assets.images.formats.registry import reader_of
-from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, promises_picture
+from clustering_assets.images.formats.signatures import HEAD_BYTES, describe, is_raw, promises_picture
 
 if TYPE_CHECKING:
     from clustering_assets.settings import Limits
@@ -91,7 +92,10 @@ def decode_picture(
         except ImageError:
             raise
         except Exception as error:  # decoders answer damage with every kind of exception there is
-            raise ImageError(name, *_refusal(error, reader, limits)) from error
+            stage, reason = _refusal(error, reader, limits)
+            if stage == "decode" and is_raw(str(name)):
+                stage, reason = "format", "a camera raw file, which is not read"
+            raise ImageError(name, stage, reason) from error
 
 
 def read_file(path: AnyFile, limits: "Limits | None" = None) -> bytes:
@@ -134,6 +138,11 @@ def pixels(image: Image.Image) -> NDArray[np.uint8]:
         return np.asarray(image)
     # Not `to_numpy`, which imports pandas: half a second in every process that looks at pictures.
     return np.frombuffer(numbers.buffers()[1], np.uint8).reshape(image.height, image.width, 4)
+
+
+def as_sent(limits: "Limits") -> "Limits":
+    """The same limits for other processes, which would take twice as long to start with all settings there are."""
+    return cast("Limits", SimpleNamespace(**dict(limits)))
 
 
 @lru_cache(maxsize=1)

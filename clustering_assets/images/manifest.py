@@ -18,7 +18,7 @@ from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource, FoundFile, SourceFile, printable
 from clustering_assets.images.formats.registry import reader_of
-from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES
+from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES, is_raw
 from clustering_assets.images.inspection import Look
 from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.progress import track
@@ -26,8 +26,8 @@ from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.tables import IMAGE_MANIFEST
 from clustering_assets.threads import opencv_on_one_thread
 from clustering_assets.words import counted
+from clustering_assets.work.choice import make_engine
 from clustering_assets.work.engine import Engine
-from clustering_assets.work.processes import Processes
 
 log = logging.getLogger("clustering_assets.images")
 
@@ -36,9 +36,11 @@ USED, DUPLICATE, REJECTED = "used", "duplicate", "rejected"
 OTHER = "other"
 """Stage of files that are no pictures and do not claim to be: they are listed, but count as no failure."""
 
-SCAN_VERSION = 5
+SCAN_VERSION = 6
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
 
+_RAW = "a camera raw file, which is not read: export it as a JPEG or TIFF"
+_COMPANION = "a camera raw file beside its picture"
 _REOPENED = ("find", "read", "limits")
 
 
@@ -76,7 +78,7 @@ def scan(
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
-    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or Processes())
+    looking = look_at_all(source, [files[index] for index in fresh], limits, engine or make_engine())
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
@@ -310,7 +312,19 @@ def _table(
 
 
 def _judged(manifest: pd.DataFrame) -> pd.DataFrame:
-    """`manifest` with outcomes: of files with the same pixels the first is used, the others are its duplicates."""
+    """`manifest` with outcomes: of files with the same pixels the first is used, the others are its duplicates.
+
+    A camera's raw file beside a picture of the same name is no failure: the picture is what was wanted.
+    """
+    raw = manifest["stage"].isin(["format", OTHER]) & manifest["path"].map(is_raw).astype(bool)
+    if raw.any():
+        names = manifest["path"].str.replace(r"\.[^./]*$", "", regex=True).str.casefold()
+        beside = names.isin(names[manifest["stage"] == ""])
+        known = manifest["reason"].str.startswith("a camera raw file")
+        manifest = manifest.assign(
+            stage=manifest["stage"].where(~raw, np.where(beside, OTHER, "format")),
+            reason=manifest["reason"].where(~(raw & known), np.where(beside, _COMPANION, _RAW)),
+        )
     rejected = manifest["stage"] != ""
     sound = manifest[~rejected]
     first = sound.drop_duplicates("content_hash").set_index("content_hash")["path"]

@@ -1,10 +1,11 @@
 """Matching: which track goes with which cluster, and why.
 
 Pictures and tracks lie in one plane of valence and arousal (`clustering_assets.music.emotion`). The cost of a track
-for a cluster is the squared distance there, plus what looping and repeating cost; the tracks are assigned so that
-the sum of all costs is least.
+for a cluster is the squared distance there, plus what looping and repeating cost. Of the tracks that suit a cluster
+one is assigned, so that the sum of all costs is least.
 """
 
+import itertools
 import logging
 import math
 from collections import Counter
@@ -15,9 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.music.analysis import TrackFacts
 from clustering_assets.music.cluster_features import ClusterFeatures
-from clustering_assets.music.fit import Fit, fit
+from clustering_assets.music.fit import NEAR, Fit, fit
 from clustering_assets.music.library import usable_tracks
 from clustering_assets.music.moods import mood_at
 from clustering_assets.music.pins import pin_for, pin_warnings, tracks_named
@@ -27,7 +29,16 @@ from clustering_assets.tables import MUSIC_CHOICE
 log = logging.getLogger("clustering_assets.music")
 
 REPEAT = 0.08
-"""Cost of each earlier use of a track, once there are more clusters than tracks."""
+"""Cost of each earlier use of a track."""
+
+MOST_LOOPS = 4.0
+"""Times that a track may have to be played in a video to be the nearest that others are measured by."""
+
+MISFIT = 1e3
+"""Cost of a track that does not suit."""
+
+MOST_CELLS = 4_000_000
+"""Costs that are held at most, which bounds how often a track is shared among hundreds of clusters."""
 
 USUAL_SECONDS = 100.0
 """Length of a video where nothing better is known."""
@@ -63,8 +74,8 @@ def choose_music(
 ) -> pd.DataFrame:
     """Choose a track for every cluster.
 
-    Pins come first. The other clusters get different tracks as long as there are enough, by the assignment of least
-    total cost; the result depends on nothing but the arguments, and not on the order of their rows.
+    Pins come first. The other clusters get tracks that suit them, different ones where several do, by the assignment of
+    least total cost; the result depends on nothing but the arguments, and not on the order of their rows.
 
     Args:
         clusters: From `cluster_features`.
@@ -83,7 +94,16 @@ def choose_music(
     places = [ClusterFeatures.of(row) for row in clusters.to_dict("records")]
     fits = fit_all(places, usable, seconds, seed, _before(previous))
     pinned, lost = _pinned(places, tracks, usable, pins)
-    chosen = assigned(fits, len(usable), pinned)
+    order = sorted(
+        range(len(places)), key=lambda index: (places[index].cluster == UNCLUSTERED, places[index].cluster)
+    )
+    place = {index: number for number, index in enumerate(order)}
+    found = assigned(
+        [fits[index] for index in order],
+        len(usable),
+        {place[index]: track for index, track in pinned.items()},
+    )
+    chosen = {order[number]: track for number, track in found.items()}
     rows = []
     for index, (cluster, row) in enumerate(zip(places, clusters.to_dict("records"), strict=True)):
         choice = Choice()
@@ -207,32 +227,63 @@ def assigned(
 ) -> dict[int, int]:
     """Track of each cluster, by position, so that the sum of all costs is least; empty if there are no tracks.
 
+    A track is shared rather than a misfit taken (see `suited`); among those that suit, each earlier use costs `REPEAT`.
+    Neighbours get different tracks where another one suits.
+
     Args:
-        fits: How each track (inner sequences) fits each cluster.
+        fits: How each track (inner sequences) fits each cluster, the clusters in the order in which they are shown.
         count: Number of tracks.
         pinned: Tracks that are given, by position of the cluster.
     """
     from scipy.optimize import linear_sum_assignment
 
     chosen = dict(pinned or {})
-    taken = list(chosen.values())
     free = [index for index in range(len(fits)) if index not in chosen]
     if not free or not count:
         return chosen
-    base = np.array([[fit.cost for fit in fits[index]] for index in free])
-    uses = np.bincount(np.array(taken, dtype=int), minlength=count)
-    # a used track may be used again only when there is no unused one left for everybody
-    rounds = max(1, math.ceil((len(free) + int((uses > 0).sum())) / count))
-    costs = np.concatenate([_round_costs(base, uses, more, rounds) for more in range(rounds)], axis=1)
-    for row, column in zip(*linear_sum_assignment(costs), strict=True):
+    uses = np.bincount(np.array(list(chosen.values()), dtype=int), minlength=count)
+    costs = {index: np.array([fit.cost for fit in fits[index]]) for index in free}
+    for index in free:
+        costs[index][~suited(fits[index])] = np.inf
+    base = np.where(np.isinf(table := np.array([costs[index] for index in free])), MISFIT, table)
+    rounds = min(len(free), max(-(-len(free) // count), MOST_CELLS // base.size))
+    layers = [base + REPEAT * (uses + more) for more in range(rounds)]
+    for row, column in zip(*linear_sum_assignment(np.concatenate(layers, axis=1)), strict=True):
         chosen[free[int(row)]] = int(column) % count
+    return _varied(chosen, costs)
+
+
+def suited(fits: Sequence[Fit]) -> NDArray[np.bool_]:
+    """Which tracks suit a cluster: those at most `NEAR` further away than the nearest that is long enough."""
+    distances, loops = (np.array([getattr(fit, name) for fit in fits]) for name in ("distance", "loops"))
+    enough = loops <= max(MOST_LOOPS, loops.min())
+    return distances <= distances[enough].min() + NEAR
+
+
+def _varied(chosen: dict[int, int], costs: Mapping[int, NDArray[np.float64]]) -> dict[int, int]:
+    """The choice without one track for two neighbours in a row, wherever another suits one of them.
+
+    Args:
+        chosen: Track of each cluster, by position.
+        costs: Costs of all tracks for each cluster that is free to have another, infinite for misfits.
+    """
+    uses, settled = Counter(chosen.values()), False
+    while not settled:  # each change leaves one pair fewer
+        settled = True
+        for first, second in itertools.pairwise(range(len(chosen))):
+            if chosen[first] != chosen[second]:
+                continue
+            ways = []
+            for index in (second, first):
+                beside = {chosen.get(index - 1), chosen.get(index + 1)}
+                ways += [
+                    (cost - costs[index][chosen[index]] + REPEAT * uses[track], index, track)
+                    for track, cost in enumerate(costs.get(index, ()))
+                    if track not in beside and cost < np.inf
+                ]
+            if ways:
+                _, index, track = min(ways)
+                uses.subtract([chosen[index]])
+                uses.update([track])
+                chosen[index], settled = track, False
     return chosen
-
-
-def _round_costs(
-    base: NDArray[np.float64], uses: NDArray[np.intp], more: int, rounds: int
-) -> NDArray[np.float64]:
-    """Costs of using each track for the `more`-th time beside its pins; a price that forbids it in the first round."""
-    before = uses + more
-    forbidden = 1e3 * (before > 0) if rounds == 1 else 0.0
-    return base + REPEAT * before + forbidden

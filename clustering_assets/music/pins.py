@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from upath import UPath
+
 from clustering_assets.clustering.keys import UNCLUSTERED_KEY, partition_key
 from clustering_assets.errors import ClusteringError
 from clustering_assets.music.moods import MOODS
@@ -29,13 +31,13 @@ class Pins(dict[str, str]):
         lines: The lines of the file on which each key stands: more than one where a line is repeated.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | UPath) -> None:
         super().__init__()
         self.path = path
         self.lines: dict[str, list[int]] = {}
 
 
-def read_pins(path: Path, *, required: bool = False) -> Pins:
+def read_pins(path: Path | UPath, *, required: bool = False) -> Pins:
     """Read a pins file.
 
     Args:

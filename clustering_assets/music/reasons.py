@@ -131,12 +131,15 @@ def _rank(choice: Decision) -> str:
 
 
 def _shared(choice: Decision, count: int) -> str:
-    """That other clusters have the track too, where there are more clusters than tracks."""
+    """That other clusters have the track too, and why."""
     others = choice.elsewhere[choice.track]
-    if not others or choice.clusters <= count:
+    if not others:
         return ""
-    have = one_or_several(others, "another cluster has", "other clusters have")
-    return f"; {have} it too, as there are only {count} tracks for {choice.clusters} clusters"
+    few = f"there are only {count} tracks for {choice.clusters} clusters"
+    cause = (
+        few if choice.clusters > count else "a track that fits is shared before one that does not is taken"
+    )
+    return f"; {one_or_several(others, 'another cluster has', 'other clusters have')} it too, as {cause}"
 
 
 def _causes(choice: Decision, nearer: list[int]) -> list[str]:

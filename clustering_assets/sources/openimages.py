@@ -24,6 +24,7 @@ from clustering_assets.images.formats.signatures import HEAD_BYTES, describe
 from clustering_assets.progress import task
 from clustering_assets.sources.imported import Imported, SourceError
 from clustering_assets.storage import write_bytes, write_text
+from clustering_assets.tables import guarded
 from clustering_assets.threads import side_by_side
 
 log = logging.getLogger("clustering_assets.sources")
@@ -46,6 +47,7 @@ _PICTURES = {
     "test": "2018_04/test/test-images-with-rotation.csv",  # 45 MB
     "train": "2018_04/train/train-images-boxable-with-rotation.csv",  # about 600 MB
 }
+_ID = re.compile("[0-9A-Za-z]{1,64}")
 _LISTS_FOLDER = ".lists"
 _CREDITS = ("ImageID", "Title", "Author", "AuthorProfileURL", "License", "OriginalLandingURL", "OriginalURL")
 _ROTATION = "Rotation"
@@ -128,7 +130,7 @@ def import_openimages(
 def _list(base: str, name: str, folder: Path, patience: Patience | None) -> Path:
     """One of the public lists, fetched once and then kept."""
     path = folder / Path(name).name
-    if path.is_file():
+    if path.is_file() and not _is_page(path):
         return path
     try:
         download(f"{base}/{name}", path, patience=patience, title=f"Fetching the list {path.name}")
@@ -136,13 +138,33 @@ def _list(base: str, name: str, folder: Path, patience: Patience | None) -> Path
         raise SourceError(
             f"The Open Images list {error.url} cannot be fetched: {error.reason}. Check the network and import again."
         ) from error
+    if _is_page(path):
+        path.unlink()
+        raise SourceError(
+            f"{base}/{name} gave a page, not the list of Open Images: this network may ask to log in first. Open it "
+            "in a browser, then import again."
+        )
     return path
 
 
+def _is_page(path: Path) -> bool:
+    """Whether a file is no list, but a page that a proxy or a hotel's network puts in its place."""
+    with path.open("rb") as file:
+        head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return head.startswith((b"<", b"{", b"["))
+
+
 def _rows(table: Path) -> Iterator[list[str]]:
-    """The rows of a list."""
-    with table.open(encoding="utf-8", newline="") as file:
-        yield from csv.reader(file)
+    """The rows of a list.
+
+    Raises:
+        SourceError: It is damaged.
+    """
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SourceError(f"{table} is damaged ({error}); delete it and import again") from error
 
 
 def _known_classes(table: Path, wanted: Sequence[str]) -> dict[str, str]:
@@ -221,7 +243,7 @@ def _first_ids(table: Path, limit: int) -> list[str]:
 
 def _fetch(name: str, base: str, target: Path, patience: Patience | None) -> _Result:
     """Fetch one picture, unless it is there."""
-    if not name.isalnum():  # an id is 16 hexadecimal digits; anything else must not become a path
+    if not _ID.fullmatch(name):  # an id is 16 hexadecimal digits; anything else must not become a path
         return _Result(name, problem="not an id of a picture")
     path = target / f"{name}.jpg"
     if path.is_file():
@@ -254,7 +276,7 @@ def _name_authors(table: Path, target: Path) -> None:
     for row in rows:
         if row and row[0] in there:
             credits = [row[place] if 0 <= place < len(row) else "" for place in places]
-            writer.writerow(credits)
+            writer.writerow(map(guarded, credits))
             _turn_upright(target / f"{row[0]}.jpg", credits[-1])
             there.discard(row[0])
             if not there:

@@ -1,14 +1,18 @@
 """Unpacking archives of pictures safely: nothing leaves the folder and nothing fills the disk."""
 
+import bz2
+import gzip
 import logging
+import lzma
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
 
 from clustering_assets.progress import track
 from clustering_assets.sources.imported import PICTURE_SUFFIXES, Imported, SourceError
@@ -18,7 +22,8 @@ log = logging.getLogger("clustering_assets.sources")
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+_LARGEST_HEADER = 16_000_000
 _LARGE_ENTRY, _LARGE_ARCHIVE = 10_000_000, 100_000_000
 
 
@@ -106,10 +111,12 @@ def _opened(archive: Path) -> Iterator[Iterator[_Entry]]:
             with zipfile.ZipFile(archive) as file:
                 yield (_zip_entry(file, info) for info in file.infolist() if not info.filename.endswith("/"))
             return
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as file:
-                yield (_tar_entry(file, info) for info in file if not info.isdir())
-            return
+        with _decompressed(archive) as stream:
+            headers = _Headers(archive, stream)
+            if file := _tar(headers):
+                with file:
+                    yield (_tar_entry(file, info) for info in headers.counted(file) if not info.isdir())
+                return
     except _DAMAGED as error:
         raise SourceError(
             f"{archive}: the archive is damaged ({error}); delete it and import again"
@@ -118,6 +125,53 @@ def _opened(archive: Path) -> Iterator[Iterator[_Entry]]:
         if file.read(4) == b"PK\x03\x04":
             raise SourceError(f"{archive}: the end of the archive is missing; delete it and import again")
     raise SourceError(f"{archive}: neither a zip nor a tar archive")
+
+
+def _decompressed(archive: Path) -> IO[bytes]:
+    """A tar archive as it is without its compression."""
+    with archive.open("rb") as file:
+        magic = file.read(6)
+    for begin, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if magic.startswith(begin):
+            return cast("IO[bytes]", opener(archive, "rb"))
+    return archive.open("rb")
+
+
+class _Headers:
+    """A tar archive of which no header is read that is larger than any honest one; `tarfile` reads them whole."""
+
+    def __init__(self, archive: Path, stream: IO[bytes]) -> None:
+        self._archive, self._stream, self._left = archive, stream, float(_LARGEST_HEADER)
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file; while headers are listed, no more than they may have.
+
+        Raises:
+            SourceError: They have more.
+        """
+        self._left -= size
+        if self._left < 0 or size < 0:
+            raise SourceError(f"{self._archive}: a header that is too large; refused as a possible bomb")
+        return self._stream.read(size)
+
+    def counted(self, file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """The entries of the archive; once they are listed, anything may be read."""
+        for info in file:
+            self._left = _LARGEST_HEADER
+            yield info
+        self._left = float("inf")
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self._stream, name)
+
+
+def _tar(headers: _Headers) -> tarfile.TarFile | None:
+    """The archive, if it is one."""
+    try:
+        return tarfile.open(fileobj=cast("IO[bytes]", headers), mode="r:")
+    except (*_DAMAGED, OSError):
+        return None
 
 
 def _zip_entry(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Entry:

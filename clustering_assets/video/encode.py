@@ -27,7 +27,7 @@ from clustering_assets.audio.aac import add_soundtrack
 from clustering_assets.clustering.keys import partition_key
 from clustering_assets.containers import ANY_ENCODING, local_address
 from clustering_assets.progress import task
-from clustering_assets.storage import atomic_path, scratch_folder
+from clustering_assets.storage import atomic_path
 from clustering_assets.threads import available_cores, opencv_on_one_thread
 from clustering_assets.video.errors import PictureLost, VideoError
 from clustering_assets.video.slideshow import Slideshow
@@ -167,11 +167,8 @@ def write_video(
     engine = engine or Threads(_drawers())
     try:
         with opencv_on_one_thread(), atomic_path(path) as partial:
-            if isinstance(partial, Path):
-                _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1], engine)
-                size = partial.stat().st_size
-            else:
-                size = _upload(slideshow, partial, codec, options, QUALITIES[quality][1], engine)
+            _encode_all(slideshow, partial, codec, options, QUALITIES[quality][1], engine)
+            size = partial.stat().st_size
     except _DiskFull as full:
         raise VideoError(f"{path}: could not be written: {full}") from full
     except OSError as error:
@@ -288,18 +285,6 @@ def _device(codec: str) -> dict[str, Any]:
 def _pixels(codec: str) -> str:
     """The pixel format that an encoder is set up with; PyAV converts frames for those that upload them."""
     return "nv12" if codec == "h264_vaapi" else "yuv420p"
-
-
-def _upload(
-    slideshow: Slideshow, path: UPath, codec: str, options: dict[str, str], bit_rate: int, engine: Engine
-) -> int:
-    """Encode to a scratch file, which the MP4 container needs to put its index first, and copy it to a store."""
-    with scratch_folder() as scratch:
-        local = scratch / "video.mp4"
-        _encode_all(slideshow, local, codec, options, bit_rate, engine)
-        with local.open("rb") as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        return local.stat().st_size
 
 
 class _DiskFull(Exception):

@@ -1,6 +1,6 @@
 """What every engine has in common: a task, its units of work, what becomes of each, and how many go together."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
@@ -43,8 +43,13 @@ class Task(Generic[Unit, Result]):
         together: Most units in a portion.
         ahead: Most units that are handed out before the result of the one before them was fetched.
         patience: Seconds for each portion, and one more for each megabyte of it and each million pixels it asks for.
+        few: Up to so many units are done on threads of this process, which costs no start: right where nothing that
+            the function does is likely to end a process.
+        array_bytes: Size of an array in a result, if results have one: it comes through memory that processes share,
+            at most one for each unit that is handed out. Others come through pipes.
         begin: Called once in each process that works for this one, with the way to `memory`, before any clock runs.
         memory: What portions in other processes ask for room for many pixels.
+        feed: What the units pass through, in order, as they are handed out: it may wait until one is at hand.
     """
 
     function: Callable[[list[Unit]], Sequence[Result]]
@@ -53,8 +58,11 @@ class Task(Generic[Unit, Result]):
     together: int = 1
     ahead: int = 4096
     patience: float = PATIENCE
+    few: int = 0
+    array_bytes: int = 0
     begin: Callable[[Budget], None] | None = None
     memory: Budget | None = None
+    feed: Callable[[Sequence[Unit]], Iterable[Unit]] = iter
 
     def seconds(self, portion: Sequence[Unit]) -> float:
         """How long a portion may take, without what it waits for memory."""
@@ -94,7 +102,7 @@ def portions(task: Task[Unit, Result], units: Sequence[Unit], workers: int) -> I
     most = max(1, min(task.together, len(units) // (8 * workers)))
     portion: list[Unit] = []
     size = 0
-    for unit in units:
+    for unit in task.feed(units):
         more = task.size(unit)
         if portion and (len(portion) == most or size + more > MOST_BYTES):
             yield portion

@@ -18,8 +18,9 @@ from typing import IO, Generic
 from clustering_assets import progress
 from clustering_assets.threads import available_cores
 from clustering_assets.work.engine import Lost, Result, Task, Unit, WorkError, portions
+from clustering_assets.work.shared_arrays import Packed, SharedArrays
 from clustering_assets.work.threads import Threads, in_order
-from clustering_assets.work.worker import TIME_IS_UP, Failed, Progress, Request, Room, Said
+from clustering_assets.work.worker import TIME_IS_UP, Failed, Progress, Request, Room, Said, Work
 
 log = logging.getLogger("clustering_assets.work")
 
@@ -48,7 +49,8 @@ class Processes:
 
     def run(self, task: Task[Unit, Result], units: Sequence[Unit]) -> Generator[Result | Lost, None, None]:
         """As `Engine.run`; what the function raises is told by a `RuntimeError`."""
-        if not units:
+        if len(units) <= task.few:
+            yield from Threads(self.most).run(task, units)
             return
         crew = _Crew(task, workers_for(task, units, self.most))
         try:
@@ -86,7 +88,8 @@ class _Crew(Generic[Unit, Result]):
 
     def __init__(self, task: Task[Unit, Result], count: int) -> None:
         self.count = count
-        self._workers = [_Worker(task) for _ in range(count)]
+        self._shared = _shared_arrays(task)
+        self._workers = [_Worker(task, self._shared) for _ in range(count)]
         self._idle: LifoQueue[_Worker[Unit, Result]] = LifoQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -119,6 +122,8 @@ class _Crew(Generic[Unit, Result]):
         """End all workers, whatever they do."""
         for worker in self._workers:
             worker.dismiss()
+        if self._shared:
+            self._shared.close()
 
     def _do_alone(self, worker: "_Worker[Unit, Result]", unit: Unit) -> Result | Lost:
         """The result of one unit; it is to blame if it ends a worker that has done nothing else."""
@@ -134,8 +139,8 @@ class _Crew(Generic[Unit, Result]):
 class _Worker(Generic[Unit, Result]):
     """One process that does work, started again after it ended."""
 
-    def __init__(self, task: Task[Unit, Result]) -> None:
-        self._task = task
+    def __init__(self, task: Task[Unit, Result], shared: SharedArrays | None) -> None:
+        self._task, self._shared = task, shared
         self._process: subprocess.Popen[bytes] | None = None
         self._reporter = progress.reporter()
         self._shown: dict[int, progress.Task] = {}
@@ -153,12 +158,13 @@ class _Worker(Generic[Unit, Result]):
             if self._is_dismissed:
                 raise CancelledError
             try:
-                self._process = _process()
+                self._process = _process([self._shared.file] if self._shared else [])
             except OSError as error:
                 raise WorkError(f"No process can be started to work in: {error}") from error
         with suppress(OSError):  # that it ended is seen when it does not answer
             self._send(_importable())
-            self._send((self._task.function, self._task.begin))
+            shared = (self._shared.file, self._shared.size) if self._shared else None
+            self._send(Work(self._task.function, self._task.begin, shared))
 
     def wait_until_ready(self) -> None:
         """Wait until the process has imported what it needs.
@@ -185,10 +191,11 @@ class _Worker(Generic[Unit, Result]):
         if not self._is_ready:
             self.wait_until_ready()
         self.has_worked = True
+        slots = self._shared.take(len(portion)) if self._shared else []
         seconds = self._task.seconds(portion)
         begun, allowed = time.monotonic(), seconds
         try:
-            self._send(Request(portion, seconds))
+            self._send(Request(portion, seconds, slots))
             while isinstance(reply := self._receive(), Room):
                 with self._task.memory.spend(reply.pixels) if self._task.memory else nullcontext():
                     begun, allowed = time.monotonic(), seconds + reply.pixels / 1e6
@@ -198,8 +205,14 @@ class _Worker(Generic[Unit, Result]):
         except (EOFError, OSError, pickle.UnpicklingError):
             was_late = time.monotonic() - begun > 0.9 * allowed
             code = self._end()
+            if self._shared:
+                self._shared.give_back(slots)
             raise _EndedError(code, allowed if was_late and code == TIME_IS_UP else 0) from None
+        if isinstance(reply, Packed) and self._shared:
+            reply = self._shared.unpack(reply, slots)
         if isinstance(reply, Failed):
+            if reply.error:
+                raise reply.error
             raise RuntimeError(f"Work on {', '.join(map(self._task.name, portion))} failed:\n{reply.text}")
         return reply  # type: ignore[return-value]
 
@@ -259,7 +272,18 @@ class _Worker(Generic[Unit, Result]):
         return code
 
 
-def _process() -> "subprocess.Popen[bytes]":
+def _shared_arrays(task: Task[Unit, Result]) -> SharedArrays | None:
+    """Memory for the arrays of the results under way and of half as many that were fetched and are still in use."""
+    if not task.array_bytes or os.name == "nt":
+        return None
+    try:
+        return SharedArrays(task.ahead + task.ahead // 2 + task.together, task.array_bytes)
+    except OSError as error:
+        log.warning("No memory can be shared with processes (%s): results come through pipes, slower.", error)
+        return None
+
+
+def _process(files: list[int]) -> "subprocess.Popen[bytes]":
     """A fresh interpreter, in a group of its own so that Ctrl-C reaches this process only."""
     if not sys.executable:
         raise OSError("the Python interpreter is not known")
@@ -268,6 +292,7 @@ def _process() -> "subprocess.Popen[bytes]":
         [sys.executable, "-P", "-c", _BEGIN],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pass_fds=files,
         env=os.environ | _ON_ONE_THREAD,
         creationflags=flags,
         process_group=None if flags else 0,

@@ -1,13 +1,16 @@
 """A process that does units of work: it answers the one that started it until that closes the pipe.
 
 A unit that crashes takes only this process with it, and one that never returns is ended by the clock of this
-process, which needs neither the interpreter nor the parent. Nothing is imported here that the work does not need.
+process, which needs neither the interpreter nor the parent. On Linux the system ends it with the thread that started
+it, also in the middle of a unit. Nothing is imported here that the work does not need.
 """
 
+import ctypes
 import faulthandler
 import logging
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -18,12 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from clustering_assets.errors import ClusteringError
 from clustering_assets.progress import Reporter, Task, reporting
 from clustering_assets.work.engine import Budget
+from clustering_assets.work.shared_arrays import SharedRoom
 
 _SMALL = 2_000_000
 """Pixels of a picture that is decoded without asking: many processes of them need no more than one large picture."""
 
+_PR_SET_PDEATHSIG = 1
 _SECONDS_BETWEEN_REPORTS = 0.2
 
 TIME_IS_UP = 1
@@ -37,10 +43,27 @@ class Request:
     Attributes:
         units: What the task's function is called with.
         seconds: How long it may take; for pixels that it has to ask for it has a second more for each million.
+        slots: Where arrays of the results go in the memory that is shared.
     """
 
     units: list[Any]
     seconds: float
+    slots: list[int]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is for.
+
+    Attributes:
+        function: The task's.
+        begin: The task's.
+        shared: Descriptor and size of slots of the memory that is shared, if any is.
+    """
+
+    function: Callable[[list[Any]], Sequence[Any]]
+    begin: Callable[[Budget], None] | None
+    shared: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -78,27 +101,33 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failed:
-    """A fault of the program itself, as `traceback` shows it."""
+    """A fault of the program itself, as `traceback` shows it, or an error that a user can mend."""
 
     text: str
+    error: ClusteringError | None = None
 
 
 def serve() -> None:
     """Answer requests until the pipe is closed: begin with the task, then a list of results for each request."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("r+b", buffering=0) as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a decoder prints must not get among the replies
         try:
-            function, begin = pickle.load(requests)
+            work: Work = pickle.load(requests)
+            room = SharedRoom(*work.shared) if work.shared else None
             line = _Line(requests, replies, nowhere)
-            if begin:
-                begin(line)
+            if work.begin:
+                work.begin(line)
             line.send([])
             os.dup2(nowhere.fileno(), 2)
             logging.getLogger("clustering_assets").addHandler(_Teller(line))
             with reporting(line):
                 while True:
-                    line.send(_answer(function, pickle.load(requests), line))
+                    request: Request = pickle.load(requests)
+                    answer = _answer(work.function, request, line)
+                    line.send(room.pack(answer, request.slots) if room and request.slots else answer)
         except (EOFError, BrokenPipeError):
             return
 
@@ -112,6 +141,8 @@ def _answer(
         return function(request.units)
     except (EOFError, BrokenPipeError):
         raise
+    except ClusteringError as error:
+        return Failed(str(error), error)
     except Exception:  # noqa: BLE001 - the parent raises it
         return Failed(traceback.format_exc())
     finally:

@@ -51,8 +51,8 @@ def test_loudness_and_peak_are_what_it_says(tracks, name):
     meter = measured(heard(soundtrack))
     assert meter.integrated == pytest.approx(soundtrack.loudness, abs=0.05)
     assert meter.true_peak == pytest.approx(soundtrack.true_peak, abs=0.05)
-    assert soundtrack.true_peak <= CEILING + 1e-6
-    at_target = soundtrack.loudness == pytest.approx(TARGET, abs=0.01)
+    assert soundtrack.true_peak <= CEILING + 1e-3
+    at_target = soundtrack.loudness == pytest.approx(TARGET, abs=0.1)
     assert at_target or soundtrack.true_peak == pytest.approx(CEILING, abs=0.01)
 
 
@@ -68,6 +68,38 @@ def test_where_peaks_forbid_the_target_that_is_said(tmp_path, caplog):
     assert f"stays at {meter.integrated:.1f} LUFS instead of -16" in soundtrack.limit
     assert "peaks" in soundtrack.limit
     assert soundtrack.limit in caplog.text
+
+
+def cracking(level: float, seconds: float = 12.0) -> np.ndarray:
+    """Steady noise with a loud crack every second."""
+    sound = 0.05 * np.random.default_rng(0).standard_normal((2, round(seconds * 44_100)))
+    for at in np.arange(0.5, seconds - 0.5, 1.0):
+        sound[:, round(at * 44_100) :][:, :60] = level * np.random.default_rng(1).choice([-1, 1], 60)
+    return sound
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_peaks_in_the_way_of_the_target_are_pressed_down(tmp_path, level):
+    path = write_sound(tmp_path / "crack.flac", cracking(level))
+    soundtrack = make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0)
+    sound = heard(soundtrack)
+    meter = measured(sound)
+    assert meter.integrated == pytest.approx(TARGET, abs=0.3)
+    assert meter.true_peak <= CEILING + 0.02
+    assert soundtrack.limit == ""
+    # half-way between two cracks nothing is left of it
+    plain = make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0, target=-40.0)
+    ratio = np.abs(sound[:, 43_000:46_000]).mean() / np.abs(heard(plain)[:, 43_000:46_000]).mean()
+    assert 20 * np.log10(ratio) == pytest.approx(soundtrack.gain - plain.gain, abs=0.3)
+
+
+def test_limited_sound_is_the_same_however_long_it_is_read(tmp_path):
+    path = write_sound(tmp_path / "crack.flac", cracking(0.9))
+    first, second = (
+        heard(make_soundtrack(Track.of(path, vars(analyse_track(path))), 10.0)) for _ in range(2)
+    )
+    assert np.array_equal(first, second)
+    assert first.shape == (2, 10 * RATE)
 
 
 def test_of_a_moment_it_is_not_said_that_nothing_is_heard(tracks):

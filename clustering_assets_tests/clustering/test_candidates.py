@@ -27,7 +27,7 @@ def parts() -> Partitions:
     groups = np.repeat(np.arange(6), [70, 40, 20, 12, 10, 10])
     points = centres[groups] + random.normal(0, 0.12, (len(groups), 12))
     points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    return Partitions(points, gather(points))
+    return Partitions(points, gather([points]))
 
 
 def candidate(sizes):

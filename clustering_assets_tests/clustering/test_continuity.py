@@ -92,3 +92,52 @@ def test_a_tenth_more_pictures_leave_the_old_in_place(blobs, frame, algorithm):
     after = assign(Pictures(vectors, images), Request(algorithm), left_by(before))
     assert after.changes.moved < 0.02
     assert after.changes.added == len(vectors) - old
+
+
+def test_a_folder_in_which_nothing_changed_keeps_even_worse_clusters(blobs, frame):
+    vectors, _ = blobs((60, 50, 40))
+    images = frame(150)
+    before = assign(Pictures(vectors, images), Request("auto"))
+    worse = before.table.assign(cluster=np.arange(150) % 2)
+    after = assign(Pictures(vectors, images), Request("auto"), Previous(worse, {0, 1}, before.request))
+    assert after.table["cluster"].tolist() == worse["cluster"].tolist()
+    assert any("no image came or went" in note and "afresh: 3" in note for note in after.notes)
+
+
+def test_far_better_clusters_replace_the_old_when_pictures_come(blobs, frame):
+    vectors, _ = blobs((60, 50, 40))
+    images = frame(150)
+    before = assign(Pictures(vectors[:140], images[:140]), Request("auto"))
+    worse = before.table.assign(cluster=np.arange(140) % 2)
+    after = assign(Pictures(vectors, images), Request("auto"), Previous(worse, {0, 1}, before.request))
+    assert len(after.clusters) == 3
+
+
+def test_what_would_have_been_preferred_is_said(grown):
+    note = next(note for note in again(grown).notes if "were kept" in note)
+    assert "afresh would be" in note
+    assert "would be a clear gain" in note
+
+
+def test_the_names_of_files_do_not_decide(blobs, frame):
+    vectors, _ = blobs((50, 40, 30), spread=1.2)
+    images = frame(120)
+    order = np.random.default_rng(5).permutation(120)
+    here = assign(Pictures(vectors, images), Request("auto")).table
+    there = assign(Pictures(vectors[order], images.iloc[order]), Request("auto")).table
+    labels = there.set_index("content_hash")["cluster"][here["content_hash"]].to_numpy()
+    assert (labels == here["cluster"].to_numpy()).all()
+
+
+def test_a_folder_in_which_nothing_changed_keeps_its_names(blobs, frame):
+    vectors, _ = blobs((60, 50, 40))
+    images = frame(150)
+    before = assign(Pictures(vectors, images), Request("auto"))
+    older = before.table.assign(cluster_hint="as called before, " + before.table["cluster"].astype(str))
+    head = lambda features: (np.eye(4)[[0] * len(features)] * 9, ["boat", "lake", "fog", "hill"])  # noqa: E731
+    after = assign(
+        Pictures(vectors, images, class_scores=head),
+        Request("auto"),
+        Previous(older, before.ids_ever_used, before.request),
+    )
+    assert set(after.clusters["name"]) == set(older["cluster_hint"])

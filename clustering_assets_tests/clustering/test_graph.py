@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
 from clustering_assets.clustering import graph
@@ -87,7 +88,7 @@ def test_a_layout_is_the_same_by_seed(points):
 
 
 def test_votes_join_what_belongs_together(points):
-    agreement = gather(points).agreement
+    agreement = gather([points]).agreement
     truth = np.repeat(range(3), 30)
     same = truth[:, None] == truth
     assert agreement[same].mean() > 0.9
@@ -96,7 +97,7 @@ def test_votes_join_what_belongs_together(points):
 
 def test_a_cut_spends_no_cluster_on_an_odd_picture(points):
     odd = np.vstack([points, -points[:1]])
-    labels = cut(gather(odd).tree(odd), 3, 8, odd)
+    labels = cut(gather([odd]).tree(pdist(odd)), 3, 8, odd)
     assert labels is not None
     assert np.bincount(labels).min() >= 30
 

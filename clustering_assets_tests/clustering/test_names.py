@@ -45,7 +45,7 @@ def test_a_cluster_of_one_kind_is_named_for_it():
     assert names[1] == "fruit, class 950"
 
 
-def test_what_may_be_a_cat_or_a_dog_is_an_animal():
+def test_what_may_be_a_cat_or_a_dog_is_a_mammal():
     words = [f"class {i}" for i in range(CLASSES)]
 
     def unsure(features):
@@ -56,7 +56,7 @@ def test_what_may_be_a_cat_or_a_dog_is_an_animal():
         return scores, words
 
     names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=unsure)
-    assert names[0].startswith("animals")
+    assert names[0].startswith("mammals")
     assert names[1].startswith("fruit")
 
 
@@ -87,7 +87,7 @@ def test_a_network_that_knows_nothing_sees_no_animals():
     head = imagenet(*[None] * 9, *[950] * 9)
     labels = np.repeat([0, 1], 9)
     names = name_clusters(labels, numbered(18), images(*["#101010"] * 18), class_scores=head)
-    assert names == {0: "black", 1: "fruit, class 950 (black)"}
+    assert names == {0: "black", 1: "fruit, class 950"}
 
 
 def test_a_third_of_fish_does_not_make_the_rest_fish():
@@ -132,7 +132,7 @@ def test_things_on_white_are_more_than_white():
 def test_kinds_for_names_alone(number, name):
     head = imagenet(*[number] * 4, *[950] * 4)
     names = name_clusters(np.repeat([0, 1], 4), numbered(8), images(*["#101010"] * 8), class_scores=head)
-    assert names[0] == f"{name} (black)"
+    assert names[0] == name
 
 
 def test_equal_hints_are_told_apart_by_what_differs():
@@ -151,11 +151,27 @@ def test_of_three_alike_the_extremes_get_a_word():
     assert names == {0: "grey", 1: "grey, lighter", 2: "grey, darker"}
 
 
-def test_colours_follow_the_words():
+def test_words_need_no_colour():
     rows = images("#1030d0 #ffffff", "#1133cc", "#20a020", "#22aa22", "#ffffff")
     names = name_clusters(LABELS, VECTORS, rows, class_scores=head)
-    assert names[0].endswith("(blue)")
-    assert names[1].endswith("(green)")
+    assert not any(colour in name for name in names.values() for colour in ("blue", "green"))
+
+
+def test_a_folder_or_a_time_says_more_than_a_colour():
+    rows = images(*["#1030d0"] * 12).assign(
+        path=[f"trips/{'Rome' if i < 4 else 'other'}/{i}.jpg" for i in range(12)],
+        taken_at=pd.to_datetime(["2019-07-03"] * 4 + ["2021-05-01", "2021-05-20"] * 2 + ["2019-07-04"] * 4),
+    )
+    assert name_clusters(np.repeat([0, 1, 2], 4), numbered(12), rows) == {
+        0: "Rome",
+        1: "May 2021",
+        2: "4 July 2019",
+    }
+
+
+def test_a_folder_of_all_pictures_says_nothing():
+    rows = images(*["#1030d0"] * 3, *["#20a030"] * 3).assign(path=[f"photos/{i}.jpg" for i in range(6)])
+    assert name_clusters(np.repeat([0, 1], 3), numbered(6), rows) == {0: "blue", 1: "green"}
 
 
 def test_without_a_head_the_colour_is_the_name():
@@ -174,9 +190,41 @@ def test_with_nothing_known_the_number_is_the_name():
     assert names[1] == "cluster 1"
 
 
-def test_equal_hints_are_told_apart_by_number():
+def test_equal_hints_are_told_apart_by_a_picture():
+    rows = images("#1030d0", "#1133cc", "#1030d0", "#1133cc", "").assign(path=[f"{i}.jpg" for i in range(5)])
+    assert name_clusters(LABELS, VECTORS, rows)[1] == "blue, with 2"
+
+
+def test_where_not_even_paths_are_known_the_number_tells_apart():
     rows = images("#1030d0", "#1133cc", "#1030d0", "#1133cc", "")
     assert name_clusters(LABELS, VECTORS, rows)[1] == "blue #1"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name"), [((283, 292), "felines"), ((1, 150), "sea animals"), ((200, 283, 340), "mammals")]
+)
+def test_between_a_kind_and_all_animals_there_are_narrower_families(numbers, name):
+    head = imagenet(*numbers * 4, *[200, 1, 10] * 4)
+    sizes = [4 * len(numbers), 12]
+    names = name_clusters(
+        np.repeat([0, 1], sizes), numbered(sum(sizes)), images(*[""] * sum(sizes)), class_scores=head
+    )
+    assert names[0].split(",")[0] == name
+
+
+def leaning(number, share):
+    """Class scores of a picture that leans to one class by about this share, and else to nothing."""
+    scores = np.zeros(CLASSES)
+    scores[number] = np.log(CLASSES * share / (1 - share))
+    return scores
+
+
+@pytest.mark.parametrize(("number", "name"), [(300, "insects"), (805, "grey")])
+def test_what_few_scores_say_loudly_counts_unless_anything_is_taken_for_it(number, name):
+    table = np.array([leaning(number, 0.35)] * 3 + [leaning(number, 0.03)] * 6 + [leaning(950, 0.9)] * 9)
+    head = lambda features: (table[features[:, 0].astype(int)], WORDS)  # noqa: E731
+    names = name_clusters(np.repeat([0, 1], 9), numbered(18), images(*["#808080"] * 18), class_scores=head)
+    assert names[0] == name
 
 
 def test_the_users_name_wins():
@@ -210,15 +258,15 @@ def test_a_hint_goes_when_another_kind_is_seen(hint, stays):
     names = name_clusters(
         np.repeat([0, 1], 4), numbered(8), rows, class_scores=head, before={0: hint, 1: "dogs"}
     )
-    assert names == {0: hint if stays else "fruit, class 950 (black)", 1: "dogs"}
+    assert names == {0: hint if stays else "fruit, class 950", 1: "dogs"}
 
 
 def test_a_kind_is_good_enough_for_its_family():
-    # dogs and cats alike: the network says animals where it said dogs before
+    # dogs and cats alike: the network says mammals where it said dogs before
     head = imagenet(*[260, 283] * 4, *[950] * 4)
     rows = images(*["#101010"] * 12)
     labels = np.repeat([0, 1], [8, 4])
-    assert name_clusters(labels, numbered(12), rows, class_scores=head)[0].startswith("animals")
+    assert name_clusters(labels, numbered(12), rows, class_scores=head)[0].startswith("mammals")
     names = name_clusters(labels, numbered(12), rows, class_scores=head, before={0: "dogs (grey)"})
     assert names[0] == "dogs (grey)"
 

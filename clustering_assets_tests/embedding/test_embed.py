@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_assets.embedding import preparing
 from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.embed import EmbeddingError, Inputs, RuntimeOptions, embed
 
@@ -33,6 +34,18 @@ def test_vectors_do_not_depend_on_order_or_batch_size(pictures, cache):
     other = embed(Inputs(shuffled, folder), LITE, RuntimeOptions(batch_size=3))
     back = [other.paths.index(path) for path in one.paths]
     np.testing.assert_allclose(other.vectors[back], one.vectors, atol=2e-3)
+
+
+def test_many_pictures_are_prepared_by_processes_with_the_same_result(pictures, cache, monkeypatch):
+    images, folder = pictures(24)
+    (folder / "003.png").write_bytes(b"no picture")
+    few = embed(Inputs(images, folder), LITE, cache_dir=cache)
+    monkeypatch.setattr(preparing, "FEW", 10)
+    many = embed(Inputs(images, folder), LITE)
+    assert many.paths == few.paths and len(few.paths) == 23
+    assert many.failures == few.failures
+    np.testing.assert_array_equal(many.vectors, few.vectors)
+    assert "would help" in many.limit and min(many.waits.for_pictures, many.waits.for_network) >= 0
 
 
 def test_unchanged_pictures_are_not_embedded_again(pictures, cache):

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.embed import EmbeddingError, Inputs, RuntimeOptions, embed
 from clustering_assets.embedding.precision import agree, settle, trial_views
-from clustering_assets.embedding.runtime import OutOfMemory, Plan, RuntimeUnavailable, features
-from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime
+from clustering_assets.embedding.runtime import DeviceLost, OutOfMemory, Plan, RuntimeUnavailable, features
+from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
 from clustering_assets.embedding.state_dicts import read_state
 from clustering_assets.embedding.torch_runtime import TorchRuntime, prepared
+from clustering_assets.work.processes import Processes
+from clustering_assets.work.threads import Threads
 
 LITE = resolve_backbone("efficientnet_lite0")
 PACKAGED_PHOTOS = Path(sklearn.datasets.__file__).parent / "images"
@@ -164,7 +167,7 @@ class _Rounded:
         self.plan, self._steps = plan, steps if plan.precision != "float32" else 1e6
 
     def start(self, pixels):
-        self._features = pixels[:, ::8, ::8].reshape(len(pixels), -1).astype(np.float32) - 128
+        self._features = np.asarray(pixels)[:, ::8, ::8].reshape(len(pixels), -1).astype(np.float32) - 128
         return self
 
     def result(self):
@@ -419,6 +422,54 @@ def test_a_gpu_is_chosen_and_used(pictures):
     assert embedded.device == torch.cuda.get_device_name()
 
 
+@pytest.mark.parametrize(("processors", "batch"), [(132, 256), (40, 64), (8, 32), (1000, 512)])
+def test_the_usual_batch_keeps_all_of_a_gpu_busy(processors, batch, monkeypatch):
+    facts = SimpleNamespace(multi_processor_count=processors)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: facts)
+    assert usual_batch(Plan("torch", "cuda", "float16")) == batch
+    assert usual_batch(Plan("openvino", "cpu", "float32")) == 32
+
+
+class _Fails:
+    """A runtime whose device is gone."""
+
+    device_name, batch_size = "a GPU", 7
+
+    def __init__(self, plan):
+        self.plan = plan
+
+    def start(self, pixels):
+        raise DeviceLost("a GPU computes no more")
+
+
+@pytest.fixture
+def gpu_that_vanishes(monkeypatch):
+    """The first network that is started for batches of seven is on a device that is gone."""
+    started = []
+
+    def start(plan, backbone, *, batch_size, **how):
+        if batch_size == 7 and not started:
+            started.append(plan)
+            return _Fails(plan)
+        return start_runtime(plan, backbone, batch_size=batch_size, **how)
+
+    monkeypatch.setattr("clustering_assets.embedding.embed.start_runtime", start)
+
+
+def test_a_gpu_that_vanishes_is_done_without(gpu_that_vanishes, pictures, cache, caplog):
+    images, folder = pictures(3)
+    whole = embed(Inputs(images, folder), NetworkSpec(LITE))
+    embedded = embed(Inputs(images, folder), NetworkSpec(LITE), RuntimeOptions(batch_size=7), cache_dir=cache)
+    np.testing.assert_allclose(embedded.vectors, whole.vectors, atol=2e-3)
+    assert "a GPU computes no more" in embedded.warning and "a GPU computes no more" in caplog.text
+
+
+def test_a_chosen_gpu_that_vanishes_ends_the_run(gpu_that_vanishes, pictures, cache):
+    images, folder = pictures(3)
+    with pytest.raises(DeviceLost):
+        embed(Inputs(images, folder), NetworkSpec(LITE), RuntimeOptions("torch", 7), cache_dir=cache)
+
+
 @CUDA
 def test_batches_that_overlap_on_a_gpu_do_not_mix(views):
     plan = Plan("torch", "cuda", "float16")
@@ -443,6 +494,67 @@ def test_a_gpu_without_room_takes_smaller_batches(views, caplog):
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert "going on with 128 pictures" in caplog.text
     assert agree(ours, exact).least > 0.999
+
+
+@CUDA
+def test_the_usual_batch_of_this_gpu_gives_the_same_vectors(views, reference):
+    plan = Plan("torch", "cuda", "float16")
+    runtime = start_runtime(plan, LITE, weights, batch_size=usual_batch(plan), models=[])
+    assert runtime.batch_size >= 32
+    assert agree(features(runtime, views), reference).least > 0.999
+    many = np.concatenate([views] * 50)
+    assert agree(features(runtime, many), np.concatenate([reference] * 50)).least > 0.999
+
+
+@CUDA
+def test_a_gpu_is_fed_by_processes_as_by_threads(pictures):
+    images, folder = pictures(260)
+    by_processes, by_threads = (
+        embed(Inputs(images, folder), NetworkSpec(LITE), RuntimeOptions(batch_size=64, engine=engine))
+        for engine in (Processes(), Threads())
+    )
+    assert by_processes.paths == by_threads.paths
+    assert agree(by_processes.vectors, by_threads.vectors).least > 0.9999
+
+
+VANISHING = """
+import sys
+from pathlib import Path
+import pandas as pd
+import torch
+from clustering_assets.embedding import networks
+from clustering_assets.embedding.catalogue import NetworkSpec
+from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
+from clustering_assets.embedding.runtime import DeviceLost
+
+forward, passes = networks.FeatureNetwork.forward, 0
+
+def fails_at_the_third_batch(self, pixels):
+    global passes
+    passes += pixels.is_cuda and len(pixels) == 4
+    if passes == 4:  # the first is a trial
+        torch.zeros(1, device="cuda")[torch.tensor([7], device="cuda")]
+    return forward(self, pixels)
+
+networks.FeatureNetwork.forward = fails_at_the_third_batch
+folder = Path(sys.argv[1])
+inputs = Inputs(pd.read_parquet(folder.parent / "table.parquet"), folder)
+try:
+    done = embed(inputs, NetworkSpec("efficientnet_lite0"), RuntimeOptions(sys.argv[2], batch_size=4))
+    print(len(done.vectors), done.device, done.warning, flush=True)
+except DeviceLost as error:
+    print("lost:", error, flush=True)
+"""
+
+
+@CUDA
+@pytest.mark.parametrize(("runtime", "words"), [("auto", "20 "), ("torch", "lost: ")])
+def test_a_real_gpu_that_computes_no_more(runtime, words, pictures):
+    images, folder = pictures(20)
+    images.to_parquet(folder.parent / "table.parquet")
+    done = subprocess.run([sys.executable, "-c", VANISHING, folder, runtime], capture_output=True, text=True)
+    assert done.stdout.startswith(words), done.stderr
+    assert "computes no more" in done.stdout
 
 
 @pytest.mark.slow

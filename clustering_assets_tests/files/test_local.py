@@ -40,7 +40,11 @@ def test_hidden_and_partial_files_are_left_out(save, tmp_path):
     assert paths(tmp_path) == ["d.jpg"]
 
 
-@pytest.mark.parametrize("folder", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", "lost+found"])
+OF_SYSTEMS = """@eaDir @EADIR __MACOSX #recycle $RECYCLE.BIN $Recycle.Bin lost+found RECYCLER .Trash-1000
+@Recently-Snapshot @Recycle CaptureOne"""
+
+
+@pytest.mark.parametrize("folder", [*OF_SYSTEMS.split(), "System Volume Information"])
 def test_what_systems_keep_beside_pictures_is_left_out(folder, save, tmp_path):
     for name in (
         f"{folder}/a.jpg",
@@ -57,6 +61,12 @@ def test_a_download_that_is_not_finished_is_left_out(ending, save, tmp_path):
     save(f"a.jpg{ending}", b"x")
     save("spare.part.jpg", b"x")
     assert paths(tmp_path) == ["spare.part.jpg"]
+
+
+def test_previews_of_a_catalogue_are_left_out(save, tmp_path):
+    save("album/Catalog Previews.lrdata/0/a.jpg", b"x")
+    save("album/lrdata/a.jpg", b"x")
+    assert paths(tmp_path) == ["album/lrdata/a.jpg"]
 
 
 def test_a_link_that_leaves_the_folder_is_listed_but_marked(save, tmp_path):

@@ -131,3 +131,15 @@ def test_one_bit_is_black_and_white(format, encoded):
     rgb = decode_image(encoded(Image.fromarray(pattern), format), "bits")
     np.testing.assert_array_equal(rgb[..., 0] == 255, pattern)
     assert set(np.unique(rgb)) == {0, 255}
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
+def test_what_is_transparent_all_over_is_shown_if_there_is_something(format, quadrants, encoded):
+    hidden = np.dstack([quadrants, np.zeros(quadrants.shape[:2], np.uint8)])
+    options = {"WEBP": {"lossless": True, "exact": True}}.get(format, {})
+    np.testing.assert_array_equal(decode_image(encoded(hidden, format, **options), "a"), quadrants)
+
+
+def test_a_picture_of_one_colour_that_is_transparent_all_over_is_the_ground(encoded):
+    data = encoded(Image.new("RGBA", (8, 6), (9, 9, 9, 0)), "PNG")
+    assert (decode_image(data, "a.png", background=(1, 2, 3)) == (1, 2, 3)).all()

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from clustering_assets.files.source import FoundFile
-from clustering_assets.images.inspectors import look_at_all, lost_in_decoding
+from clustering_assets.images.errors import lost_in_decoding
+from clustering_assets.images.inspectors import look_at_all
 from clustering_assets.images.manifest import scan
 from clustering_assets.settings import DEFAULT_LIMITS
 from clustering_assets.work.engine import Lost

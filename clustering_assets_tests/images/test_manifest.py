@@ -330,3 +330,35 @@ def test_pictures_of_another_source_are_scanned_as_those_of_a_folder(
     pd.testing.assert_frame_equal(scan(source), expected)
     with pytest.raises(DatasetError, match="4 files in memory:, but min_images is 9"):
         check_folder(source, 9)
+
+
+def test_a_raw_file_beside_its_picture_is_no_failure_and_alone_it_is_one(folder, photo, encoded, save):
+    tiff = b"II*\0\x08\0\0\0" + bytes(200)
+    for name in ("b.CR2", "B.nef", "deeper/b.dng", "deeper/b.raf"):
+        save(
+            f"images/{name}",
+            {"b.CR2": b"II*\0\x10\0\0\0CR\2\0", "deeper/b.raf": b"FUJIFILMCCD-RAW "}.get(name, tiff),
+        )
+    rows = scan(folder).set_index("path")
+    assert rows.loc[["b.CR2", "B.nef"], "stage"].tolist() == ["other"] * 2
+    assert set(rows.loc[["b.CR2", "B.nef"], "reason"]) == {"a camera raw file beside its picture"}
+    assert rows.loc[["deeper/b.dng", "deeper/b.raf"], "stage"].tolist() == ["format"] * 2
+    assert (
+        rows.loc[["deeper/b.dng", "deeper/b.raf"], "reason"].str.contains("raw file, which is not read").all()
+    )
+    (folder / "b.jpg").unlink()
+    save("images/deeper/b.png", encoded(photo(3), "PNG"))
+    later = scan(folder, rows.reset_index()).set_index("path")
+    assert later.loc[["b.CR2", "B.nef"], "stage"].tolist() == ["format"] * 2
+    assert later.loc[["deeper/b.dng", "deeper/b.raf"], "stage"].tolist() == ["other"] * 2
+
+
+def test_a_file_of_a_time_that_tables_do_not_hold_is_scanned_once(folder, opened):
+    os.utime(folder / "a.png", ns=(10**19, 10**19))
+    if (folder / "a.png").stat().st_mtime_ns < 2**63:
+        pytest.skip("this file system does not hold such a time")
+    first = scan(folder)
+    assert first.set_index("path").loc["a.png", "outcome"] == "used"
+    del opened[:]
+    scan(folder, first)
+    assert opened == []

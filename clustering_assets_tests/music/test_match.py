@@ -1,11 +1,15 @@
 """Matching: every cluster gets a track for a reason, different ones where there are enough."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clustering_assets.music.analysis import TrackFacts
+from clustering_assets.music.cluster_features import ClusterFeatures
 from clustering_assets.music.emotion import image_emotion
+from clustering_assets.music.fit import distance
 from clustering_assets.music.library import track_table
 from clustering_assets.music.match import choose_music
 from clustering_assets_tests.music.examples import LIBRARY, LOOKS, clusters, sounding
@@ -30,15 +34,61 @@ def test_the_top_three_come_with_growing_distances():
     assert len({choice["track"], choice["second"], choice["third"]}) == 3
 
 
-def test_different_clusters_get_different_tracks_where_there_are_enough():
-    choice = choose_music(clusters("usual", "usual", "usual", "usual"), track_table(LIBRARY))
+NEAR_TIES = [sounding(f"{index}.ogg", 0.5, 0.5 + index / 50) for index in range(4)]
+
+
+def test_different_clusters_get_different_tracks_where_several_suit():
+    choice = choose_music(clusters("usual", "usual", "usual", "usual"), track_table(NEAR_TIES))
     assert choice["track"].nunique() == 4
 
 
-def test_few_tracks_are_shared_out_evenly():
-    choice = choose_music(clusters(*["usual"] * 6), track_table(LIBRARY[1:3]))
-    assert choice["track"].value_counts().max() <= 4
-    assert choice["track"].nunique() == 2
+def test_few_tracks_that_suit_are_shared_out_evenly():
+    choice = choose_music(clusters(*["usual"] * 6), track_table(NEAR_TIES[:2]))
+    assert set(choice["track"].value_counts()) == {3}
+
+
+def test_a_track_is_shared_before_one_that_does_not_fit_is_taken():
+    choice = choose_music(clusters("usual", "usual", "usual"), track_table(LIBRARY))
+    assert set(choice["track"]) == {"stroll.ogg"}
+    assert (
+        choice["why"].str.contains("other clusters have it too, as a track that fits is shared before").all()
+    )
+
+
+PLACES = st.lists(st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98)), min_size=1, max_size=9)
+
+
+@settings(max_examples=60)
+@given(PLACES, st.lists(st.sampled_from(list(LOOKS)), min_size=1, max_size=12), st.integers(5, 300))
+def test_no_track_is_much_further_than_the_nearest_unless_the_sentence_says_why(places, looks, length):
+    tracks = [
+        sounding(f"{index}.ogg", *place, seconds=length * (1 + index)) for index, place in enumerate(places)
+    ]
+    for row in choose_music(clusters(*looks), track_table(tracks), seconds=100.0).itertuples():
+        nearest = min(row.distance, row.second_distance) if row.second else row.distance
+        assert row.distance <= nearest + 0.10 + 1e-6 or "too short for the video" in row.why
+
+
+@settings(max_examples=60)
+@given(PLACES, st.lists(st.sampled_from(list(LOOKS)), min_size=2, max_size=12))
+def test_neighbours_have_different_tracks_where_another_suits_one_of_them(places, looks):
+    tracks = [sounding(f"{index}.ogg", *place) for index, place in enumerate(places)]
+    table = clusters(*looks)
+    chosen = list(choose_music(table, track_table(tracks), seconds=100.0)["track"])
+    for first, second in itertools.pairwise(range(len(looks))):
+        if chosen[first] != chosen[second]:
+            continue
+        for index in (first, second):
+            place = ClusterFeatures.of(table.iloc[index].to_dict())
+            away = {track.path: distance(place, track) for track in tracks}
+            beside = {chosen[near] for near in (index - 1, index + 1) if 0 <= near < len(chosen)}
+            assert {path for path, far in away.items() if far <= min(away.values()) + 0.1 - 1e-6} <= beside
+
+
+def test_hundreds_of_clusters_share_a_few_tracks():
+    choice = choose_music(clusters(*["usual", "stark"] * 150), track_table([*LIBRARY, *NEAR_TIES]))
+    assert choice["track"].nunique() >= 5
+    assert (choice["track"].iloc[1:].to_numpy() != choice["track"].iloc[:-1].to_numpy()).all()
 
 
 def test_one_track_serves_all():
@@ -61,7 +111,8 @@ def test_no_clusters_give_no_rows():
 
 def test_the_same_music_twice_is_one_track():
     twin = sounding("copy of stroll.ogg", 0.5, 0.5, content_hash="hash of stroll.ogg")
-    choice = choose_music(clusters("usual", "usual"), track_table([*LIBRARY, twin]))
+    near = sounding("near.ogg", 0.5, 0.52)
+    choice = choose_music(clusters("usual", "usual"), track_table([*LIBRARY, twin, near]))
     assert choice["track_hash"].nunique() == 2
 
 
@@ -157,9 +208,9 @@ def test_a_pin_for_a_mood_counts_for_all_its_clusters():
     assert list(choice["track"]) == ["storm.ogg", "storm.ogg", "stroll.ogg"]
 
 
-def test_others_do_not_get_a_pinned_track_where_there_are_enough():
-    choice = choose_music(clusters("stark", "usual"), track_table(LIBRARY), pins={"cluster_1": "storm.ogg"})
-    assert list(choice["track"])[1] == "storm.ogg"
+def test_others_do_not_get_a_pinned_track_where_another_suits_them_as_well():
+    choice = choose_music(clusters("usual", "usual"), track_table(NEAR_TIES), pins={"cluster_1": "0.ogg"})
+    assert list(choice["track"])[1] == "0.ogg"
     assert choice["track"].nunique() == 2
 
 

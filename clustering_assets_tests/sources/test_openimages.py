@@ -166,6 +166,34 @@ def test_an_id_that_is_a_path_is_not_used(fetch, openimages, tmp_path):
     assert _names(done.folder) == [1]
 
 
+@pytest.mark.parametrize("odd", ["käse", "n" * 5_000, "a b", "", "\0", "Cat?x=1", "0001.."])
+def test_an_odd_id_costs_only_itself(odd, fetch, openimages):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    openimages.files[name] = f'ImageID\n"{odd}"\n{_id(1)}\n'.encode()
+    done = fetch(limit=2)
+    assert _names(done.folder) == [1]
+    assert [problem for _, problem in done.failures] == ["not an id of a picture"]
+
+
+def test_a_page_in_place_of_a_list_is_neither_believed_nor_kept(fetch, openimages, tmp_path):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    whole, openimages.files[name] = openimages.files[name], b"\n<!DOCTYPE html><p>Log in, please</p>"
+    with pytest.raises(SourceError, match="gave a page, not the list"):
+        fetch(limit=1)
+    kept = next(tmp_path.rglob(".lists")) / name.rsplit("/")[-1]
+    assert not kept.exists()
+    kept.write_bytes(b"<html>as an older version kept it</html>")
+    openimages.files[name] = whole
+    assert fetch(limit=1).files == 1
+
+
+def test_titles_that_spreadsheets_take_for_formulas_are_guarded(fetch, openimages):
+    name = "/lists/2018_04/validation/validation-images-with-rotation.csv"
+    openimages.files[name] = f"ImageID,Title\n{_id(1)},=HYPERLINK(1)\n".encode()
+    done = fetch(limit=1)
+    assert "'=HYPERLINK(1)" in (done.folder / "openimages_attribution.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "message"), [({"limit": 0}, "limit = 0"), ({"limit": 1, "subset": "val"}, "subset")]
 )

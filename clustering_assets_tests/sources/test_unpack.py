@@ -1,8 +1,10 @@
 """Unpacking: inside the folder, inside the caps, one bad entry costs itself."""
 
+import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -201,3 +203,47 @@ def test_spreading_gives_the_right_number_in_order_without_repeats(count, limit)
     chosen = spread(range(count), limit)
     assert len(chosen) == min(count, limit)
     assert chosen == sorted(set(chosen))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_of_a_gigabyte_is_refused_without_reading_it(kind, first, folder, picture, tmp_path):
+    path = tmp_path / "in" / "a.tgz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        if not first:
+            entry = tarfile.TarInfo("1.jpg")
+            entry.size = len(picture(1))
+            file.write(entry.tobuf() + picture(1).ljust(-(-entry.size // 512) * 512, b"\0"))
+        header = tarfile.TarInfo("notes")
+        header.type, header.size = kind, 1 << 30
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        file.write(bytes(20_000_000))
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="a header that is too large"):
+        unpack(path, folder)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    assert _files(folder) == []
+
+
+@pytest.mark.parametrize("packed", ["gz", "bz2", "xz", ""])
+def test_tar_archives_of_every_compression_are_unpacked(packed, folder, picture, tmp_path):
+    path = tmp_path / "in" / "a.archive"
+    with tarfile.open(path, f"w:{packed}") as file:
+        for number in range(3):
+            entry = tarfile.TarInfo(f"{'deep/' * 40}{number}.jpg")
+            entry.size = len(picture(number))
+            file.addfile(entry, io.BytesIO(picture(number)))
+    assert unpack(path, folder).files == 3
+
+
+def test_a_tar_archive_that_was_cut_is_damaged(folder, picture, tmp_path):
+    path = tmp_path / "in" / "a.tgz"
+    with tarfile.open(path, "w:gz") as file:
+        for number in range(9):
+            entry = tarfile.TarInfo(f"{number}.jpg")
+            entry.size = len(picture(number))
+            file.addfile(entry, io.BytesIO(picture(number)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SourceError, match="the archive is damaged"):
+        unpack(path, folder)

@@ -85,15 +85,17 @@ def test_the_time_taken_matters_only_where_it_orders_the_pictures(images):
 
 
 def test_digests_stay_what_earlier_versions_wrote(images, monkeypatch):
-    """Another digest would render every video anew: only a new `RECIPE_VERSION` may change these."""
+    """Another digest would render every video anew: only a new `RECIPE_VERSION`, or `SOUND_VERSION` with music, may."""
     monkeypatch.setattr(faces, "version", lambda: "none")
     given = load_settings(
         resolution="1280x720", fps=30, seconds_per_image=2, transition_seconds=1, max_images_per_video=9,
         motion=False, beat_sync=False, order="time", titles=True, captions=True, quality="high", encoder="nvenc",
         seed=7,
     )  # fmt: skip
-    assert recipe_digest(images, "m", "Sea", VideoSettings()) == "b3c240f4e826a6169b345d0f9dac24dd"
-    assert recipe_digest(images, "m", "Sea", given.video) == "a01866aa0de33851b728a4938dc8af43"
+    assert recipe_digest(images, "m", "Sea", VideoSettings()) == "70ce135a38a8b0100b7073a5bec3f660"
+    assert recipe_digest(images, "m", "Sea", given.video) == "8f821b651c82a50a9cf6fb9f087a12c2"
+    assert recipe_digest(images, "", "Sea", VideoSettings()) == "837b13dca132129e50121768e89b4958"
+    assert recipe_digest(images, "", "Sea", given.video) == "0f9fd67bd8b931bce8da3c04da8afc7f"
 
 
 def test_the_recipe_loads_neither_video_nor_vision_libraries():

@@ -106,7 +106,7 @@ def test_a_file_made_by_hand_can_keep_the_contract(planned, tmp_path):
 
 def test_the_check_of_the_loudness_says_why_less_is_expected(pictures, show, chord, tmp_path):
     slideshow = show(
-        pictures((400, 300)), sound=lambda seconds: make_soundtrack(chord, seconds, ceiling=-20.0)
+        pictures((400, 300)), sound=lambda seconds: make_soundtrack(chord, seconds, ceiling=-40.0)
     )
     write_video(slideshow, tmp_path / "video.mp4")
     check = next(check for check in verify(tmp_path / "video.mp4", slideshow) if check.name == "loudness")

@@ -8,6 +8,8 @@ HOSTILE = """
 import ctypes, logging, os, signal, sys, time
 from clustering_assets.progress import task
 
+import numpy as np
+
 worked, memory = 0, None
 
 def begin(budget):
@@ -50,6 +52,10 @@ def work(units):
             logging.getLogger("clustering_assets.hostile").warning("%s is odd", unit)
         worked += 1
     return [unit.upper() for unit in units]
+
+def paint(units):
+    work(map(str, units))
+    return [(unit, np.full((100, 100), len(str(unit)) + int(str(unit)[:3]), np.uint16)) for unit in units]
 """
 
 

@@ -69,7 +69,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="7",
+    code_version="8",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
@@ -223,5 +223,5 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, file_source(settings.value.images))
+    figure = plot_clusters(cluster_assignments, file_source(settings.value.images, "images"))
     return dg.MaterializeResult(value=figure, data_version=version)

@@ -15,6 +15,7 @@ from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import DATASET_ANALYSIS
+from clustering_assets.places import is_url
 from clustering_assets.settings import NUMBERED, Limits, Settings
 from clustering_assets.tables import IMAGE_MANIFEST
 
@@ -89,7 +90,7 @@ def image_manifest(
     values = settings.value
     try:
         manifest = scan(
-            file_source(values.images),
+            file_source(values.images, "images"),
             previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
             limits=values.limits,
         )
@@ -107,7 +108,9 @@ def image_manifest(
             "used": int(counts.get("used", 0)),
             "duplicates": int(counts.get("duplicate", 0)),
             "rejected": int(counts.get("rejected", 0)),
-            "folder": dg.MetadataValue.path(str(Path(values.images).resolve())),
+            "folder": dg.MetadataValue.path(
+                values.images if is_url(values.images) else str(Path(values.images).resolve())
+            ),
             "megabytes": round(float(manifest["bytes"].sum()) / 1e6, 1),
             DETAILS: digest(manifest[FACTS].values.tolist()),
         },
@@ -121,7 +124,9 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     from clustering_assets.images.manifest import DatasetError, check_usable
 
     try:
-        check_usable(manifest, file_source(values.images), values.min_images, values.max_failure_rate)
+        check_usable(
+            manifest, file_source(values.images, "images"), values.min_images, values.max_failure_rate
+        )
     except DatasetError as error:
         return str(error)
     different = int((manifest["outcome"] == "used").sum())
@@ -149,5 +154,5 @@ def dataset_analysis(
     from clustering_assets.report.dataset_analysis import analyse
 
     version = data_version(context, settings.value)
-    analysis = analyse(image_manifest, file_source(settings.value.images))
+    analysis = analyse(image_manifest, file_source(settings.value.images, "images"))
     return dg.MaterializeResult(value=analysis, data_version=version)

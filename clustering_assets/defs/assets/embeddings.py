@@ -40,15 +40,15 @@ def embeddings(
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
-        Inputs(usable(image_manifest), file_source(values.images), values.limits),
+        Inputs(usable(image_manifest), file_source(values.images, "images"), values.limits),
         NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
         RuntimeOptions(values.runtime, values.batch_size),
-        cache_dir=settings.outputs.local_cache() if values.cache else None,
+        cache_dir=settings.outputs.embedding_cache if values.cache else None,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:
         left = with_failures(image_manifest, lost)
-        check_usable(left, file_source(values.images), values.min_images, values.max_failure_rate)
+        check_usable(left, file_source(values.images, "images"), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if embedded.warning:
@@ -65,6 +65,7 @@ def embeddings(
             "embedded": embedded.embedded,
             "reused": embedded.reused,
             "images_per_second": round(embedded.images_per_second, 1),
+            "limit": embedded.limit,
             "failures": dg.MetadataValue.json([list(failure) for failure in lost]),
             "warning": embedded.warning,
         },

@@ -50,7 +50,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
 
     values = settings.value
     previous = previous_table(context.instance, settings.outputs, MUSIC_TRACKS)
-    tracks = analyse_library(file_source(values.music), previous=previous)
+    tracks = analyse_library(file_source(values.music, "music"), previous=previous)
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(
@@ -71,7 +71,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     group_name="music",
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="4",
+    code_version="5",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={

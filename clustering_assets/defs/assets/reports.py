@@ -19,6 +19,7 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.files import file_source
 from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
+from clustering_assets.places import is_url
 from clustering_assets.report.summary import failures_of, summarise
 from clustering_assets.tables import LEDGER
 from clustering_assets.video.recipe import recipes
@@ -166,7 +167,7 @@ def gallery(
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
-        folder=file_source(values.images),
+        folder=file_source(values.images, "images"),
         video_size=values.size,
         originals=_address_of_pictures(values.images, outputs),
         limits=values.limits,
@@ -186,4 +187,4 @@ def _address_of_pictures(images: str, outputs: Outputs) -> str | None:
     from clustering_assets.report.page import relative_address
 
     page = outputs.path(GALLERY)
-    return relative_address(Path(images), Path(page)) if isinstance(page, Path) else None
+    return relative_address(Path(images), page) if isinstance(page, Path) and not is_url(images) else None

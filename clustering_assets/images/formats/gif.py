@@ -19,9 +19,4 @@ class Gif(Reader):
         tile = getattr(image, "tile", None)
         drawn = tile[0].extents if tile else None
         image.load()
-        if drawn in (None, (0, 0, *image.size)):
-            return image
-        whole = Image.new("RGBA", image.size)
-        whole.paste(image.crop(drawn).convert("RGBA"), drawn[:2])
-        whole.info = image.info
-        return whole
+        return image if drawn in (None, (0, 0, *image.size)) else self.on_canvas(image, drawn)

@@ -57,6 +57,13 @@ class Reader:
             return None
         return ADOBE_RGB if facts.adobe_rgb and image.mode == "RGB" else None
 
+    def on_canvas(self, image: Image.Image, part: tuple[int, int, int, int]) -> Image.Image:
+        """A first frame that is only a part of its picture (left, upper, right, lower); the rest is transparent."""
+        whole = Image.new("RGBA", image.size)
+        whole.paste(image.crop(part).convert("RGBA"), part[:2])
+        whole.info = image.info
+        return whole
+
     def kind_not_read(self, error: Exception) -> str:
         """Which kind that is not read made a decoder fail with `error`; empty if the file is damaged."""
         return ""

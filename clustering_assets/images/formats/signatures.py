@@ -5,14 +5,26 @@ from pathlib import PurePosixPath
 HEAD_BYTES = 64
 """How much of a file its readers and `describe` want to see."""
 
-PICTURE_SUFFIXES = frozenset(
+RAW_SUFFIXES = frozenset(
     f".{ending}"
     for endings in (
-        "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
-        "psd jp2 j2k jpf jxl tga exr hdr ppm pgm pbm pnm pam qoi pcx dds",
-        "dng cr2 cr3 nef nrw arw srf sr2 srw orf rw2 rwl raf pef x3f mrw iiq 3fr erf kdc",
+        "dng cr2 cr3 crw nef nrw arw srf sr2 srw orf",
+        "rw2 rwl raf pef x3f mrw iiq 3fr erf kdc",
     )
     for ending in endings.split()
+)
+"""Endings of what cameras write before it is a picture."""
+
+PICTURE_SUFFIXES = (
+    frozenset(
+        f".{ending}"
+        for endings in (
+            "jpg jpeg jpe jfif pjpeg mpo png apng bmp dib webp tif tiff gif avif avifs heic heif hif",
+            "psd jp2 j2k jpf jxl tga exr hdr ppm pgm pbm pnm pam qoi pcx dds",
+        )
+        for ending in endings.split()
+    )
+    | RAW_SUFFIXES
 )
 """Endings that promise a picture, also in formats that are not read: such a file counts as a failure.
 
@@ -72,6 +84,11 @@ def describe(head: bytes) -> str:
     if head[8:10] == b"CR":
         return "a camera raw file"
     return "not a picture"
+
+
+def is_raw(path: str) -> bool:
+    """Whether the name of a file says that it is a camera's raw file."""
+    return PurePosixPath(path).suffix.lower() in RAW_SUFFIXES
 
 
 def promises_picture(path: str) -> bool:

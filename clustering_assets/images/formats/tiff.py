@@ -2,19 +2,21 @@
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
+import PIL
 from PIL import Image, TiffImagePlugin
 
 from clustering_assets.images.formats.damage import DamageError
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 
-_SUBFILE_TYPE, _BITS, _COMPRESSION, _PLANES, _DNG_VERSION = 254, 258, 259, 284, 50706
+_SUBFILE_TYPE, _BITS, _COMPRESSION, _PLANES, _COLOUR_MAP, _DNG_VERSION = 254, 258, 259, 284, 320, 50706
 _PLACES = ((273, 279), (324, 325))
 """Tags of the offsets and of the sizes of strips, and of tiles."""
 
+_BIG_ENDIAN_BIGTIFF = b"MM\x00+"
 _DEFLATE = (8, 32946)
 _NOT_READ = {
     33003: "JPEG 2000",
@@ -26,6 +28,8 @@ _NOT_READ = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+if int(PIL.__version__.partition(".")[0]) < 13:  # whose libtiff is built without
+    _NOT_READ[50000] = "ZSTD"
 _NOT_IDENTIFIED = (SyntaxError, IndexError, TypeError, struct.error)
 """What Pillow takes for "not this format"."""
 
@@ -58,10 +62,18 @@ class Tiff(Reader):
         if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
             raise KindNotReadError("a TIFF with more than 8 bits in separate planes, which is not read")
         _check_strips(self.data, tags)
-        return super().decode(image)
+        image = super().decode(image)
+        levels = tags.get(_COLOUR_MAP, (0,)) if image.mode == "P" else (0,)
+        if 0 < max(levels) < 256:  # 8 bits in the place of 16, which Pillow takes for nearly black
+            image.putpalette(
+                bytes(level for colour in zip(*_thirds(levels), strict=True) for level in colour)
+            )
+        return image
 
     def kind_not_read(self, error: Exception) -> str:
         """A compression or a layout of pixels that Pillow does not know."""
+        if self.data.startswith(_BIG_ENDIAN_BIGTIFF):
+            return "a BigTIFF with its bytes in Motorola's order, which is not read"
         number = None
         try:
             number = TiffImagePlugin.TiffImageFile(BytesIO(self.data)).tag_v2.get(_COMPRESSION)
@@ -71,6 +83,12 @@ class Tiff(Reader):
             if isinstance(problem.__cause__, KeyError):
                 number = problem.__cause__.args[0]
         return f"a TIFF compressed as {_NOT_READ[number]}, which is not read" if number in _NOT_READ else ""
+
+
+def _thirds(levels: Sequence[int]) -> list[Sequence[int]]:
+    """The reds, greens and blues of a colour map."""
+    count = len(levels) // 3
+    return [levels[begin : begin + count] for begin in (0, count, 2 * count)]
 
 
 def _check_strips(data: bytes, tags: Mapping[int, Any]) -> None:

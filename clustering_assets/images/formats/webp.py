@@ -31,6 +31,16 @@ class Webp(Reader):
         check_holes(self.data, pixels)
         return super().open()
 
+    def decode(self, image: Image.Image) -> Image.Image:
+        """The first frame; where it leaves out parts of the picture, those are transparent."""
+        image.load()
+        at = next((begin for kind, begin, _ in _chunks(self.data) if kind == b"ANMF"), None)
+        if at is None:
+            return image
+        x, y, width, height = (int.from_bytes(self.data[at + k : at + k + 3], "little") for k in (0, 3, 6, 9))
+        part = 2 * x, 2 * y, 2 * x + width + 1, 2 * y + height + 1  # 2.7.1.1
+        return image if part == (0, 0, *image.size) else self.on_canvas(image, part)
+
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of the content of each chunk (2.3), frames opened."""

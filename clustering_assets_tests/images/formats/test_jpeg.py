@@ -105,6 +105,92 @@ def test_what_does_no_harm_does_not_cost_the_picture(oddity, options, photo, enc
     np.testing.assert_array_equal(decode_image(oddity(data), "odd.jpg"), decode_image(data, "plain.jpg"))
 
 
+def junk(count: int, seed: int = 0) -> bytes:
+    """Bytes of any value but the one that begins markers."""
+    return np.random.default_rng(seed).integers(0, 255, count, np.uint8).tobytes()
+
+
+def before_restarts(filler, every: int = 1):
+    """Fillers before restart markers, as action cameras, scanners and drones write them."""
+
+    def fill(data: bytes) -> bytes:
+        begin = data.index(b"\xff\xda")
+        first, *parts = re.split(rb"(?=\xff[\xd0-\xd7])", data[begin:])
+        filled = [filler(number) * (number % every == 0) + part for number, part in enumerate(parts)]
+        return data[:begin] + first + b"".join(filled)
+
+    return fill
+
+
+@pytest.mark.parametrize("restart", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 3}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize(
+    "filler",
+    [lambda n: b"\0", lambda n: bytes(9), lambda n: b"\xff" * 2, lambda n: junk(2, n), lambda n: junk(9, n)],
+)
+def test_fillers_before_restart_markers_do_not_cost_the_picture(filler, every, mode, restart, photo, encoded):
+    data = encoded(Image.fromarray(photo()).convert(mode), "JPEG", quality=88, **restart)
+    untidy = before_restarts(filler, every)(data)
+    np.testing.assert_array_equal(decode_image(untidy, "odd.jpg"), decode_image(data, "plain.jpg"))
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 95, "subsampling": 0}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("end", [b"\xff\xd9", b""])
+@pytest.mark.parametrize(
+    "filler",
+    [bytes(5_000), b"\xff" * 700, b"\xaa" * 9, junk(1), junk(30), junk(5_000), b"SEFH trailer " * 40],
+)
+def test_bytes_behind_the_last_block_do_not_cost_the_picture(filler, end, mode, options, photo, encoded):
+    data = encoded(Image.fromarray(photo()).convert(mode), "JPEG", **options)
+    untidy = data[:-2] + filler + end
+    np.testing.assert_array_equal(decode_image(untidy, "odd.jpg"), decode_image(data, "plain.jpg"))
+    scaled = decode_image(untidy, "odd.jpg", min_side=40)
+    np.testing.assert_array_equal(scaled, decode_image(data, "plain.jpg", min_side=40))
+
+
+def test_zeros_behind_a_progressive_picture_do_not_cost_it(photo, encoded):
+    data = encoded(photo(), "JPEG", progressive=True)
+    untidy = data[:-2] + bytes(3_000) + data[-2:]
+    np.testing.assert_array_equal(decode_image(untidy, "odd.jpg"), decode_image(data, "plain.jpg"))
+
+
+def zeroed(data: bytes, at: int, other: int, count: int) -> bytes:
+    return data[:at] + bytes(count) + data[at + count :]
+
+
+def swapped(data: bytes, at: int, other: int, count: int) -> bytes:
+    low, high = sorted((at, other))
+    one, two = data[low : low + count], data[high : high + count]
+    return data[:low] + two + data[low + count : high] + one + data[high + count :]
+
+
+def left_out(data: bytes, at: int, other: int, count: int) -> bytes:
+    return data[:at] + data[at + count :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "options"),
+    [
+        (left_out, {}),
+        (left_out, {"quality": 95, "subsampling": 0}),
+        (zeroed, {}),
+        *((damage, {"restart_marker_rows": 1}) for damage in (left_out, zeroed, swapped)),
+    ],
+)
+@pytest.mark.parametrize("filler", [b"", bytes(50), b"SEFH trailer " * 4], ids=["nothing", "zeros", "text"])
+def test_damage_is_refused_whatever_lies_behind_the_last_block(damage, options, filler, photo, encoded):
+    random = np.random.default_rng(3)
+    for seed in range(6):
+        data = encoded(photo(seed), "JPEG", **options)
+        begin, end, count = data.index(b"\xff\xda") + 14, len(data) - 2, 700
+        at = int(random.integers(begin, (begin + end) // 2 - count))
+        other = int(random.integers((begin + end) // 2, end - count))
+        with pytest.raises(ImageError, match="damaged JPEG"):
+            decode_image(damage(data[:end], at, other, count) + filler + data[end:], "disk.jpg")
+
+
 LOSSY = 8
 
 

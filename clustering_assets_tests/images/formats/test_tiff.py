@@ -1,9 +1,11 @@
 """TIFF files: sums are checked, and kinds that would come out wrong are refused by name."""
 
+import base64
 import io
 import struct
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -89,3 +91,48 @@ def test_a_compression_of_tiff_that_is_not_read_is_called_by_its_name(number, na
     with pytest.raises(ImageError, match=f"a TIFF compressed as {name}, which is not read") as caught:
         decode_image(data, "map.tif")
     assert caught.value.stage == "format"
+
+
+@pytest.mark.parametrize("factor", [1, 257])
+def test_a_colour_map_of_8_or_16_bits_has_its_colours(factor):
+    random = np.random.default_rng(0)
+    colours, numbers = random.integers(0, 256, (256, 3)), random.integers(0, 256, (8, 16), np.uint8)
+    entries = [(256, 16), (257, 8), (258, 8), (259, 1), (262, 3), (273, 0), (278, 8), (279, 128), (320, 0)]
+    at = 8 + 2 + 12 * len(entries) + 4
+    values = dict(entries) | {273: at + 1536, 320: at}
+    rows = (
+        struct.pack("<HHII", tag, 3 if tag == 320 else 4, 768 if tag == 320 else 1, value)
+        for tag, value in values.items()
+    )
+    table = (colours.T * factor).astype("<u2").tobytes()
+    data = (
+        b"II*\0\x08\0\0\0"
+        + struct.pack("<H", len(entries))
+        + b"".join(rows)
+        + bytes(4)
+        + table
+        + numbers.tobytes()
+    )
+    np.testing.assert_array_equal(decode_image(data, "map.tif"), colours[numbers])
+
+
+def test_a_bigtiff_in_motorolas_order_is_not_called_damaged():
+    with pytest.raises(ImageError, match="a BigTIFF with its bytes in Motorola's order") as caught:
+        decode_image(b"MM\0+\0\x08\0\0" + struct.pack(">QQ", 16, 0) + bytes(64), "big.tif")
+    assert caught.value.stage == "format"
+
+
+ZSTD = (
+    "Nl7XI8UO$QD77#B0ANJ`00>P10G!kb0RRaA009F40RR915C8xG0RaO50RR912mk;80s#X60RR912mk;80|5g70RR91P{RNK1_1*A0RR91"
+    "0RR915dj1M0RR912mk;876AhQ0RR912mk;87XbtS0RR915dZ)H903CW0RR910RR9100000"
+)
+"""A grey of 77, compressed as only newer builds of Pillow can; in base 85."""
+
+
+def test_a_compression_that_pillow_was_built_without_is_not_called_damage():
+    data = base64.b85decode(ZSTD)
+    if int(PIL.__version__.partition(".")[0]) >= 13:
+        assert (decode_image(data, "a.tif") == 77).all()
+    else:
+        with pytest.raises(ImageError, match="a TIFF compressed as ZSTD, which is not read"):
+            decode_image(data, "a.tif")

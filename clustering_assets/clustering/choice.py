@@ -1,0 +1,199 @@
+"""The choice among partitions of several families, by evidence that needs no labels.
+
+Each family is wrong about some folders: k-means takes clusters for balls of one size, linkage spends clusters on odd
+pictures, a neighbour graph joins small groups. What tells the better partition is how far apart its clusters stand in
+what the neighbour embeddings agree on, how far it agrees with the other partitions, and its modularity. The weights
+were set on 15 labelled sets with two networks, and tried on others (benchmarks/labelled_sets.py).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
+
+from clustering_assets.clustering.candidates import Partitions, shares_of_best
+from clustering_assets.clustering.consensus import Consensus, settle
+from clustering_assets.clustering.graph import eigenmap, modularity
+from clustering_assets.clustering.quality import mean_silhouette
+
+WEIGHTS = (1.0, 1.0, 0.5)
+"""Of the silhouette in the votes, of the agreement with the other partitions, and of modularity."""
+
+MOST = 60
+"""Largest number of clusters that is tried; it is said when it is reached."""
+
+EACH, STEP = 12, 1.15
+"""Up to the first every number of clusters is tried, beyond it each is so many times the one before."""
+
+LEAST = 3
+"""Pictures that a cluster has at least; smaller ones join their neighbours."""
+
+DOMINANT = 0.97
+"""Share of all pictures in one cluster from which a partition says nothing."""
+
+LINKED = ("tree", "average")
+"""Families of hierarchical clustering; the other is k-means on the votes."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A partition that was chosen.
+
+    Attributes:
+        labels: (n,) labels 0..k-1.
+        family: Where it comes from.
+        note: The choice in a sentence.
+    """
+
+    labels: NDArray[np.integer]
+    family: str
+    note: str
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of that family, as a user would name it."""
+        return "hierarchical" if self.family in LINKED else "kmeans"
+
+
+class Families:
+    """The partitions of one set of points by each family, its tables and trees made once.
+
+    Args:
+        partitions: The points, their neighbour graph and the seed.
+        consensus: What the neighbour embeddings agree on.
+        views: The feature spaces: what pictures look like, and where it is known what they show beside it.
+        most: Largest number of clusters that will be asked for.
+    """
+
+    def __init__(
+        self, partitions: Partitions, consensus: Consensus, views: list[NDArray[np.floating]], most: int
+    ) -> None:
+        self.consensus, self.seed = consensus, partitions.seed
+        apart = np.mean([pdist(view) for view in views], axis=0)
+        graphs = [partitions.graph_of(view) for view in views]
+        self.graph = sum(graphs[1:], graphs[0]) / len(views)
+        self._tree = consensus.tree(apart)
+        self._average = linkage(apart, "average")
+        self._joint = eigenmap(self.graph + sparse.csr_matrix(consensus.agreement**2), most)[1]
+
+    def made(self, clusters: int, starts: int) -> Iterator[tuple[str, NDArray[np.integer]]]:
+        """Partitions in all views together: the trees of disagreement and of distance, and k-means on the votes."""
+        yield "tree", fcluster(self._tree, clusters, "maxclust")
+        yield "average", fcluster(self._average, clusters, "maxclust")
+        yield "votes", self._kmeans(self._joint[:, :clusters], clusters, starts)
+
+    def _kmeans(self, table: NDArray[np.float64], clusters: int, starts: int) -> NDArray[np.integer]:
+        model = KMeans(clusters, n_init=starts, random_state=self.seed)  # pyright: ignore[reportArgumentType]
+        return model.fit_predict(normalize(table))
+
+    def scores(self, labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
+        """The score of each partition (at most 2.5): `WEIGHTS` times evidence as a share of the best one's."""
+        disagreement = 1 - self.consensus.agreement
+        apart = [mean_silhouette(disagreement, own) for own in labels]
+        inside = [modularity(self.graph, own) for own in labels]
+        return shares_of_best(np.column_stack([apart, mean_agreement(labels), inside])) @ np.array(WEIGHTS)
+
+
+def mean_agreement(labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
+    """The mean adjusted Rand index (Hubert and Arabie, 1985) of each partition with all others; 1 for a single one."""
+    if len(labels) < 2:
+        return np.ones(len(labels))
+    n, sizes = len(labels[0]), [int(own.max()) + 1 for own in labels]
+    first = np.cumsum([0, *sizes[:-1]])
+    columns = np.concatenate([own + start for own, start in zip(labels, first, strict=True)])
+    rows = np.tile(np.arange(n), len(labels))
+    member = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n, sum(sizes)))
+    squares = np.square((member.T @ member).toarray())
+    together = np.add.reduceat(np.add.reduceat(squares, first, axis=0), first, axis=1)
+    pairs = (together - n) / 2
+    own = pairs.diagonal()
+    chance = np.outer(own, own) / (n * (n - 1) / 2)
+    top = (own[:, None] + own) / 2 - chance
+    index = np.divide(pairs - chance, top, out=np.ones_like(pairs), where=top > 0)
+    return (index.sum(axis=1) - 1) / (len(labels) - 1)
+
+
+def numbers(most: int) -> list[int]:
+    """The numbers of clusters to try, from 2: every one at first, then ever fewer."""
+    found = list(range(2, min(most, EACH) + 1))
+    while found and (larger := int(np.ceil(found[-1] * STEP))) <= most:
+        found.append(larger)
+    return found
+
+
+def choose_any(partitions: Partitions, views: list[NDArray[np.floating]], distinct: int) -> Choice | None:
+    """The best partition into any number of clusters; None where there are no votes, or nothing to choose from.
+
+    Args:
+        partitions: The points and the votes.
+        views: The feature spaces.
+        distinct: How many different pictures there are.
+    """
+    n = len(partitions.points)
+    least = max(2, min(LEAST, n // 20))
+    most = min(MOST, n // least, distinct)
+    if partitions.consensus is None or most < 2:
+        return None
+    families = Families(partitions, partitions.consensus, views, most)
+    tried = numbers(most)
+    found = _partitions(families, tried, least, partitions.points)
+    while found:
+        score = families.scores([own for _, own in found])
+        family, labels = found[int(score.argmax())]
+        missing = _between(tried, int(labels.max()) + 1)
+        if not missing:
+            return Choice(labels, family, _told([own for _, own in found], score, most))
+        tried = sorted([*tried, *missing])
+        found = _distinct([*found, *_partitions(families, missing, least, partitions.points)])
+    return None
+
+
+def _partitions(
+    families: Families, tried: list[int], least: int, points: NDArray[np.floating]
+) -> list[tuple[str, NDArray[np.integer]]]:
+    """The partitions into these numbers of clusters that say something, without tiny clusters."""
+    made = ((name, _settled(own, least, points)) for k in tried for name, own in families.made(k, 4))
+    limit = DOMINANT * len(points)
+    return [(name, own) for name, own in _distinct(made) if own.max() and np.bincount(own).max() < limit]
+
+
+def _between(tried: list[int], number: int) -> list[int]:
+    """The numbers that were passed over on either side of one."""
+    place = int(np.searchsorted(tried, number))
+    around = tried[max(place - 1, 0) : place + 2]
+    return [k for k in range(around[0], around[-1] + 1) if k not in tried]
+
+
+def _settled(labels: NDArray[np.integer], least: int, points: NDArray[np.floating]) -> NDArray[np.integer]:
+    """The labels with the pictures of tiny clusters given to their neighbours' clusters."""
+    dense = np.unique(labels, return_inverse=True)[1]
+    return settle(points, np.where(np.bincount(dense)[dense] < least, -1, dense))
+
+
+def _distinct(pool: Iterable[tuple[str, NDArray[np.integer]]]) -> list[tuple[str, NDArray[np.integer]]]:
+    """The partitions with labels 0..k-1 in order of appearance, each once."""
+    found: dict[bytes, tuple[str, NDArray[np.integer]]] = {}
+    for name, labels in pool:
+        _, first, own = np.unique(labels, return_index=True, return_inverse=True)
+        renumbered = np.argsort(np.argsort(first))[own]
+        found.setdefault(renumbered.astype(np.int32).tobytes(), (name, renumbered))
+    return list(found.values())
+
+
+def _told(labels: list[NDArray[np.integer]], score: NDArray[np.float64], most: int) -> str:
+    """The choice of a number in one sentence, with its margin."""
+    sizes = np.array([int(own.max()) + 1 for own in labels])
+    number = sizes[score.argmax()]
+    text = (
+        f"{number} clusters chosen from {sizes.min()} to {sizes.max()} by how far they stand apart and agree"
+    )
+    if (sizes != number).any():
+        rival = int(np.where(sizes == number, -np.inf, score).argmax())
+        text += f", {score.max() - score[rival]:.2f} of {sum(WEIGHTS):g} points ahead of {sizes[rival]}"
+    return text + (f"; more than {most} were not tried" if number >= most else "")

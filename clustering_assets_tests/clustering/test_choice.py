@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from clustering_assets.clustering.algorithms import Request
+from clustering_assets.clustering.candidates import Partitions
+from clustering_assets.clustering.choice import choose_any, mean_agreement, numbers
+from clustering_assets.clustering.cluster import cluster
+from clustering_assets.clustering.consensus import gather
+
+
+def shoots(count, each):
+    """Unit vectors of many small tight groups."""
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(count), each)
+    points = random.normal(size=(count, 40))[groups] + random.normal(0, 0.3, (len(groups), 40))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+
+
+@pytest.fixture(scope="module")
+def many_small():
+    points, groups = shoots(30, 8)
+    return Partitions(points, gather([points])), groups
+
+
+def test_more_than_twenty_small_groups_are_all_found(many_small):
+    partitions, groups = many_small
+    found = choose_any(partitions, [partitions.points], len(groups))
+    assert adjusted_rand_score(groups, found.labels) > 0.95
+    assert "clusters chosen from 2 to" in found.note
+
+
+def test_no_chosen_cluster_is_tiny(many_small):
+    partitions, groups = many_small
+    assert np.bincount(choose_any(partitions, [partitions.points], len(groups)).labels).min() >= 3
+
+
+def test_without_votes_there_is_nothing_to_judge_by():
+    points, _ = shoots(4, 5)
+    assert choose_any(Partitions(points, None), [points], 20) is None
+
+
+def test_a_cap_that_wins_is_said(many_small):
+    partitions, _ = many_small
+    assert "more than 12 were not tried" in choose_any(partitions, [partitions.points], 12).note
+
+
+def test_every_small_number_is_tried_and_ever_fewer_large_ones():
+    assert numbers(8) == [2, 3, 4, 5, 6, 7, 8]
+    tried = numbers(60)
+    assert tried[:11] == list(range(2, 13))
+    assert tried[-1] <= 60
+    assert tried == sorted(set(tried))
+    assert numbers(1) == []
+
+
+def test_mean_agreement_is_the_mean_adjusted_rand_index():
+    random = np.random.default_rng(1)
+    labels = [np.r_[0:k, random.integers(0, k, 90)][:90] for k in (2, 3, 5)]
+    expected = [
+        np.mean([adjusted_rand_score(one, other) for other in labels if other is not one]) for one in labels
+    ]
+    assert mean_agreement(labels) == pytest.approx(expected)
+    assert mean_agreement(labels[:1]) == pytest.approx(1)
+
+
+def test_rows_in_another_order_give_the_same_clusters(blobs):
+    vectors, _ = blobs((50, 40, 30), spread=1.2)
+    names = np.random.default_rng(0).permutation(len(vectors))
+    shuffled = np.random.default_rng(1).permutation(len(vectors))
+    there = cluster(vectors, Request("auto"), order=np.argsort(names))
+    here = cluster(vectors[shuffled], Request("auto"), order=np.argsort(names[shuffled]))
+    assert np.array_equal(there.labels[shuffled], here.labels)
+    assert np.array_equal(there.points[shuffled], here.points)
