@@ -105,7 +105,7 @@ def test_there_are_as_many_at_once_as_cores_memory_and_work_allow(orders, monkey
     ]
     assert at_once(large[:3]) == 3
     assert at_once(large) == 8
-    monkeypatch.setattr(rendering, "free_bytes", lambda: 1_300_000_000)
+    monkeypatch.setattr(rendering, "free_bytes", lambda: 1_600_000_000)
     assert at_once(large) == 2
     monkeypatch.setattr(rendering, "free_bytes", lambda: 0)
     assert at_once(large) == 1
