@@ -121,7 +121,7 @@ def serving(folder: Path, **settings: object) -> Iterator[Server]:
 
 
 def port_told(log: Path) -> int:
-    found = re.search(r"is at http://localhost:(\d+)", log.read_text())
+    found = re.search(r"is at http://\S+:(\d+) ", log.read_text())
     return int(found[1]) if found else 0
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     images = usable(scan(given.folder))
     embedded = embed(Inputs(images, given.folder), NetworkSpec(given.backbone))
     images = images.set_index("path").loc[embedded.paths].reset_index()  # those that could be embedded
-    found = assign(Pictures(embedded.vectors, images), Request("auto", given.clusters))
+    found = assign(Pictures(embedded.vectors, images), Request("kmeans", given.clusters))
     for row in found.clusters.itertuples():
         print(f"{row.key}  {row.name}: {row.size} pictures, most typical {row.representative}")
     print(f"mean silhouette {found.quality.silhouette:.2f}")

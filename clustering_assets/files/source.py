@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import BinaryIO, ClassVar
 
@@ -154,6 +155,36 @@ def is_listed(name: str) -> bool:
     low = name.lower()
     own = low in _OF_SYSTEMS or low.endswith(_OF_PROGRAMS) or name == ATTRIBUTION
     return not (own or name.startswith(".") or name.endswith(_UNFINISHED))
+
+
+def files_of_kind(
+    files: Iterable[FoundFile],
+    source: FileSource,
+    is_named: Callable[[FoundFile], bool],
+    holds: Callable[[SourceFile], bool],
+) -> list[FoundFile]:
+    """The files that are of a kind or claim to be, by their names or else by their content.
+
+    Only what has no such name is opened, and not again as long as its size and time stay the same.
+
+    Args:
+        files: Files as `source.files` returns them.
+        source: Where they are.
+        is_named: Whether a file is one by its name.
+        holds: Whether it is one by its content; a function of a module.
+    """
+    return [
+        file
+        for file in files
+        if is_named(file)
+        or (not file.problem and _holds(holds, source / file.path, file.bytes, file.mtime_ns))
+    ]
+
+
+@lru_cache(maxsize=100_000)
+def _holds(holds: Callable[[SourceFile], bool], file: SourceFile, *facts: int) -> bool:
+    """Whether a file that has these facts is of a kind."""
+    return holds(file)
 
 
 def listing_fingerprint(files: Iterable[FoundFile]) -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import fields
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TypedDict
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, FoundFile, SourceFile, printable
+from clustering_assets.files.source import FileSource, FoundFile, SourceFile, files_of_kind, printable
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES, is_raw
 from clustering_assets.images.inspection import Look
@@ -86,25 +85,17 @@ def scan(
 
 
 def pictures_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
-    """The files that are pictures or claim to be, by their ending or else by their first bytes; others are passed over.
-
-    Only what has no ending of a picture is opened, and not again as long as its size and time stay the same.
-
-    Args:
-        files: Files as `source.files` returns them.
-        source: Where they are.
-    """
-    return [
-        file
-        for file in files
-        if PurePosixPath(file.path).suffix.lower() in PICTURE_SUFFIXES
-        or (not file.problem and _begins_like_a_picture(source / file.path, file.bytes, file.mtime_ns))
-    ]
+    """The files that are pictures or claim to be, by their ending or else by their first bytes (`files_of_kind`)."""
+    return files_of_kind(
+        files,
+        source,
+        lambda file: PurePosixPath(file.path).suffix.lower() in PICTURE_SUFFIXES,
+        _begins_like_a_picture,
+    )
 
 
-@lru_cache(maxsize=100_000)
-def _begins_like_a_picture(file: SourceFile, *facts: int) -> bool:
-    """Whether a reader knows a file that has these facts; not if it cannot be opened."""
+def _begins_like_a_picture(file: SourceFile) -> bool:
+    """Whether a reader knows a file; not if it cannot be opened."""
     try:
         with file.open() as opened:
             return reader_of(opened.read(HEAD_BYTES)) is not None

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from clustering_assets.files.source import (
     NOT_REGULAR,
     FileSource,
     FoundFile,
-    SourceFile,
+    files_of_kind,
     printable,
 )
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
@@ -106,27 +105,15 @@ def usable_tracks(tracks: pd.DataFrame) -> list[TrackFacts]:
 
 
 def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
-    """The files that are music or claim to be, by their ending or else by their content, and links that lead nowhere.
-
-    Only what has no ending of music is opened, and not again as long as its size and time stay the same.
-
-    Args:
-        files: Files as `source.files` returns them.
-        source: Where they are.
-    """
-    return [
-        file
-        for file in files
-        if file.path.lower().endswith(ENDINGS + SCORES)
-        or file.problem in (LEAVES_FOLDER, BROKEN_LINK)
-        or (not file.problem and _holds_audio(source / file.path, file.bytes, file.mtime_ns))
-    ]
-
-
-@lru_cache(maxsize=10_000)
-def _holds_audio(file: SourceFile, *facts: int) -> bool:
-    """Whether there is sound in a file that has these facts."""
-    return holds_audio(file)
+    """The files that are music or claim to be (`files_of_kind`), and links that lead nowhere or out of the folder."""
+    return files_of_kind(
+        files,
+        source,
+        lambda file: (
+            file.path.lower().endswith(ENDINGS + SCORES) or file.problem in (LEAVES_FOLDER, BROKEN_LINK)
+        ),
+        holds_audio,
+    )
 
 
 def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:

@@ -32,7 +32,7 @@ REPEAT = 0.08
 """Cost of each earlier use of a track."""
 
 MOST_LOOPS = 4.0
-"""Times that a track may have to be played in a video to be the nearest that others are measured by."""
+"""Times that a track may have to be played in a video to be long enough for it."""
 
 MISFIT = 1e3
 """Cost of a track that does not suit."""
@@ -254,10 +254,12 @@ def assigned(
 
 
 def suited(fits: Sequence[Fit]) -> NDArray[np.bool_]:
-    """Which tracks suit a cluster: those at most `NEAR` further away than the nearest that is long enough."""
+    """Which tracks suit a cluster: all but those that one more than `NEAR` nearer is long enough for, or as long as."""
     distances, loops = (np.array([getattr(fit, name) for fit in fits]) for name in ("distance", "loops"))
-    enough = loops <= max(MOST_LOOPS, loops.min())
-    return distances <= distances[enough].min() + NEAR
+    # by length: the least distance among the tracks that are long enough, or no shorter
+    order = np.argsort(needed := np.maximum(loops, MOST_LOOPS), kind="stable")
+    least = np.minimum.accumulate(distances[order])
+    return distances <= least[np.searchsorted(needed[order], needed, side="right") - 1] + NEAR
 
 
 def _varied(chosen: dict[int, int], costs: Mapping[int, NDArray[np.float64]]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clustering_assets.music.analysis import TrackFacts
 from clustering_assets.music.cluster_features import ClusterFeatures
 from clustering_assets.music.emotion import IMAGE_CUES, MUSIC_CUES
-from clustering_assets.music.fit import STAYING, Fit
+from clustering_assets.music.fit import NEAR, STAYING, Fit
 from clustering_assets.music.moods import MOODS
 from clustering_assets.words import listed, one_or_several, ordinal, with_article
 
@@ -145,8 +145,15 @@ def _shared(choice: Decision, count: int) -> str:
 def _causes(choice: Decision, nearer: list[int]) -> list[str]:
     """Why nearer tracks were not taken."""
     fit = choice.fits[choice.track]
-    # what would cost this cluster less than its track went to others; what would cost it more has itself to blame
-    taken = [index for index in nearer if choice.fits[index].cost <= fit.cost and choice.elsewhere[index]]
+    # what would cost this cluster less than its track went to others; what would cost it more has itself to blame, and
+    # what is much nearer its length: one that is long enough would have been shared
+    taken = [
+        index
+        for index in nearer
+        if choice.elsewhere[index]
+        and choice.fits[index].cost <= fit.cost
+        and choice.fits[index].distance >= fit.distance - NEAR
+    ]
     left = [index for index in nearer if index not in taken]
     kept = [index for index in left if fit.stayed and choice.fits[index].cost <= fit.cost + STAYING]
     left = [index for index in left if index not in kept]

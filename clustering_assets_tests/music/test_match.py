@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clustering_assets.music.analysis import TrackFacts
@@ -58,6 +58,7 @@ def test_a_track_is_shared_before_one_that_does_not_fit_is_taken():
 PLACES = st.lists(st.tuples(st.floats(0.02, 0.98), st.floats(0.02, 0.98)), min_size=1, max_size=9)
 
 
+@example([(0.5, 0.125), (0.5, 0.5)], ["dark and grey"] * 2, 5)
 @settings(max_examples=60)
 @given(PLACES, st.lists(st.sampled_from(list(LOOKS)), min_size=1, max_size=12), st.integers(5, 300))
 def test_no_track_is_much_further_than_the_nearest_unless_the_sentence_says_why(places, looks, length):
