@@ -204,6 +204,7 @@ def plain(values: Settings) -> None:
 
 def sensors(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Wall seconds from pictures that land to the last video, of the sensors and of `run`."""
+    from clustering_assets_tests.projects import SMALL
     from clustering_assets_tests.servers import configure, serving
 
     folder, copy = scratch / "watched", scratch / "copy"
@@ -212,7 +213,7 @@ def sensors(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     configure(folder)
     shutil.copytree(folder, copy)
     make_pictures(scratch / "new", count=options.clusters * 6, seed=1)
-    settings = {
+    settings = {name: str(Settings.model_fields[name].default) for name in SMALL} | {
         name.removeprefix("CLUSTERING_").lower(): value
         for name, value in environment.items()
         if name.startswith("CLUSTERING_")
@@ -258,6 +259,7 @@ def _project(folder: Path, options: argparse.Namespace) -> dict[str, str]:
         "backbone": "efficientnet_lite0",
         "resolution": options.resolution,
         "cache": False,
+        "min_images": 20,
     }
     inherited = {
         name: value
