@@ -225,6 +225,27 @@ class _Video(Group):
         return int(width), int(height)
 
 
+class Work(Group):
+    """Where the work is done."""
+
+    engine: Literal["local", "ray"] = Field(
+        default="local",
+        description="Where pictures are examined and embedded: local (this machine) or ray (a Ray cluster that runs).",
+    )
+    ray_address: str = Field(
+        default="auto",
+        min_length=1,
+        description="The Ray cluster: HOST:PORT of its head; auto: the one that this machine belongs to.",
+    )
+    ray_cpus: float = Field(default=1, ge=0.1, le=1024, description="CPUs of each worker on the Ray cluster.")
+    ray_gpus: float = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="GPUs of each worker on the Ray cluster; 0.5: two workers share one.",
+    )
+
+
 class _Sensors(Group):
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
 
@@ -242,6 +263,7 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     # a base's fields come after those of the bases behind it: this order, from below, is that of the README
     _Seed,
     _Sensors,
+    Work,
     _Video,
     Music,
     Clustering,
@@ -302,6 +324,11 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     def video(self) -> VideoSettings:
         """What videos depend on."""
         return self._group(VideoSettings)
+
+    @property
+    def work(self) -> Work:
+        """Where the work is done."""
+        return self._group(Work)
 
     def _group(self, group: type[AnyGroup]) -> AnyGroup:
         return group(**{name: getattr(self, name) for name in group.model_fields})

@@ -413,6 +413,7 @@ def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
     assert lost in (project.root / "output/gallery/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
     away = project.shown("cluster_1")[0]
 
@@ -465,6 +466,7 @@ def change_pixels(path) -> None:
     pixels.save(path, format="PNG")
 
 
+@pytest.mark.slow
 def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
     inside = {"output": "images/results", "images": "images", "music": "."}
     project.update(**inside)
@@ -560,6 +562,7 @@ def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(
     assert "reused 0, out of date 1" in (project.root / "output/summary_report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_gone_loses_its_partition(project):
     result = project.update(clusters=2)
     with project.instance() as instance:

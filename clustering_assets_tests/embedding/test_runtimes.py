@@ -295,7 +295,11 @@ def test_half_precision_goes_through_the_network_channels_last(precision, views)
     assert all(inputs.is_contiguous(memory_format=torch.channels_last) for _, inputs, _ in seen)
 
 
-@pytest.mark.parametrize("architecture", ["mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "swin_t"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["mobilenet_v3_small", "convnext_tiny"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_b0", "swin_t")],
+)
 def test_lower_precision_fits_networks_of_every_wiring(architecture, tmp_path):
     torch.manual_seed(0)
     torch.save(models.get_model(architecture, weights=None).state_dict(), tmp_path / "mine.pth")
