@@ -347,6 +347,7 @@ def test_a_deleted_video_is_made_again(project):
     assert project.update().rendered == ["cluster_1"]
 
 
+@pytest.mark.slow
 def test_a_video_setting_renders_all_videos_and_leaves_the_stages_alone(project):
     result = project.update(fps=12)
     assert result.made == ["ledger", "gallery"]
@@ -545,6 +546,7 @@ def test_a_fault_of_a_stage_is_raised_as_it_is_and_the_next_update_goes_on(proje
     assert project.update().made == ["cluster_plot"]
 
 
+@pytest.mark.slow
 def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(project, monkeypatch):
     write = encode.write_video
 
