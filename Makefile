@@ -59,7 +59,7 @@ run: $(STAMP)
 	$(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets dev --port $(PORT)
+	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets ui --port $(PORT)
 
 test: $(STAMP)
 	$(PYTEST)

@@ -395,6 +395,11 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsError(f".env cannot be read as text ({error}): save it in UTF-8") from error
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CLUSTERING_{name.upper()}"
+
+
 def unknown_variables() -> list[str]:
     """What looks like a setting in the environment or `.env` and is none, with the name that may be meant.
 
@@ -404,7 +409,7 @@ def unknown_variables() -> list[str]:
     known = {
         ROOTS_VARIABLE,
         HOSTS_VARIABLE,
-        *(f"CLUSTERING_{name.upper()}" for name in Settings.model_fields),
+        *map(variable, Settings.model_fields),
     }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
@@ -418,8 +423,7 @@ def _explain(problem: Any, group: type[Group]) -> str:
     """One line about one refused value, with its name, the value, what is allowed and where it was set."""
     name = ".".join(map(str, problem["loc"]))
     message = problem["msg"].removeprefix("Value error, ")
-    variable = f"CLUSTERING_{name.upper()}"
-    source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
+    source = f" (from {variable(name)})" if os.environ.get(variable(name)) == str(problem["input"]) else ""
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clustering_assets.cli.closing import close
+from clustering_assets.cli.last_flags import recall, remember
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.status import tell_standing
 from clustering_assets.cli.terminal import show_progress
@@ -45,6 +46,8 @@ def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flag
     if dry_run:
         tell_standing(settings, as_json=as_json, undone=True)
         return
+    given = {name: value for name, value in flags.items() if value is not None}
+    remember(settings.output, {**recall(settings.output), **given} if again else given)
     with show_progress(apart=as_json) as say:
         result = bring_up_to_date(settings, say, only)
     close(result, settings, time.monotonic() - begun, as_json=as_json)

@@ -8,7 +8,7 @@ does not belong together is never read.
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,14 +64,9 @@ class StoredError(ClusteringError):
     """The stored embeddings are missing or do not belong together."""
 
 
-def contents_digest(paths: Sequence[str], content_hashes: Mapping[str, str]) -> str:
-    """Digest of the contents of pictures, in the order of their paths, in hexadecimal.
-
-    Args:
-        paths: Paths of the pictures.
-        content_hashes: Hash of the content of each by path, as in the manifest; more than these do no harm.
-    """
-    return xxhash.xxh3_128_hexdigest("\n".join(content_hashes.get(path, "") for path in paths).encode())
+def contents_digest(content_hashes: Iterable[str]) -> str:
+    """Digest of the content hashes of the rows' pictures, in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest("\n".join(content_hashes).encode())
 
 
 def save_embeddings(
@@ -194,7 +189,7 @@ def are_of(output: str | Path | UPath, paths: Sequence[str], content_hashes: Map
         wanted = json.loads((_folder(output) / SEAL).read_text()).get("contents")
     except (OSError, ValueError, AttributeError):
         return True
-    return not wanted or wanted == contents_digest(paths, content_hashes)
+    return not wanted or wanted == contents_digest(content_hashes[path] for path in paths)
 
 
 def _folder(output: str | Path | UPath) -> Any:

@@ -225,6 +225,7 @@ def test_embeddings_of_another_folder_are_not_taken_for_those_of_this_one(projec
     assert contents(project) == before
 
 
+@pytest.mark.slow
 def test_what_an_older_version_wrote_without_records_is_believed_where_it_can_be_checked(
     project, monkeypatch
 ):

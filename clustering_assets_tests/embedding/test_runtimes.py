@@ -297,8 +297,13 @@ def test_half_precision_goes_through_the_network_channels_last(precision, views)
 
 @pytest.mark.parametrize(
     "architecture",
-    ["mobilenet_v3_small", "convnext_tiny"]
-    + [pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_b0", "swin_t")],
+    [
+        "mobilenet_v3_small",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("efficientnet_b0", "convnext_tiny", "swin_t")
+        ),
+    ],
 )
 def test_lower_precision_fits_networks_of_every_wiring(architecture, tmp_path):
     torch.manual_seed(0)
@@ -393,8 +398,8 @@ def test_a_gpu_is_chosen_where_torch_computes_on_it(driver, found, computes, wan
     "architecture",
     [
         None,
-        "resnet50",
         "mobilenet_v3_small",
+        pytest.param("resnet50", marks=pytest.mark.slow),
         pytest.param("vgg16", marks=pytest.mark.slow),
         pytest.param("swin_t", marks=pytest.mark.slow),
     ],

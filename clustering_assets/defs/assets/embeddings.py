@@ -59,9 +59,7 @@ def embeddings(
             embedded.vectors,
             embedded.paths,
             Network(embedded.backbone, embedded.weights_id),
-            contents_digest(
-                embedded.paths, dict(zip(image_manifest["path"], image_manifest["content_hash"], strict=True))
-            ),
+            contents_digest(embedded.content_hashes),
         ),
         data_version=version,
         metadata={
