@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.grouping import NO_TIME
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
 from clustering_assets.files.source import FileSource
 from clustering_assets.report.palette import cluster_colour, cluster_marker
@@ -51,7 +52,9 @@ class _Group:
     representative: str
 
 
-def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
+def plot_clusters(
+    table: pd.DataFrame, folder: Path | FileSource, title: str = "", *, timeline: bool = False
+) -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
     The map shows the first two principal components of the feature space. Each cluster has an outline around
@@ -64,6 +67,7 @@ def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "
         folder: Folder that the paths are relative to, for the thumbnails. A picture that cannot be read goes
             without one.
         title: Heading; a sentence with the counts if empty.
+        timeline: Whether the map shows the days and hours of the pictures (`clustering.grouping.time_line`).
     """
     from matplotlib.figure import Figure
 
@@ -72,7 +76,7 @@ def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "
     grid = figure.add_gridspec(
         1, 2, width_ratios=(1.75, 1), left=0.025, right=0.975, top=0.9, bottom=0.06, wspace=0.04
     )
-    _draw_map(figure.add_subplot(grid[0]), table, groups, folder)
+    _draw_map(figure.add_subplot(grid[0]), table, groups, folder, timeline=timeline)
     _draw_silhouettes(figure, grid[1], table, groups)
     number = sum(group.cluster != UNCLUSTERED for group in groups)
     heading = cleaned(title, bold=True) or f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
@@ -101,7 +105,9 @@ def _groups(table: pd.DataFrame) -> list[_Group]:
     return groups
 
 
-def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource) -> None:
+def _draw_map(
+    axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource, *, timeline: bool
+) -> None:
     """Points, outlines and thumbnails."""
     axes.set_facecolor(PAPER)
     places = table[["x", "y"]].to_numpy(dtype=float)
@@ -113,9 +119,11 @@ def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folde
         axes.scatter(
             *places[rows].T, s=size, c=group.colour, marker=group.marker, alpha=0.75, zorder=2, **marks
         )
-        if group.cluster != UNCLUSTERED:
+        if group.cluster != UNCLUSTERED and not timeline:
             _draw_outline(axes, places[group.rows], group.colour)
     _frame(axes, places)
+    if timeline:
+        _label_times(axes, places)
     shown = sorted((g for g in groups if g.representative), key=lambda g: -len(g.rows))[:ROWS]
     _draw_thumbnails(axes, table, places, shown, folder)
 
@@ -132,6 +140,24 @@ def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
         side.set_color("#d5d9e0")
     axes.set_xlabel("first principal component", color=FAINT, fontsize=9)
     axes.set_ylabel("second principal component", color=FAINT, fontsize=9)
+
+
+def _label_times(axes: "Axes", places: NDArray[np.float64]) -> None:
+    """Dates below, hours at the side, and a word for the pictures of which no time is known."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    dates = AutoDateLocator(minticks=2, maxticks=8)
+    axes.xaxis.set_major_locator(dates)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(dates))
+    middle, half = sum(axes.get_xlim()) / 2, max(np.ptp(axes.get_xlim()) / 2, 0.6)
+    axes.set_xlim(middle - half, middle + half)
+    low, high = axes.get_ylim()
+    hours = [hour for hour in range(0, 25, 3) if low <= -hour <= high]
+    ticks = {-float(hour): f"{hour}:00" for hour in hours} | ({NO_TIME: "no time"} if low <= NO_TIME else {})
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.tick_params(colors=FAINT, labelsize=9)
+    axes.set_xlabel("when the images were taken", color=FAINT, fontsize=9)
+    axes.set_ylabel("")
 
 
 def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> None:

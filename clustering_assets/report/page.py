@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -59,6 +60,7 @@ def make_gallery(
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    timeline: bool = False,
 ) -> Gallery:
     """Draw up the page.
 
@@ -71,6 +73,7 @@ def make_gallery(
         video_size: Width and height of the videos, in pixels.
         originals: Address of that folder as seen from the page; None: the pictures are not linked.
         limits: What is refused before it is decoded.
+        timeline: Whether the map's axes are time and hour of the day rather than likeness.
     """
     chosen = choose_pictures(assignments)
     shown = [path for paths in chosen.values() for path in paths]
@@ -103,7 +106,8 @@ def make_gallery(
         counts=counts,
         rejected=_rejected(ledger),
         more_rejected=max(0, counts["rejected"] - REJECTED),
-        points=_points(sample_points(assignments), list(chosen), shown),
+        points=_points(sample_points(assignments), list(chosen), shown, timeline=timeline),
+        timeline=timeline,
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
 
@@ -150,11 +154,14 @@ def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> dict[str, list[int]]:
+def _points(
+    table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str], *, timeline: bool
+) -> dict[str, list[int]]:
     """The map as whole numbers: coordinates on a grid, position of the cluster, number of the thumbnail or -1."""
     places = table[["x", "y"]].to_numpy(dtype=float)
     low, high = places.min(axis=0), places.max(axis=0)
-    scale = GRID / max(float((high - low).max()), 1e-12)
+    span = np.maximum(high - low, 1e-12)
+    scale = np.array([GRID, GRID / 2]) / span if timeline else GRID / span.max()
     x, y = ((places - low) * scale).round().astype(int).T
     numbers = {path: number for number, path in enumerate(shown)}
     position = {number: place for place, number in enumerate(ids)}

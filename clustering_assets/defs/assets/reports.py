@@ -171,6 +171,7 @@ def gallery(
         video_size=values.size,
         originals=_address_of_pictures(values.images, outputs),
         limits=values.limits,
+        timeline="events" in values.group_by,
     )
     return dg.MaterializeResult(
         value=page,
