@@ -84,11 +84,11 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[Server]:
-    """`python -m clustering_assets dev` in a folder; it has to end by itself when it is told to."""
+    """`python -m clustering_assets ui` in a folder; it has to end by itself when it is told to."""
     log = folder / "dev.log"
     with log.open("w") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "clustering_assets", "dev", "--port", "0"],
+            [sys.executable, "-m", "clustering_assets", "ui", "--port", "0"],
             cwd=folder,
             env={**environment(**settings), "PYTHONUNBUFFERED": "1"},
             stdout=written,

@@ -160,6 +160,7 @@ def test_a_dagster_home_that_is_no_folder_is_named(home, project):
     assert f"DAGSTER_HOME = '{home}'" in result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_dagster_asks_and_reports_nothing_in_a_new_home(project, tmp_path):
     (tmp_path / "home").mkdir()
     result = command("run", *flags(), folder=project.root, DAGSTER_HOME=str(tmp_path / "home"))

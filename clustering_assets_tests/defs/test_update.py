@@ -332,6 +332,7 @@ def test_a_deleted_video_is_made_again(project):
     assert project.update().rendered == ["cluster_1"]
 
 
+@pytest.mark.slow
 def test_a_video_setting_renders_all_videos_and_leaves_the_stages_alone(project):
     result = project.update(fps=12)
     assert result.made == ["ledger", "gallery"]
@@ -398,6 +399,7 @@ def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
     assert lost in (project.root / "output/gallery/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
     away = project.shown("cluster_1")[0]
 
@@ -450,6 +452,7 @@ def change_pixels(path) -> None:
     pixels.save(path, format="PNG")
 
 
+@pytest.mark.slow
 def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
     inside = {"output": "images/results", "images": "images", "music": "."}
     project.update(**inside)
@@ -528,6 +531,7 @@ def test_a_fault_of_a_stage_is_raised_as_it_is_and_the_next_update_goes_on(proje
     assert project.update().made == ["cluster_plot"]
 
 
+@pytest.mark.slow
 def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(project, monkeypatch):
     write = encode.write_video
 
@@ -545,6 +549,7 @@ def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(
     assert "reused 0, out of date 1" in (project.root / "output/summary_report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_gone_loses_its_partition(project):
     result = project.update(clusters=2)
     with project.instance() as instance:
