@@ -36,11 +36,12 @@ def with_article(word: str) -> str:
 
 
 def period(first: date, last: date) -> str:
-    """Two days and those between as people say them: "14 May 2024", "14 to 16 May 2024", "30 April to 2 May 2024"."""
+    """Two days and those between as people say them: "14 May 2024", "14 and 15 May 2024", "30 April to 2 May 2024"."""
+    link = "and" if (last - first).days == 1 else "to"
     until = f"{last.day} {last:%B %Y}"
     if (first.year, first.month) == (last.year, last.month):
-        return until if first.day == last.day else f"{first.day} to {until}"
-    return f"{first.day} {first:{'%B' if first.year == last.year else '%B %Y'}} to {until}"
+        return until if first.day == last.day else f"{first.day} {link} {until}"
+    return f"{first.day} {first:{'%B' if first.year == last.year else '%B %Y'}} {link} {until}"
 
 
 def duration(seconds: float) -> str:

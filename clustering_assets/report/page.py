@@ -92,7 +92,7 @@ def make_gallery(
                 "size": len(members),
                 "near_duplicates": int((members["duplicate_of"] != "").sum()),
                 "colour": cluster_colour(UNCLUSTERED if number == UNCLUSTERED else position),
-                "silhouette": None if number == UNCLUSTERED else float(silhouettes[number]),
+                "silhouette": None if number == UNCLUSTERED or timeline else float(silhouettes[number]),
                 "music": facts.get(number),
                 "video": videos.get(key),
                 "poster": _poster([small[path] for path in paths if path in small], video_size),

@@ -35,11 +35,16 @@ def test_events_of_generated_photographers_are_those_they_took_pictures_of(name,
     assert adjusted_rand_score(pictures["occasion"], labels) > least
 
 
-def test_days_in_a_row_are_one_event_and_a_day_without_pictures_ends_it():
-    assert found(("2024-05-14 10:00", 30), ("2024-05-15 09:00", 40), ("2024-05-17 10:00", 30)) == [
+def test_days_in_a_row_are_one_event_and_days_without_pictures_end_it():
+    assert found(("2024-05-14 10:00", 30), ("2024-05-15 09:00", 40), ("2024-05-18 10:00", 30)) == [
         ("2024-05-14", "2024-05-15", "day", 70),
-        ("2024-05-17", "2024-05-17", "day", 30),
+        ("2024-05-18", "2024-05-18", "day", 30),
     ]
+
+
+def test_a_day_of_rest_beside_two_in_a_row_ends_no_event():
+    assert len(found(("2024-05-14 10:00", 30), ("2024-05-15 09:00", 40), ("2024-05-17 10:00", 30))) == 1
+    assert len(found(("2024-05-14 10:00", 30), ("2024-05-16 09:00", 40))) == 2
 
 
 def test_the_night_belongs_to_the_evening_before():
