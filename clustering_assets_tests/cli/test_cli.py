@@ -246,7 +246,8 @@ def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
     assert "No video of cluster_1" in result.stdout
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, told):
     process = subprocess.Popen(
         [sys.executable, "-m", "clustering_assets", "run", *flags(fps=60, resolution="1280x720")],
         cwd=project.root,
@@ -258,7 +259,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
     deadline = time.monotonic() + 120
     while not list(videos.glob(".*.partial")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert "interrupted" in said and "Traceback" not in said

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_assets.defs.jobs import FIRST_TAG
+from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.update import RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -158,11 +160,24 @@ def test_previews_are_inline_and_small(first):
 def test_the_checks_of_each_video_passed(first):
     project, _ = first
     with project.instance() as instance:
-        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "cluster_0"}))
+        runs = instance.get_runs(dg.RunsFilter(tags={FIRST_TAG: "cluster_0"}))
         events = instance.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         (evaluation,) = [event.dagster_event.asset_check_evaluation_data for event in events]
         assert evaluation.check_name == "video_as_planned"
         assert evaluation.passed, evaluation.description
+
+
+def test_a_video_is_recorded_alike_by_a_run_of_its_own_and_by_one_of_several(project):
+    with project.instance() as instance:
+        several = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
+        result = defs.resolve_job_def("render_videos").execute_in_process(
+            partition_key="cluster_0", instance=instance, run_config=run_config(project.settings())
+        )
+        assert result.success
+        alone = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
+    assert alone.tags == several.tags
+    assert several.metadata["rendered"].value and not alone.metadata["rendered"].value
+    assert set(alone.metadata) <= set(several.metadata)
 
 
 def test_a_second_update_with_nothing_new_makes_nothing(project):
