@@ -12,7 +12,7 @@ from clustering_assets.clustering.choices import Choices, own_clusters, regroup,
 from clustering_assets.clustering.cluster import Clustering, by_size, cluster
 from clustering_assets.clustering.continuity import hold, measured
 from clustering_assets.clustering.feature_space import VectorsError, check_vectors
-from clustering_assets.clustering.grouping import group, names_of_groups, time_line
+from clustering_assets.clustering.grouping import Grouping, group, names_of_groups, time_line
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY, in_order, partition_key
@@ -123,20 +123,7 @@ def assign(
     hashes = [str(value) for value in pictures.images["content_hash"]]
     if request.group_by == "folders":
         hashes, previous = _told_apart(pictures.images), previous.with_contents(_told_apart)
-    given = group(pictures.images, request.group_by)
-    found = cluster(
-        pictures.vectors,
-        request,
-        pictures.kinds(),
-        pictures.order(),
-        groups=None if given is None else given.labels,
-    )
-    before, warnings = previous.clusters(hashes)
-    notes = [*found.notes, *(given.notes if given else ()), *warnings]
-    if given is None and before and previous.request == str(request):
-        held = hold(found, hashes, before, request)
-        if held is not None:
-            found, notes = held, [*notes, *held.notes[len(found.notes) :]]
+    found, given, before, notes = _found(pictures, request, hashes, previous)
     gone = previous.gone() if before else {}
     ids, changes = keep_ids(found.labels, hashes, before, previous.ids, gone)
     if given is None or found.groups is None:
@@ -181,6 +168,27 @@ def assign(
         ids_ever_used=tuple(sorted(i for i in {*used, *own.values(), *ids.tolist()} if i >= 0)),
         request=str(request),
     )
+
+
+def _found(
+    pictures: Pictures, request: Request, hashes: Sequence[str], previous: Previous
+) -> tuple[Clustering, Grouping | None, dict[str, int], list[str]]:
+    """The clusters, the groups that were given beforehand, earlier clusters by content hash, and notes."""
+    given = group(pictures.images, request.group_by)
+    found = cluster(
+        pictures.vectors,
+        request,
+        pictures.kinds(),
+        pictures.order(),
+        groups=None if given is None else given.labels,
+    )
+    before, warnings = previous.clusters(hashes)
+    notes = [*found.notes, *(given.notes if given else ()), *warnings]
+    if given is None and before and previous.request == str(request):
+        held = hold(found, hashes, before, request)
+        if held is not None:
+            found, notes = held, [*notes, *held.notes[len(found.notes) :]]
+    return found, given, before, notes
 
 
 def _told_apart(images: pd.DataFrame) -> list[str]:
