@@ -171,7 +171,7 @@ def assign(
 
 
 def _found(
-    pictures: Pictures, request: Request, hashes: Sequence[str], previous: Previous
+    pictures: Pictures, request: Request, hashes: list[str], previous: Previous
 ) -> tuple[Clustering, Grouping | None, dict[str, int], list[str]]:
     """The clusters, the groups that were given beforehand, earlier clusters by content hash, and notes."""
     given = group(pictures.images, request.group_by)
