@@ -39,7 +39,7 @@ class Trapped(LocalFolder):
 
     last: float = 0.0
 
-    def __reduce__(self) -> tuple[type["Trapped"], tuple[Path, float]]:
+    def __reduce__(self) -> Any:
         return type(self), (self.folder, self.last)
 
     def open(self, path: str) -> BinaryIO:
