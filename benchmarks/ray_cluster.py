@@ -7,7 +7,8 @@
 
 runs it on two nodes of this machine that nothing outside can reach. The ways, `--rounds` times in turn: (a) here,
 with one process that decodes beside the network, (b) one worker of one CPU on the cluster, (c) two, (d) one with so few
-pictures that nearly all of it is the start. A shard without work in it is what Ray and this project add to each.
+pictures that nearly all of it is the start. CPU seconds are those of all processes that are seen from here, so the
+command gives them a namespace of their own. A shard without work in it is what Ray and this project add to each.
 """
 
 import argparse
@@ -15,9 +16,13 @@ import json
 import shutil
 import statistics
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 EMPTY_SHARDS = 200
 
@@ -49,17 +54,23 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         embed_with(Processes(1), table, arguments, cache)  # converts and compiles the network
-        seconds: dict[str, list[float]] = {name: [] for name in [*ways, "(d) one worker, 8 pictures"]}
+        took: dict[str, list[tuple[float, float]]] = {
+            name: [] for name in [*ways, "(d) one worker, 8 pictures"]
+        }
         for _ in range(arguments.rounds):
             for name, engine in ways.items():
-                seconds[name].append(embed_with(engine, table, arguments, cache))
-            seconds["(d) one worker, 8 pictures"].append(embed_with(one, table.head(8), arguments, cache))
-    medians = {name: round(statistics.median(values), 2) for name, values in seconds.items()}
+                took[name].append(embed_with(engine, table, arguments, cache))
+            took["(d) one worker, 8 pictures"].append(embed_with(one, table.head(8), arguments, cache))
+    medians, cpu = (
+        {name: round(statistics.median(pair[which] for pair in pairs), 2) for name, pairs in took.items()}
+        for which in (0, 1)
+    )
     start = medians["(d) one worker, 8 pictures"]
     work = {name: medians[name] - start for name in ("(b) one worker", "(c) two workers")}
     return {
         "images": len(table),
         "seconds": medians,
+        "cpu_seconds": cpu,
         "images_per_second": {name: round(len(table) / medians[name], 1) for name in ways},
         "two workers against one, without their start": round(
             work["(b) one worker"] / work["(c) two workers"], 2
@@ -71,20 +82,54 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def embed_with(engine: Any, table: Any, arguments: argparse.Namespace, cache: Path) -> float:
-    """Seconds to embed everything anew."""
+def embed_with(engine: Any, table: Any, arguments: argparse.Namespace, cache: Path) -> tuple[float, float]:
+    """Seconds to embed everything anew, and CPU seconds."""
     from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 
     shutil.rmtree(cache / "vectors", ignore_errors=True)
-    begun = time.monotonic()
-    embed(
-        Inputs(table, arguments.images),
-        NetworkSpec(arguments.backbone),
-        RuntimeOptions(engine=engine),
-        cache_dir=cache,
-    )
-    return time.monotonic() - begun
+    with Spending() as spending:
+        begun = time.monotonic()
+        embed(
+            Inputs(table, arguments.images),
+            NetworkSpec(arguments.backbone),
+            RuntimeOptions(engine=engine),
+            cache_dir=cache,
+        )
+        return time.monotonic() - begun, spending.so_far()
+
+
+class Spending:
+    """The CPU seconds of all processes, looked at several times a second, since those that end take theirs along."""
+
+    def __init__(self) -> None:
+        self._spent: dict[tuple[int, float], float] = {}
+        self._over = threading.Event()
+        self._before = self._look()
+        self._watch = threading.Thread(target=self._keep_looking)
+
+    def __enter__(self) -> "Spending":
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def so_far(self) -> float:
+        """CPU seconds since the beginning."""
+        return self._look() - self._before
+
+    def _keep_looking(self) -> None:
+        while not self._over.wait(0.2):
+            self._look()
+
+    def _look(self) -> float:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                self._spent[process.pid, process.create_time()] = times.user + times.system
+        return sum(self._spent.values())
 
 
 def empty_shards(engine: Any) -> float:

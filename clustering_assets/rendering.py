@@ -1,9 +1,10 @@
 """Rendering videos: several at once where there are cores for it, each beside its place until it is published."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +12,20 @@ import pandas as pd
 
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.images.budget import decode_beside_others, memory
+from clustering_assets.images.reach import check_reach
 from clustering_assets.memory import free_bytes
 from clustering_assets.outputs import VIDEOS, Outputs
+from clustering_assets.places import is_url
 from clustering_assets.process_identity import mark
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import make_clip
 from clustering_assets.storage import PARTIAL, local_copy
 from clustering_assets.threads import available_cores
 from clustering_assets.video.recipe import Recipe
-from clustering_assets.work.engine import Engine, Lost, Task
+from clustering_assets.work.choice import make_engine
+from clustering_assets.work.engine import Cluster, Engine, Lost, Task
 from clustering_assets.work.processes import Processes
 from clustering_assets.work.threads import Here
 
@@ -138,11 +143,16 @@ def render(
 
     Args:
         orders: What the videos are made of.
-        engine: What renders; None: processes, or this thread where there is no room or too little work for several.
+        engine: What renders; None: what the settings ask for.
+
+    Raises:
+        WorkError: A cluster cannot do it, or not go on.
     """
-    if engine is None:
-        count = at_once(orders)
-        engine = Processes(count) if count > 1 else Here()
+    if not orders:
+        return
+    engine = engine or _engine(orders)
+    if isinstance(engine, Cluster):
+        orders = [replace(order, settings=_from_anywhere(order.settings)) for order in orders]
     task = Task(
         partial(_make_all, mark()),
         lambda order: order.recipe.key,
@@ -151,12 +161,13 @@ def render(
         begin=decode_beside_others,
         memory=memory,
     )
-    try:
-        for order, made in zip(orders, engine.run(task, orders), strict=True):
+    with ExitStack() as stack:
+        stack.callback(_clear, orders)
+        stack.enter_context(_ready(engine, orders))
+        run = engine.run_in_workers if isinstance(engine, Cluster) else engine.run
+        for order, made in zip(orders, stack.enter_context(closing(run(task, orders))), strict=True):
             yield order.recipe.key, _refused(made) if isinstance(made, Lost) else made
             _clear([order])
-    finally:
-        _clear(orders)
 
 
 def at_once(orders: Sequence[Order]) -> int:
@@ -184,6 +195,46 @@ def publish(rendered: Rendered, outputs: Outputs) -> None:
     outputs.path(rendered.staged).replace(final)
     other.unlink(missing_ok=True)
     outputs.records.forget(outputs.name_of(other))
+
+
+def _engine(orders: Sequence[Order]) -> Engine:
+    """A cluster, processes, or this thread where there is no room or too little work for several."""
+    settings = orders[0].settings
+    if settings.engine != "local":
+        return make_engine(settings.work)
+    count = at_once(orders)
+    return Processes(count) if count > 1 else Here()
+
+
+def _from_anywhere(settings: Settings) -> Settings:
+    """Settings whose folders a process that stands in another one finds."""
+    places = {name: getattr(settings, name) for name in ("images", "music", "output")}
+    return settings.model_copy(
+        update={
+            name: place if is_url(place) else str(Path(place).absolute()) for name, place in places.items()
+        }
+    )
+
+
+@contextmanager
+def _ready(engine: Engine, orders: Sequence[Order]) -> Iterator[None]:
+    """Be connected to a cluster inside the block, after all its machines were found to see what they need.
+
+    Raises:
+        WorkError: They do not.
+    """
+    if not isinstance(engine, Cluster):
+        yield
+        return
+    settings = orders[0].settings
+    pictures = [path for order in orders for path in order.recipe.images["path"]]
+    tracks = [path for order in orders for path in order.tracks["path"]]
+    output = None if is_url(settings.output) else Path(settings.output)
+    with engine.connected():
+        check_reach(engine, file_source(settings.images, "images"), pictures, output)
+        if tracks:
+            check_reach(engine, file_source(settings.music, "music"), tracks)
+        yield
 
 
 def _refused(lost: Lost) -> Refused:

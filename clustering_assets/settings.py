@@ -289,7 +289,7 @@ class Work(Group):
 
     engine: Literal["local", "ray"] = Field(
         default="local",
-        description="Where pictures are examined and embedded: local (this machine) or ray (a Ray cluster that runs).",
+        description="What examines and embeds pictures and renders videos: local (this machine) or ray (a cluster).",
     )
     ray_address: str = Field(
         default="auto",

@@ -53,19 +53,16 @@ class Network:
 
     def start_cluster(self, nodes: int = 3, cpus: int = 4) -> None:
         """Start a cluster of so many nodes with so many logical CPUs each."""
-        for number in range(nodes):
-            head = ["--head", f"--port={PORT}", "--include-dashboard=false"]
-            self.run(
-                *(
-                    sys.executable,
-                    "-m",
-                    "ray.scripts.scripts",
-                    "start",
-                    *(head if number == 0 else [f"--address={ADDRESS}"]),
-                ),
-                *("--node-ip-address=127.0.0.1", f"--num-cpus={cpus}", "--num-gpus=0"),
-                *("--object-store-memory=100000000", "--disable-usage-stats"),
-            )
+        start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--node-ip-address=127.0.0.1"]
+        start += [
+            f"--num-cpus={cpus}",
+            "--num-gpus=0",
+            "--object-store-memory=100000000",
+            "--disable-usage-stats",
+        ]
+        self.run(*start, "--head", f"--port={PORT}", "--include-dashboard=false")
+        for _ in range(nodes - 1):
+            self.run(*start, f"--address={ADDRESS}")
 
     def processes(self, word: str) -> list[psutil.Process]:
         """Processes of the cluster with a word in what they are called."""

@@ -1,6 +1,7 @@
 """Several videos at once: the same files as one by one, each failing for itself, nothing left behind."""
 
 from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
@@ -10,8 +11,10 @@ from clustering_assets.embedding.files import EmbeddingPair, load_embeddings
 from clustering_assets.progress import reporting
 from clustering_assets.rendering import Order, Refused, Rendered, at_once, publish, render
 from clustering_assets.tables import MUSIC_TRACKS
+from clustering_assets.work.engine import WorkError
 from clustering_assets.work.processes import Processes
 from clustering_assets.work.threads import Here
+from clustering_assets_tests.clusters import OneWorker
 
 
 @pytest.fixture
@@ -29,13 +32,13 @@ def staged(project):
 
 def test_videos_of_several_processes_are_the_same_as_those_of_one(project, orders):
     written = []
-    for engine in (Here(), Processes(3)):
+    for engine in (Here(), Processes(3), OneWorker()):
         written.append({})
         for key, video in render(orders, engine):
             assert isinstance(video, Rendered) and video.staged and not video.flaws
             written[-1][key] = (project.outputs.path(video.staged).read_bytes(), video.sheet, video.failures)
     assert list(written[0]) == ["cluster_0", "cluster_1", "cluster_2"]
-    assert written[0] == written[1]
+    assert written[0] == written[1] == written[2]
     assert not staged(project)
 
 
@@ -73,6 +76,23 @@ def test_a_process_that_is_killed_costs_the_video_that_it_renders(project, order
     assert [isinstance(video, Rendered) for video in made.values()] == [True, False, True]
     lost = made["cluster_1"]
     assert isinstance(lost, Refused) and "was stopped by the system" in lost.reason
+    assert not staged(project)
+
+
+class Deaf(OneWorker):
+    """A cluster whose machine does not see the music."""
+
+    def ask_machines(self, question):
+        music = Path("music").rename("aside")
+        try:
+            return super().ask_machines(question)
+        finally:
+            music.rename("music")
+
+
+def test_a_cluster_that_does_not_see_the_music_is_refused(project, orders):
+    with pytest.raises(WorkError, match=r"(?s)here cannot read .*music/.*place that all machines share"):
+        list(render(orders, Deaf()))
     assert not staged(project)
 
 

@@ -422,10 +422,15 @@ def _on_cluster(
             "a cluster brings its vectors in the cache: set cache = true, and output to a folder that all of its "
             "machines share"
         )
+    own = backbone.weights.path
+    weights = replace(backbone.weights, path=own and own.absolute())  # a worker stands in another folder
     return ClusterEmbedder(
         engine,
         Embedder(
-            file_source(inputs.folder), as_sent(inputs.limits), replace(network, backbone=backbone), cache_dir
+            file_source(inputs.folder),
+            as_sent(inputs.limits),
+            replace(network, backbone=replace(backbone, weights=weights)),
+            cache_dir.absolute(),
         ),
         options.runtime,
         options.batch_size,

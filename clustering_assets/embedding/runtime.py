@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.work.engine import Unfit
 
 Precision = Literal["float32", "float16", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -25,7 +26,7 @@ class OutOfMemory(ClusteringError):
     """The device has no room for even one picture."""
 
 
-class DeviceLost(ClusteringError):
+class DeviceLost(Unfit):
     """The device computes no more, whatever it is asked for."""
 
 

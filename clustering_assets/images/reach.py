@@ -11,6 +11,7 @@ from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.work.engine import Cluster, WorkError
 
 _LIBRARIES = (
+    "av",
     "clustering-assets",
     "numpy",
     "opencv-python-headless",
@@ -19,7 +20,7 @@ _LIBRARIES = (
     "simplejpeg",
     "torch",
 )
-"""What decides the pixels and the vector of a picture."""
+"""What decides the pixels and the vector of a picture, and the frames of a video."""
 
 _TRIED = 100
 """Pictures of which this machine looks for one that is still there."""

@@ -22,6 +22,10 @@ class WorkError(ClusteringError):
     """Work cannot be done for a reason that lies in none of its units."""
 
 
+class Unfit(ClusteringError):
+    """What works here can work no more, whatever it is asked for; another may."""
+
+
 class Budget(Protocol):
     """Whatever decides when there is memory for a picture."""
 
@@ -119,10 +123,11 @@ class Cluster(Engine, Protocol):
     ) -> Generator[Result | Lost, None, None]:
         """As `run`, but the worker itself calls the function, with what `task.begin` loaded.
 
-        What begins by raising an error that a user can mend is no worker: the work goes on without it.
+        What begins by raising an error that a user can mend is no worker, and none any more where the function
+        raises `Unfit`: the work goes on without it.
 
         Raises:
-            WorkError: Nothing can work any more, or the function raised an error that a user can mend.
+            WorkError: Nothing can work any more, or the function raised another error that a user can mend.
         """
         ...
 

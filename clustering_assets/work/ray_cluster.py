@@ -19,7 +19,7 @@ from queue import Empty, Queue
 from typing import Any, Generic, TypeVar
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.work.engine import Budget, Lost, Result, Task, Unit, WorkError, portions
+from clustering_assets.work.engine import Budget, Lost, Result, Task, Unfit, Unit, WorkError, portions
 from clustering_assets.work.processes import Processes
 from clustering_assets.work.ray_session import Session, StoppedError, last_line, machine_name
 from clustering_assets.work.threads import in_order
@@ -44,7 +44,7 @@ class RayCluster:
     """An engine whose workers are actors on a Ray cluster, which must be running.
 
     A portion whose worker dies is done again by another; if that dies too it is halved, until the units to blame are
-    alone. A worker that cannot begin is done without, and that is said.
+    alone. A worker that cannot begin, or not go on, is done without, and that is said.
 
     Attributes:
         address: `HOST:PORT` of the cluster's head; `auto` is the cluster that this machine belongs to.
@@ -84,7 +84,7 @@ class RayCluster:
 
         Raises:
             WorkError: The cluster cannot be used or does not answer any more, or the function raised an error that a
-                user can mend.
+                user can mend and that is not `Unfit`.
         """
         if not units:
             return
@@ -184,10 +184,12 @@ class _Actor:
             return str(error)
         return ""
 
-    def do(self, units: list[Any]) -> "Sequence[Any] | Failed | _Refused":
+    def do(self, units: list[Any]) -> "Sequence[Any] | Failed | _Refused | Unfit":
         """The results of a portion."""
         try:
             return self._function(units)
+        except Unfit as error:
+            return Unfit(str(error))
         except ClusteringError as error:
             return _Refused(str(error))
         except Exception:  # noqa: BLE001 - the process that asked raises it
@@ -244,7 +246,7 @@ class _EndedError(Exception):
 
 
 class _NoPlaceError(Exception):
-    """A worker could not begin; the message says why."""
+    """A worker could not begin or not go on; the message says why."""
 
 
 class _Crew(Generic[Unit, Result]):
@@ -332,7 +334,7 @@ class _Worker(Generic[Unit, Result]):
 
         Raises:
             _EndedError: The actor ended.
-            _NoPlaceError: It could not begin.
+            _NoPlaceError: It could not begin, or what it works with is broken.
             WorkError: The head is lost, or the function raised an error that a user can mend.
         """
         actor = self._actor or self._start()
@@ -349,6 +351,9 @@ class _Worker(Generic[Unit, Result]):
             self._check_wanted()
             self.end()
             raise _EndedError(_lost(error), last_line(error)) from None
+        if isinstance(reply, Unfit):
+            self.end()
+            raise _NoPlaceError(str(reply))
         if isinstance(reply, _Refused):
             raise WorkError(str(reply))
         if isinstance(reply, Failed):

@@ -1,7 +1,7 @@
 """Embedding on a cluster, here one whose workers live in this process: the same vectors, nothing lost."""
 
-import contextlib
-import pickle
+import os
+from pathlib import Path
 
 import pytest
 
@@ -11,45 +11,10 @@ from clustering_assets.embedding.embed import EmbeddingError, Inputs, RuntimeOpt
 from clustering_assets.embedding.runtime import Plan, RuntimeUnavailable
 from clustering_assets.embedding.runtime_choice import plan_runtime
 from clustering_assets.embedding.shards import check_plan
-from clustering_assets.work.engine import Lost, WorkError, portions
+from clustering_assets.work.engine import WorkError
+from clustering_assets_tests.clusters import OneWorker
 
 LITE = NetworkSpec("efficientnet_lite0")
-
-
-class OneWorker:
-    """A cluster of one worker, whose work comes to it pickled as it would come to another machine.
-
-    Attributes:
-        lost: Units that end it, by their names.
-        on_shard: Called after each portion.
-        sizes: Units in each portion.
-    """
-
-    cpus, gpus = 1.0, 0.0
-
-    def __init__(self, lost=(), on_shard=lambda: None):
-        self.lost, self.on_shard, self.sizes = lost, on_shard, []
-
-    def run(self, task, units):
-        raise AssertionError("only scanning does that")
-
-    def run_in_workers(self, task, units):
-        function, begin = pickle.loads(pickle.dumps((task.function, task.begin)))
-        begin(None)
-        for portion in portions(task, units, 1):
-            self.sizes.append(len(portion))
-            kept = [unit for unit in portion if task.name(unit) not in self.lost]
-            results = iter(pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(kept))))))
-            self.on_shard()
-            for unit in portion:
-                lost = task.name(unit) in self.lost
-                yield Lost("crash", "ended two workers of the Ray cluster") if lost else next(results)
-
-    def ask_machines(self, question):
-        return [("here", pickle.loads(pickle.dumps(question))())]
-
-    def connected(self):
-        return contextlib.nullcontext()
 
 
 def shards_of(cache):
@@ -70,6 +35,14 @@ def test_vectors_are_the_same_and_a_second_run_asks_nobody(pictures, cache, tmp_
     assert (there.embedded, there.reused) == (69, 0)
     again = embed(Inputs(images.drop(3), folder), LITE, RuntimeOptions(engine=cluster), cache_dir=cache)
     assert (again.embedded, again.runtime, len(cluster.sizes)) == (0, "cache", 2)
+
+
+def test_machines_that_stand_elsewhere_find_relative_folders(pictures, cache, monkeypatch):
+    images, folder = pictures(3)
+    monkeypatch.chdir(folder.parent)
+    near = [Path(os.path.relpath(place)) for place in (folder, cache)]
+    there = embed(Inputs(images, near[0]), LITE, RuntimeOptions(engine=OneWorker()), cache_dir=near[1])
+    assert there.embedded == 3 and len(shards_of(cache)) == 1
 
 
 def test_a_picture_that_ends_workers_is_a_failure_and_all_others_have_vectors(pictures, cache):

@@ -1,21 +1,30 @@
-"""A real Ray cluster of three nodes embeds what this machine embeds, whatever ends in the middle."""
+"""A real Ray cluster of three nodes makes what this machine makes, whatever ends in the middle."""
 
+import hashlib
 import json
+import pickle
 import shutil
 import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import pandas as pd
 import psutil
 import pytest
 
 from clustering_assets.embedding.catalogue import NetworkSpec
-from clustering_assets.embedding.embed import Inputs, embed
+from clustering_assets.embedding.embed import Embedded, Inputs, embed
+from clustering_assets.embedding.files import EmbeddingPair, load_embeddings
 from clustering_assets.images.manifest import scan, usable
+from clustering_assets.rendering import Order, render
+from clustering_assets.tables import MUSIC_TRACKS
+from clustering_assets.work.threads import Here
 from clustering_assets_tests.embedding.conftest import paint
 from clustering_assets_tests.ray_clusters import ADDRESS, Network, network
+from clustering_assets_tests.ray_driver import digest_of
 
 pytest.importorskip("ray")
 pytestmark = [
@@ -31,13 +40,13 @@ LITE = NetworkSpec("efficientnet_lite0")
 
 @dataclass
 class Driver:
-    """A program in the network that embeds."""
+    """A program in the network that works on the cluster."""
 
     process: psutil.Popen
     output: str = ""
 
-    def said(self, within: float = 200) -> dict:
-        """What it says at its end."""
+    def said(self, within: float = 200) -> list[dict]:
+        """What it says at its end, to each request."""
         self.output, _ = self.process.communicate(timeout=within)
         *_, last = self.output.rpartition("\nSAID ")
         assert "\nSAID " in self.output, self.output
@@ -50,10 +59,26 @@ class Driver:
         programs[0].send_signal(number)
 
 
-def started(net: Network, folder: Path, cache: Path, *before: str, **request: object) -> Driver:
-    request |= {"folder": str(folder), "cache": str(cache)}
+class Local(NamedTuple):
+    """Pictures, and what this machine makes of them."""
+
+    folder: Path
+    images: pd.DataFrame
+    embedded: Embedded
+    cache: Path
+
+    def check_same(self, said: dict) -> None:
+        assert said.get("error") is None, said
+        assert (said["paths"], said["failures"]) == (self.embedded.paths, [])
+        assert said["vectors"] == hashlib.sha256(self.embedded.vectors.tobytes()).hexdigest()
+        assert not list(self.folder.rglob(".*"))
+
+
+def started(net: Network, folder: Path, cache: Path, *requests: dict[str, Any], before=()) -> Driver:
+    """A driver that is asked to embed `folder`, once or once for each request."""
+    asked = [{"folder": str(folder), "cache": str(cache), **request} for request in requests or ({},)]
     program = "from clustering_assets_tests.ray_driver import run; run()"
-    return Driver(net.start(*before, sys.executable, "-c", program, json.dumps(request)))
+    return Driver(net.start(*before, sys.executable, "-c", program, json.dumps(asked)))
 
 
 def paint_folder(folder: Path, names: list[str]) -> Path:
@@ -65,6 +90,7 @@ def paint_folder(folder: Path, names: list[str]) -> Path:
 
 @pytest.fixture(scope="module")
 def net():
+    """Three nodes, until the last test takes their head away."""
     try:
         with network() as made:
             made.start_cluster()
@@ -73,23 +99,15 @@ def net():
         pytest.skip(f"no network namespace can be made here: {error}")
 
 
-def embedded_here(place, names):
-    """A folder of pictures, its manifest, its embeddings as this machine makes them, and the cache of that."""
-    folder = paint_folder(place / "images", names)
-    images = scan(folder)
-    return (
-        folder,
-        images,
-        embed(Inputs(usable(images), folder), LITE, cache_dir=place / "cache"),
-        place / "cache",
-    )
-
-
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """A folder of slow and quick pictures, embedded here."""
-    names = [f"{number:03}{'slow' * (number % 3 == 1)}" for number in range(150)]
-    return embedded_here(tmp_path_factory.mktemp("local"), names)
+    """Pictures for three shards, of which every third opens slowly; the last shard has only two."""
+    place = tmp_path_factory.mktemp("local")
+    names = [f"{n:03}{'slow' * (n % 3 == 1)}" for n in range(128)]
+    folder = paint_folder(place / "images", [*names, "128last", "129last"])
+    images = scan(folder)
+    embedded = embed(Inputs(usable(images), folder), LITE, cache_dir=place / "cache")
+    return Local(folder, images, embedded, place / "cache")
 
 
 @pytest.fixture
@@ -97,30 +115,8 @@ def cache(tmp_path, local):
     """An empty cache that knows the converted network."""
     folder = tmp_path / "cache"
     folder.mkdir()
-    (folder / "models").symlink_to(local[3] / "models", target_is_directory=True)
+    (folder / "models").symlink_to(local.cache / "models", target_is_directory=True)
     return folder
-
-
-def check_same(said, local, cache):
-    folder, _, embedded, _ = local
-    assert said.get("error") is None, said
-    assert (said["paths"], said["failures"]) == (embedded.paths, [])
-    assert said["vectors"] == embedded.vectors.tobytes().hex()
-    assert not list(folder.rglob(".*")) and not list(cache.glob(".*"))
-
-
-def test_vectors_and_manifest_are_those_of_this_machine_and_a_second_run_needs_no_cluster(net, local, cache):
-    driver = started(net, local[0], cache, scan=True)
-    said = driver.said()
-    check_same(said, local, cache)
-    assert said["manifest"] == local[1].to_json(date_format="iso")
-    assert said["embedded"] == 150 and said["device"] == local[2].device
-    assert "workers of the Ray cluster" in driver.output and "Embedding" in driver.output
-    assert said["signals_kept"]
-    assert net.is_gone(ACTOR, 10)
-    again = started(net, local[0], cache, address="127.0.0.1:1").said()
-    check_same(again, local, cache)
-    assert (again["embedded"], again["reused"]) == (0, 150)
 
 
 def first_work(net, driver):
@@ -132,91 +128,99 @@ def first_work(net, driver):
         raise
 
 
+def test_results_are_those_of_this_machine_and_a_second_run_needs_no_cluster(net, local, cache):
+    driver = started(net, local.folder, cache, {"scan": True}, {"address": "127.0.0.1:1"})
+    said, again = driver.said()
+    local.check_same(said)
+    assert said["manifest"] == local.images.to_json(date_format="iso")
+    assert (said["embedded"], said["device"]) == (130, local.embedded.device)
+    assert "workers of the Ray cluster" in driver.output and "Embedding" in driver.output
+    assert said["signals_kept"]
+    local.check_same(again)
+    assert (again["embedded"], again["reused"]) == (0, 130)
+    assert net.is_gone(ACTOR, 10) and not list(cache.glob(".*"))
+
+
 def test_a_worker_that_is_killed_loses_nothing(net, local, cache):
-    driver = started(net, local[0], cache)
+    driver = started(net, local.folder, cache)
     first_work(net, driver).kill()
-    check_same(driver.said(), local, cache)
+    local.check_same(driver.said()[0])
     assert "a worker of the Ray cluster ended, and its work is done again" in driver.output
 
 
 def test_a_file_that_kills_each_worker_is_the_only_one_that_is_lost(net, tmp_path, cache):
-    folder = paint_folder(tmp_path / "images", [*map(str, range(10)), "5deadly"])
-    said = started(net, folder, cache).said()
+    folder = paint_folder(tmp_path / "images", ["0", "1deadly", "2"])
+    (said,) = started(net, folder, cache).said()
     assert said.get("error") is None, said
-    assert said["paths"] == [f"{number}.png" for number in range(10)]
+    assert said["paths"] == ["0.png", "2.png"]
     assert said["failures"] == [
-        ["5deadly.png", "embed", "the worker that embedded it ended two workers of the Ray cluster"]
+        ["1deadly.png", "embed", "the worker that embedded it ended two workers of the Ray cluster"]
     ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_ends_all_within_seconds_and_the_next_run_goes_on(net, local, cache, number):
-    driver = started(net, local[0], cache)
+def test_an_interruption_ends_all_within_seconds(net, local, cache, number):
+    driver = started(net, local.folder, cache)
     first_work(net, driver)
     driver.signal(number)
     driver.process.communicate(timeout=20)
     assert net.is_gone(ACTOR, 15) and net.is_gone(DECODER, 15)
     assert not list(cache.glob(".*"))
-    check_same(started(net, local[0], cache).said(), local, cache)
 
 
-@pytest.mark.parametrize(
-    ("request_", "words"),
-    [
+def test_a_cluster_that_cannot_do_it_is_refused_at_once(net, local, cache):
+    refusals = [
         ({"address": "127.0.0.1:9"}, ["ray_address = '127.0.0.1:9'", "nothing answers there"]),
         ({"ray_version": "2.1.0"}, ["the same Ray and the same Python", "2.1.0"]),
         ({"cpus": 64}, ["ray_cpus = 64", "12 CPUs and 0 GPUs are free", "has 4 CPUs"]),
         ({"gpus": 1}, ["ray_gpus = 1", "no room"]),
-    ],
-    ids=["unreachable", "another version", "too many CPUs", "no GPU"],
-)
-def test_a_cluster_that_cannot_do_it_is_refused_at_once(net, local, cache, request_, words):
-    said = started(net, local[0], cache, **request_).said()
-    assert all(word in said["error"] for word in words), said["error"]
-    assert said["seconds"] < 60
+    ]
+    said = started(net, local.folder, cache, *(request for request, _ in refusals)).said()
+    for (_, words), answer in zip(refusals, said, strict=True):
+        assert all(word in answer["error"] for word in words), answer
+        assert answer["seconds"] < 60
     assert not (cache / "vectors").exists()
 
 
-@pytest.mark.parametrize("which", ["images", "cache"])
-def test_a_place_that_only_this_machine_has_is_noticed(net, local, tmp_path, which):
-    place = tmp_path / "here"
-    place.mkdir()
-    paint_folder(tmp_path / "images", ["a", "b"])
-    (tmp_path / "cache").mkdir()
-    hide = 'mount -t tmpfs here "$0" && cp -r "$1" "$2" "$0" && shift 2 && exec "$@"'
-    alone = [
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        hide,
-        str(place),
-        str(tmp_path / "images"),
-        str(tmp_path / "cache"),
-    ]
-    places = {name: tmp_path / name for name in ("images", "cache")} | {which: place / which}
-    said = started(net, places["images"], places["cache"], *alone).said()
-    assert "a place that all machines share" in said["error"]
-    assert str(places[which]) in said["error"] and said["error"].count("127.0.0.1") == 3
+def test_a_place_that_only_this_machine_has_is_noticed(net, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    hide = 'mount -t tmpfs here "$0" && exec "$@"'
+    alone = ["unshare", "--mount", "sh", "-c", hide, str(here)]
+    folder = paint_folder(tmp_path / "images", ["a", "b"])
+    (said,) = started(net, folder, here / "cache", before=alone).said()
+    assert "the output must lie in a place that all machines share" in said["error"]
+    assert str(here / "cache") in said["error"] and said["error"].count("127.0.0.1") == 3
 
 
-def test_a_cluster_that_loses_its_head_ends_the_run_with_words_and_the_next_goes_on(tmp_path, cache):
-    slow = embedded_here(tmp_path / "slow", [f"{number:03}slow" for number in range(300)])
-    with network() as one:
-        one.start_cluster(nodes=2)
-        driver = started(one, slow[0], cache, cpus=3)
-        first_work(one, driver)
-        while driver.process.is_running() and not list((cache / "vectors").rglob("*.parquet")):
-            time.sleep(0.1)
-        one.kill_head()
-        lost = time.monotonic()
-        said = driver.said(within=90)
-        assert f"The head of the Ray cluster, {ADDRESS}, has been silent" in said.get("error", ""), (
-            driver.output
-        )
-        assert time.monotonic() - lost < 60
-    with network() as another:
-        another.start_cluster(nodes=1)
-        said = started(another, slow[0], cache).said()
-        check_same(said, slow, cache)
-        assert said["reused"] >= 64
+def test_videos_are_those_of_this_machine(net, project, tmp_path):
+    tracks = project.outputs.read_table(MUSIC_TRACKS)
+    pair = EmbeddingPair(*load_embeddings("output"))
+    recipes = list(project.recipes(fps=12).values())[:2]
+    orders = [Order.of(recipe, project.settings(fps=12), pair, tracks) for recipe in recipes]
+    here = {key: digest_of(video, project.outputs) for key, video in render(orders, Here())}
+    (tmp_path / "orders").write_bytes(pickle.dumps(orders))
+    (said,) = started(net, tmp_path, tmp_path, {"orders": str(tmp_path / "orders")}).said()
+    assert len(here) == 2 and said.get("error") is None, said
+    assert said["videos"] == here
+
+
+def test_a_worker_whose_device_is_lost_is_done_without(net, tmp_path):
+    driver = started(net, tmp_path, tmp_path, {"most": 2, "broken": str(tmp_path / "broken")})
+    (said,) = driver.said()
+    assert said["units"] == list(range(8)), said
+    assert "the work goes on with 1 workers: this GPU computes no more" in driver.output
+
+
+def test_a_cluster_that_loses_its_head_ends_the_run_with_words_and_the_next_goes_on(net, local, cache):
+    driver = started(net, local.folder, cache, {"last": 60.0})
+    while driver.process.poll() is None and not list((cache / "vectors").rglob("*.parquet")):
+        time.sleep(0.05)
+    net.kill_head()
+    lost = time.monotonic()
+    (said,) = driver.said(within=90)
+    assert f"The head of the Ray cluster, {ADDRESS}, has been silent" in said.get("error", ""), driver.output
+    assert time.monotonic() - lost < 60
+    after = embed(Inputs(usable(local.images), local.folder), LITE, cache_dir=cache)
+    assert after.reused in (64, 128)
+    assert after.vectors.tobytes() == local.embedded.vectors.tobytes()
