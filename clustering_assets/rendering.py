@@ -142,7 +142,7 @@ def render(
     """
     if engine is None:
         count = at_once(orders)
-        engine = Processes(count) if count > 1 else Here()
+        engine = Processes(count, otherwise=Here()) if count > 1 else Here()
     task = Task(
         partial(_make_all, mark()),
         lambda order: order.recipe.key,

@@ -1,5 +1,6 @@
 """Several videos at once: the same files as one by one, each failing for itself, nothing left behind."""
 
+import sys
 from contextlib import closing
 
 import psutil
@@ -73,6 +74,17 @@ def test_a_process_that_is_killed_costs_the_video_that_it_renders(project, order
     assert [isinstance(video, Rendered) for video in made.values()] == [True, False, True]
     lost = made["cluster_1"]
     assert isinstance(lost, Refused) and "was stopped by the system" in lost.reason
+    assert not staged(project)
+
+
+def test_where_no_process_can_be_started_this_one_renders_and_says_so(project, orders, monkeypatch, caplog):
+    monkeypatch.setattr(rendering, "at_once", lambda _: 2)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with closing(render(orders)) as videos:
+        _, video = next(videos)
+        assert isinstance(video, Rendered) and video.staged
+        assert len(staged(project)) == 1, "the others wait, so that an interruption ends all at once"
+    assert "No process can be started" in caplog.text
     assert not staged(project)
 
 
