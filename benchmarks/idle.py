@@ -24,7 +24,8 @@ from clustering_assets.definitions import make_definitions
 from clustering_assets.defs.instance import open_instance
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.update import update
-from clustering_assets.embedding.embed import Embedded, Inputs, Waits
+from clustering_assets.embedding.embed import Embedded, Inputs
+from clustering_assets.embedding.pace import Waits
 from clustering_assets.settings import load_settings
 
 
