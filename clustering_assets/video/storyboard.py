@@ -12,16 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import beat_is_clear
-from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
+from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack, window
+from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
 from clustering_assets.video.errors import Failure, VideoError
 from clustering_assets.video.framing import MOVES
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left, picture_failure
-from clustering_assets.video.recipe import recipe_digest
+from clustering_assets.video.recipe import MOST_STRETCHED, recipe_digest
 from clustering_assets.video.selection import Choice, choose
-from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, fixed_cuts, lay_out
+from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, cuts_within, fixed_cuts, lay_out
 from clustering_assets.video.titles import describe
 from clustering_assets.video.transitions import choose_kinds, tempo
 
@@ -196,18 +197,22 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
             + (f" ({reasons})" if reasons else "")
             + "; if its pictures are elsewhere, name their folder with the setting images"
         )
-    pictures = [Still.of(row) for row in rows.iloc[list(choice.rows)].itertuples()]
-    slides = (None, *pictures) if settings.titles and material.title else tuple(pictures)
+    card = int(settings.titles and bool(material.title))
+    counts = max(int(chosen(rows, MUST, COVER).sum()), 1) + card, len(choice.rows) + card
     known_failures = tuple(failures)
     track = material.track
     if any(failure.stage == SOUNDTRACK for failure in failures):
         track = None
     try:
-        cuts, soundtrack = _cut(len(slides), track, settings)
+        cuts, soundtrack = _cut(*counts, track, settings)
     except SoundtrackError as error:
         assert track is not None
         known_failures += (Failure(str(track.path), SOUNDTRACK, str(error)),)
-        cuts, soundtrack = _cut(len(slides), None, settings)
+        cuts, soundtrack = _cut(*counts, None, settings)
+    if (shown := len(cuts.frames) - 1 - card) < len(choice.rows):
+        choice = choose(rows, vectors, most=shown, order=settings.order)
+    pictures = [Still.of(row) for row in rows.iloc[list(choice.rows)].itertuples()]
+    slides = (None, *pictures) if card else tuple(pictures)
     energy = material.track.arousal if material.track else None
     return Storyboard(
         material=material,
@@ -239,8 +244,12 @@ class _Cuts:
     error_ms: float | None = None
 
 
-def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cuts, Soundtrack | None]:
+def _cut(
+    least: int, count: int, track: Track | None, settings: VideoSettings
+) -> tuple[_Cuts, Soundtrack | None]:
     """The cuts of `count` slides, on the beat where there is a clear one, and a soundtrack as long as they need.
+
+    Where the settings say how long the video is, there may be fewer slides, but not fewer than `least`.
 
     How long the video becomes depends on the beats, and which beats are heard on how long it is: a track that is looped
     jumps. So a first plan is made on more music than needed and checked on the real one.
@@ -249,6 +258,8 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
         SoundtrackError: There is no sound in the track.
     """
     seconds, fps = settings.seconds_per_image, settings.fps
+    if settings.length:
+        return _cut_to_length(least, count, track, settings)
     clock = fixed_cuts(count, seconds, fps)
     if track is None:
         return _Cuts(clock), None
@@ -270,6 +281,28 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
     return _Cuts(frames, stride, cut_error(frames, beats, fps)), make_soundtrack(track, frames[-1] / fps)
 
 
+def _cut_to_length(
+    least: int, most: int, track: Track | None, settings: VideoSettings
+) -> tuple[_Cuts, Soundtrack | None]:
+    """The cuts of a video that is as long as the settings say, as far as its pictures go, and its soundtrack.
+
+    Raises:
+        SoundtrackError: There is no sound in the track.
+    """
+    fps, wanted = settings.fps, settings.seconds_per_image
+    seconds = min(float(settings.length), MOST_STRETCHED * wanted * most)
+    begin, seconds = window(track, seconds) if track else (0.0, seconds)
+    frames = max(int(seconds * fps + 1e-6), 1)
+    sound = make_soundtrack(track, frames / fps, begin=begin) if track else None
+    beats = sound.beat_times() if sound else np.zeros(0)
+    if track and sound and settings.beat_sync and beat_is_clear(beats, track.beat_clarity):
+        cuts, stride = cuts_within(most, wanted, frames / fps, fps, beats, _downbeat(track, sound), track.bar)
+        if len(cuts) > least:
+            return _Cuts(cuts, stride, cut_error(cuts, beats, fps)), sound
+    count = min(max(least, round(frames / fps / wanted)), max(least, most))
+    return _Cuts(fixed_cuts(count, frames / fps / count, fps)), sound
+
+
 def _downbeat(track: Track, sound: Soundtrack) -> int:
     """Index, among the beats in video time, of one that begins a bar."""
     skipped = int(np.searchsorted(track.beat_times, sound.track_start - 1e-6))
@@ -277,11 +310,16 @@ def _downbeat(track: Track, sound: Soundtrack) -> int:
 
 
 def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:
-    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed."""
+    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed; none excluded."""
     usable, stood_in_for = [], set()
+    excluded = chosen(images, EXCLUDE)
     for position, (path, sharper) in enumerate(zip(images["path"], images["duplicate_of"], strict=True)):
         sharper = sharper if isinstance(sharper, str) else ""
-        if path in failed or (sharper and (sharper not in failed or sharper in stood_in_for)):
+        if (
+            excluded[position]
+            or path in failed
+            or (sharper and (sharper not in failed or sharper in stood_in_for))
+        ):
             continue
         stood_in_for.add(sharper)
         usable.append(position)
