@@ -3,6 +3,7 @@
     python benchmarks/updates.py rendering [--videos 4] [--resolution 1280x720]
     python benchmarks/updates.py run [--pictures 252] [--clusters 10]
     python benchmarks/updates.py sensors [--pictures 252] [--clusters 10]
+    python benchmarks/updates.py loading [--rounds 3]
 
 - `rendering`: videos of generated pictures one after the other in one process, and 1, 2, 4, ... at once in processes.
   CPU seconds are of all processes and their start; `efficiency` is how little more CPU a video costs beside others,
@@ -11,6 +12,8 @@
   that knows no Dagster, each in a fresh process and folder, in turn.
 - `sensors`: new pictures land in a folder that `python -m clustering_assets dev` watches; from there to the last video,
   and what `run` takes for the same pictures in a copy of that folder.
+- `loading`: a process that loads the code location with all that Dagster resolves of it, and one that only imports
+  Dagster, in turn.
 """
 
 import argparse
@@ -47,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["rendering", "run", "sensors", "plain"])
+    parser.add_argument("what", choices=["rendering", "run", "sensors", "loading", "plain"])
     parser.add_argument("--videos", type=int, default=4)
     parser.add_argument("--slides", type=int, default=6)
     parser.add_argument("--pictures", type=int, default=252)
@@ -60,9 +63,8 @@ def main() -> None:
         plain(load_settings())
         return
     with tempfile.TemporaryDirectory() as scratch:
-        found = {"rendering": rendering, "run": overhead, "sensors": sensors}[options.what](
-            Path(scratch), options
-        )
+        ways = {"rendering": rendering, "run": overhead, "sensors": sensors, "loading": loading}
+        found = ways[options.what](Path(scratch), options)
     print(json.dumps(found, indent=2))
     if options.json:
         Path(options.json).write_text(json.dumps(found, indent=2))
@@ -159,6 +161,27 @@ def overhead(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
         "wall_seconds": wall,
         "cpu_over_plain_less_5": (cpu["run"] - 5) / cpu["plain"],
         "wall_over_plain_less_5": (wall["run"] - 5) / wall["plain"],
+    }
+
+
+def loading(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """CPU and wall seconds of processes that load the code location, and that import Dagster."""
+    ways = {
+        "import dagster": "import dagster",
+        "code location": "from clustering_assets.definitions import defs; defs().get_repository_def()",
+    }
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for number in range(options.rounds + 1):
+        for name, code in ways.items():
+            spent = _timed(lambda: _call(["-c", code], scratch, dict(os.environ)))  # noqa: B023
+            seconds[name] += [spent] if number else []  # the first one reads the files
+    cpu, wall = (
+        {name: statistics.median(v[i] for v in values) for name, values in seconds.items()} for i in (0, 1)
+    )
+    return {
+        "cpu_seconds": cpu,
+        "wall_seconds": wall,
+        "cpu_seconds_more": cpu["code location"] - cpu["import dagster"],
     }
 
 

@@ -203,7 +203,7 @@ def _engine(orders: Sequence[Order]) -> Engine:
     if settings.engine != "local":
         return make_engine(settings.work)
     count = at_once(orders)
-    return Processes(count) if count > 1 else Here()
+    return Processes(count, otherwise=Here()) if count > 1 else Here()
 
 
 def _from_anywhere(settings: Settings) -> Settings:
@@ -302,5 +302,5 @@ def _clear(orders: Sequence[Order]) -> None:
     for order in orders:
         folder = Outputs(order.settings.output).path(VIDEOS)
         with suppress(FileNotFoundError):
-            for path in list(folder.glob(f".*{_ending(mark(), order)}*")):
+            for path in list(folder.glob(f".{order.recipe.key}_*{_ending(mark(), order)}*")):
                 path.unlink()

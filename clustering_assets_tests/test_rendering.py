@@ -1,5 +1,6 @@
 """Several videos at once: the same files as one by one, each failing for itself, nothing left behind."""
 
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -93,6 +94,17 @@ class Deaf(OneWorker):
 def test_a_cluster_that_does_not_see_the_music_is_refused(project, orders):
     with pytest.raises(WorkError, match=r"(?s)here cannot read .*music/.*place that all machines share"):
         list(render(orders, Deaf()))
+    assert not staged(project)
+
+
+def test_where_no_process_can_be_started_this_one_renders_and_says_so(project, orders, monkeypatch, caplog):
+    monkeypatch.setattr(rendering, "at_once", lambda _: 2)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with closing(render(orders)) as videos:
+        _, video = next(videos)
+        assert isinstance(video, Rendered) and video.staged
+        assert len(staged(project)) == 1, "the others wait, so that an interruption ends all at once"
+    assert "No process can be started" in caplog.text
     assert not staged(project)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import sqlalchemy.exc
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
@@ -39,6 +38,8 @@ def state_errors(home: str | Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        import sqlalchemy.exc
+
         if isinstance(error, sqlalchemy.exc.DatabaseError) and isinstance(error.orig, sqlite3.Error):
             raise ClusteringError(
                 f"What Dagster keeps for {home} cannot be used ({error.orig}). If it is locked, wait for the program "

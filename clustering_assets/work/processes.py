@@ -17,7 +17,7 @@ from typing import IO, Generic
 
 from clustering_assets import progress
 from clustering_assets.threads import available_cores
-from clustering_assets.work.engine import Lost, Result, Task, Unit, WorkError, portions
+from clustering_assets.work.engine import Engine, Lost, Result, Task, Unit, WorkError, portions
 from clustering_assets.work.shared_arrays import Packed, SharedArrays
 from clustering_assets.work.threads import Threads, in_order
 from clustering_assets.work.worker import TIME_IS_UP, Failed, Progress, Request, Room, Said, Work
@@ -37,17 +37,21 @@ class Processes:
     """An engine of worker processes, each with one thread, so that all cores work.
 
     A unit on which a worker crashes, or which takes it too long, is lost while all others are done: whatever ends
-    a worker that has done nothing else is to blame. Where no process can be started, threads of this one do the
-    work, with a warning.
+    a worker that has done nothing else is to blame. Where no process can be started, another engine does the work,
+    with a warning.
 
     Attributes:
         most: Largest number of workers; fewer are started for little work.
         always: Whether there is a process even for work that threads could do (`Task.few`).
+        otherwise: What works where no process can be started; as many threads of this one where none is given.
     """
 
-    def __init__(self, most: int | None = None, always: bool = False) -> None:
+    def __init__(
+        self, most: int | None = None, always: bool = False, otherwise: Engine | None = None
+    ) -> None:
         self.most = most or available_cores()
         self.always = always
+        self.otherwise = otherwise or Threads(self.most)
 
     def run(self, task: Task[Unit, Result], units: Sequence[Unit]) -> Generator[Result | Lost, None, None]:
         """As `Engine.run`; what the function raises is told by a `RuntimeError`."""
@@ -59,7 +63,7 @@ class Processes:
             crew.start()
         except WorkError as error:
             log.warning("%s. A unit of work that crashes would now end the whole run.", error)
-            yield from Threads(self.most).run(task, units)
+            yield from self.otherwise.run(task, units)
         else:
             shares = portions(task, units, crew.count)
             yield from in_order(crew.do, shares, crew.count, task.ahead, crew.close)

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import clustering_assets
@@ -247,10 +248,14 @@ def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
     assert "No video of cluster_1" in result.stdout
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, told):
+@pytest.mark.parametrize(("told", "at_once"), [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, told, at_once):
+    begin = (
+        f"from clustering_assets import rendering; rendering.at_once = lambda orders: {at_once}; "
+        "from clustering_assets.cli.main import main; main()"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "clustering_assets", "run", *flags(fps=60, resolution="1280x720")],
+        [sys.executable, "-c", begin, "run", *flags(fps=60, resolution="1280x720")],
         cwd=project.root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -260,10 +265,13 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, to
     deadline = time.monotonic() + 120
     while not list(videos.glob(".*.partial")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert at_once == 1 or len(workers) >= at_once
     process.send_signal(told)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert "interrupted" in said and "Traceback" not in said
+    assert not psutil.wait_procs(workers, timeout=5)[1]
     assert not list((project.root / "output").rglob("*.partial"))
     result = command("run", *flags(), folder=project.root)
     assert result.returncode == 0, result.stderr
