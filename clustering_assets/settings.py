@@ -27,6 +27,11 @@ from clustering_assets.places import ROOTS_VARIABLE, check_place, is_below, is_u
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
+GroupBy = Literal["looks", "events", "folders", "events+looks"]
+"""What makes the groups; see `clustering_assets.clustering.grouping`."""
+
+LOOKS: GroupBy = "looks"
+
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
 
@@ -140,8 +145,13 @@ class Embedding(Group):
 
 
 class Clustering(Group):
-    """How vectors become clusters."""
+    """How pictures become clusters."""
 
+    group_by: GroupBy = Field(
+        default=LOOKS,
+        description="What pictures have in common that are in one cluster: looks, events (by date and place), folders, "
+        "or events+looks (clusters within each event).",
+    )
     algorithm: Algorithm = Field(
         default="kmeans", description="kmeans, hierarchical, dbscan, hdbscan or auto."
     )
@@ -149,7 +159,8 @@ class Clustering(Group):
         default=5,
         ge=0,
         le=1000,
-        description="Number of clusters; 0 (outside of the Launchpad also `auto`) chooses it from the data.",
+        description="Number of clusters; 0 (outside of the Launchpad also `auto`) chooses it from the data. "
+        "With events+looks: at most so many in each event.",
     )
     eps: float = Field(
         default=0,

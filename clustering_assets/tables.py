@@ -140,6 +140,8 @@ IMAGE_MANIFEST = Table(
         "height": Column(SMALL, "Pixels down, likewise."),
         "taken_at": Column(TIME, "Local time of the camera; empty if unknown."),
         "camera": Column(TEXT, "Make and model; empty if unknown."),
+        "latitude": Column(NUMBER, "Where it was taken, degrees north; empty if unknown.", limits=(-90, 90)),
+        "longitude": Column(NUMBER, "The same, degrees east.", limits=(-180, 180)),
         "outcome": Column(TEXT, "used, duplicate (the same pixels as another) or rejected.", needed=True),
         "stage": Column(TEXT, "Stage that rejected the file; empty if none did.", needed=True),
         "reason": Column(TEXT, "Why it was rejected or is a near-duplicate; empty otherwise.", needed=True),

@@ -1,7 +1,7 @@
 """The table of cluster assignments: a clustering joined with its pictures, its ids and its names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from clustering_assets.clustering.choices import Choices, own_clusters, regroup,
 from clustering_assets.clustering.cluster import Clustering, by_size, cluster
 from clustering_assets.clustering.continuity import hold, measured
 from clustering_assets.clustering.feature_space import VectorsError, check_vectors
+from clustering_assets.clustering.grouping import group, names_of_groups, time_line
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY, in_order, partition_key
@@ -116,25 +117,34 @@ def assign(
 
     Raises:
         VectorsError: The embeddings cannot be used.
-        AlgorithmError: More clusters than distinct pictures, or than memory.
+        AlgorithmError: More clusters than distinct pictures, or than memory; or events where no picture has a date.
     """
     previous = previous or Previous()
     hashes = [str(value) for value in pictures.images["content_hash"]]
-    found = cluster(pictures.vectors, request, pictures.kinds(), pictures.order())
+    if request.group_by == "folders":
+        hashes, previous = _told_apart(pictures.images), previous.with_contents(_told_apart)
+    given = group(pictures.images, request.group_by)
+    found = cluster(
+        pictures.vectors,
+        request,
+        pictures.kinds(),
+        pictures.order(),
+        groups=None if given is None else given.labels,
+    )
     before, warnings = previous.clusters(hashes)
-    notes = [*found.notes, *warnings]
-    if before and previous.request == str(request):
+    notes = [*found.notes, *(given.notes if given else ()), *warnings]
+    if given is None and before and previous.request == str(request):
         held = hold(found, hashes, before, request)
         if held is not None:
             found, notes = held, [*notes, *held.notes[len(found.notes) :]]
     gone = previous.gone() if before else {}
     ids, changes = keep_ids(found.labels, hashes, before, previous.ids, gone)
-    same = previous.hints(before, dict(zip(hashes, ids.tolist(), strict=True)))
-    hints = name_clusters(
-        ids, pictures.vectors, pictures.images, class_scores=pictures.class_scores, before=same
-    )
-    if before.keys() == set(hashes) and previous.request == str(request):
-        hints |= {number: hint for number, hint in same.items() if number in hints}
+    if given is None or found.groups is None:
+        hints = _hints(pictures, ids, hashes, before, previous, request)
+    else:
+        hints = _group_hints(pictures, ids, found.groups, given.names)
+        if given.times is not None:
+            found = replace(found, coordinates=time_line(given.times, found.groups))
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())
     choices, found_ids, own = choices or Choices(), ids, own_clusters(previous.table)
     if choices.groups:
@@ -171,6 +181,50 @@ def assign(
         ids_ever_used=tuple(sorted(i for i in {*used, *own.values(), *ids.tolist()} if i >= 0)),
         request=str(request),
     )
+
+
+def _told_apart(images: pd.DataFrame) -> list[str]:
+    """The content hash of each picture, and its path beside it where there are copies, which other folders may hold."""
+    copies = images["content_hash"].duplicated(keep=False)
+    return [
+        f"{content} {path}" if copied else str(content)
+        for content, path, copied in zip(images["content_hash"], images["path"], copies, strict=True)
+    ]
+
+
+def _hints(
+    pictures: Pictures,
+    ids: NDArray[np.int64],
+    hashes: list[str],
+    before: dict[str, int],
+    previous: Previous,
+    request: Request,
+) -> dict[int, str]:
+    """A hint for each cluster that looks made: that of the previous run where all is as it was, or still true."""
+    same = previous.hints(before, dict(zip(hashes, ids.tolist(), strict=True)))
+    hints = name_clusters(
+        ids, pictures.vectors, pictures.images, class_scores=pictures.class_scores, before=same
+    )
+    if before.keys() == set(hashes) and previous.request == str(request):
+        hints |= {number: hint for number, hint in same.items() if number in hints}
+    return hints
+
+
+def _group_hints(
+    pictures: Pictures, ids: NDArray[np.int64], groups: NDArray[np.int64], names: Mapping[int, str]
+) -> dict[int, str]:
+    """The names of the groups; where several clusters lie in one, with what their pictures show."""
+    hints = names_of_groups(ids, groups, names)
+    for inside in (np.flatnonzero(groups == label) for label in np.unique(groups)):
+        if len(np.unique(ids[inside][ids[inside] >= 0])) > 1:
+            words = name_clusters(
+                ids[inside],
+                pictures.vectors[inside],
+                pictures.images.iloc[inside].drop(columns="taken_at", errors="ignore").reset_index(drop=True),
+                class_scores=pictures.class_scores,
+            )
+            hints |= {number: f"{hints[number]}, {word}" for number, word in words.items() if number >= 0}
+    return hints
 
 
 def _table(

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -29,6 +29,12 @@ class Previous:
     table: pd.DataFrame | None = None
     ids: Iterable[int] = ()
     request: str | None = None
+
+    def with_contents(self, contents: Callable[[pd.DataFrame], Sequence[str]]) -> "Previous":
+        """The same with other texts for what the pictures hold, made from the table, where that has what it takes."""
+        if self.table is None or not {"path", "content_hash"} <= set(self.table.columns):
+            return self
+        return replace(self, table=self.table.assign(content_hash=contents(self.table)))
 
     def clusters(self, hashes: Collection[str]) -> tuple[dict[str, int], list[str]]:
         """Content hash -> id, empty where the table is of no use, and what a person should know of that.

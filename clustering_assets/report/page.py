@@ -105,6 +105,7 @@ def make_gallery(
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     editing: Editing | None = None,
+    timeline: bool = False,
 ) -> Gallery:
     """Draw up the page.
 
@@ -118,6 +119,7 @@ def make_gallery(
         originals: Address of that folder as seen from the page; None: the pictures are not linked.
         limits: What is refused before it is decoded.
         editing: What it takes to edit the user's own files in the page; None: they are not edited there.
+        timeline: Whether the map's axes are time and hour of the day rather than likeness.
     """
     chosen = choose_pictures(assignments)
     shown = [path for paths in chosen.values() for path in paths]
@@ -136,7 +138,7 @@ def make_gallery(
                 "size": len(members),
                 "near_duplicates": int((members["duplicate_of"] != "").sum()),
                 "colour": cluster_colour(UNCLUSTERED if number == UNCLUSTERED else position),
-                "silhouette": None if number == UNCLUSTERED else float(silhouettes[number]),
+                "silhouette": None if number == UNCLUSTERED or timeline else float(silhouettes[number]),
                 "music": facts.get(number),
                 "video": videos.get(key),
                 "poster": _poster([small[path] for path in paths if path in small], video_size),
@@ -151,7 +153,8 @@ def make_gallery(
         rejected=_rejected(ledger),
         more_rejected=max(0, counts["rejected"] - REJECTED),
         editing=editing and _editor(editing, clusters, chosen, assignments),
-        points=_points(sample_points(assignments), list(chosen), shown),
+        points=_points(sample_points(assignments), list(chosen), shown, timeline=timeline),
+        timeline=timeline,
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
 
@@ -235,11 +238,14 @@ def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> dict[str, list[int]]:
+def _points(
+    table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str], *, timeline: bool
+) -> dict[str, list[int]]:
     """The map as whole numbers: coordinates on a grid, position of the cluster, number of the thumbnail or -1."""
     places = table[["x", "y"]].to_numpy(dtype=float)
     low, high = places.min(axis=0), places.max(axis=0)
-    scale = GRID / max(float((high - low).max()), 1e-12)
+    span = np.maximum(high - low, 1e-12)
+    scale = np.array([GRID, GRID / 2]) / span if timeline else GRID / span.max()
     x, y = ((places - low) * scale).round().astype(int).T
     numbers = {path: number for number, path in enumerate(shown)}
     position = {number: place for place, number in enumerate(ids)}

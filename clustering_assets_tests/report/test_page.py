@@ -179,6 +179,16 @@ def test_the_map_has_every_picture_at_its_place(folder):
     assert [titles[number] for number in points["picture"]] == table["path"].tolist()
 
 
+def test_the_map_of_events_goes_by_day_and_hour_and_says_so(folder):
+    table, _ = draw(folder)
+    moments = table.assign(x=19857.0 + np.arange(6) * 40, y=-np.array([6.0, 9, 12, 15, 18, 25]))
+    drawn = make_gallery(scan(folder), moments, music_of([0, 1, -1]), {}, folder, timeline=True).html
+    points = json.loads(re.search(r"const points = (\{.*\});", drawn)[1])
+    assert (max(points["x"]), max(points["y"])) == (1000, 500), "days and hours have no common measure"
+    assert np.all(np.diff(points["x"]) > 0) and np.all(np.diff(points["y"]) > 0), "evenings lie below"
+    assert "from left to right by its day" in drawn and "similar ones near" not in drawn
+
+
 def test_one_picture_makes_a_page(tmp_path):
     Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "only.png")
     gallery = make_gallery(scan(tmp_path), assignments_of(["only.png"], [0]), music_of([0]), {}, tmp_path)

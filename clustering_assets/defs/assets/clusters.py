@@ -10,7 +10,7 @@ from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.clustering.quality import STABLE
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
-from clustering_assets.defs.data_versions import USES, data_version
+from clustering_assets.defs.data_versions import CAPTURE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
@@ -75,6 +75,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     metadata={
         OUTPUT: CLUSTER_ASSIGNMENTS.file,
         USES: ["algorithm", "clusters", "eps", "seed", "names_file", "choices_file"],
+        CAPTURE: True,
     },
     check_specs=checks.specs,
 )
@@ -89,7 +90,8 @@ def cluster_assignments(
 
     Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with
     it, and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a
-    short name, a hint made from what the network recognises and from its colours.
+    short name, a hint made from what the network recognises and from its colours. Where `group_by` asks for events or
+    folders, those are the clusters, and their days and places or the folders' names are the names.
     """
     from clustering_assets.clustering.algorithms import Request
     from clustering_assets.clustering.assignments import Pictures, assign
@@ -112,7 +114,7 @@ def cluster_assignments(
             class_scores=_class_scores(context, settings, network) if network else None,
             duplicate_of=near_duplicates(images, embeddings.vectors),
         ),
-        Request(values.algorithm, values.clusters, values.eps, values.seed),
+        Request(values.algorithm, values.clusters, values.eps, values.seed, values.group_by),
         _previous(context, settings, network),
         names=read_names(names_file(values)),
         choices=read_choices(choices_file(values), image_manifest),
@@ -228,5 +230,9 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, file_source(settings.value.images, "images"))
+    figure = plot_clusters(
+        cluster_assignments,
+        file_source(settings.value.images, "images"),
+        timeline="events" in settings.value.group_by,
+    )
     return dg.MaterializeResult(value=figure, data_version=version)

@@ -189,6 +189,7 @@ def gallery(
                 ["python", "-m", "clustering_assets", "run", "--again", "--output", values.output]
             ),
         ),
+        timeline="events" in values.group_by,
     )
     return dg.MaterializeResult(
         value=page,
