@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def tell_standing(settings: Settings, *, as_json: bool = False, undone: bool = F
     from clustering_assets.preflight import check_named
 
     check_named(settings)
+    logging.getLogger("clustering_assets").addHandler(logging.NullHandler())  # what is damaged is told below
     with state_errors(Path.cwd()), open_instance(Path.cwd(), settings.output) as instance:
         found = standings(instance, settings)
     due = [one for one in found if one.state != "done"]
