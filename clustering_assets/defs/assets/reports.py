@@ -139,7 +139,7 @@ def summary_report(
     group_name="reports",
     kinds={"python", "html"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="page_io",
     deps=[cluster_videos],
     metadata={OUTPUT: GALLERY, USES: ["images", "resolution"]},
