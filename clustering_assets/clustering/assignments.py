@@ -14,6 +14,7 @@ from clustering_assets.clustering.feature_space import VectorsError, check_vecto
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.keys import in_order, partition_key
+from clustering_assets.clustering.map_layout import earlier_places, lay_out_map
 from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.near_duplicates import keepers
 from clustering_assets.clustering.previous import Previous
@@ -133,7 +134,9 @@ def assign(
     if before.keys() == set(hashes) and previous.request == str(request):
         hints |= {number: hint for number, hint in same.items() if number in hints}
     named = with_given(hints, names or {})
-    table = _table(pictures, found, ids, named, hints, remember_gone(ids, hashes, before, gone))
+    earlier = earlier_places(previous.table, hashes) if previous.request == str(request) else None
+    places = lay_out_map(found.points, found.coordinates, ids, pictures.order(), earlier)
+    table = _table(pictures, found, ids, named, hints, remember_gone(ids, hashes, before, gone), places)
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())
     return Assignment(
         table=table,
@@ -154,6 +157,7 @@ def _table(
     named: dict[int, str],
     hints: dict[int, str],
     gone: list[list[int]],
+    places: NDArray[np.float64],
 ) -> pd.DataFrame:
     images, duplicate_of = pictures.images, pictures.duplicate_of
     representative = np.zeros(len(images), dtype=bool)
@@ -169,10 +173,12 @@ def _table(
             "is_representative": representative,
             "typicality": found.fit.typicality,
             "duplicate_of": "" if duplicate_of is None else keepers(duplicate_of, ids, images),
-            "x": found.coordinates[:, 0],
-            "y": found.coordinates[:, 1],
+            "x": places[:, 0],
+            "y": places[:, 1],
             "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
             "cluster_hint": [hints[int(i)] for i in ids],
+            "component_1": found.coordinates[:, 0],
+            "component_2": found.coordinates[:, 1],
         },
         columns=list(CLUSTER_ASSIGNMENTS.columns),
     )

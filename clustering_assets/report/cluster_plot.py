@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
+from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
-from clustering_assets.report.palette import cluster_colour, cluster_marker
+from clustering_assets.report.palette import cluster_styles
 from clustering_assets.report.thumbnails import shrink_pictures
 from clustering_assets.video.lettering import cleaned, font, shortened
 from clustering_assets.words import counted
@@ -54,10 +55,10 @@ class _Group:
 def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
-    The map shows the first two principal components of the feature space. Each cluster has an outline around
-    its denser part, its medoid's thumbnail with a line to its place, and its number. The right side is the legend
-    too: number, name, count and mean silhouette of each cluster over the silhouettes of its images, sorted.
-    Colour, marker and number all tell clusters apart, so that none has to be seen.
+    On the map neighbours look alike (`clustering.map_layout`). Each cluster has an outline around its denser part, its
+    medoid's thumbnail with a line to its place, and its number. The right side is the legend too: number, name, count
+    and fit of each cluster beside the silhouettes of its images, sorted. Colour, marker and number all tell clusters
+    apart, so that none has to be seen; all stay with a cluster when others come or go.
 
     Args:
         table: Cluster assignments.
@@ -83,18 +84,17 @@ def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "
 def _groups(table: pd.DataFrame) -> list[_Group]:
     """The clusters in order of id, unclustered last."""
     groups = []
-    for position, number in enumerate(in_order(table["cluster"])):
+    styles = cluster_styles(table["cluster"])
+    for number in in_order(table["cluster"]):
         rows = np.flatnonzero(table["cluster"] == number)
         members = table.iloc[rows]
         medoid = members.loc[members["is_representative"].astype(bool), "path"]
-        place = UNCLUSTERED if number == UNCLUSTERED else position
         groups.append(
             _Group(
                 number,
                 str(members["cluster_name"].iloc[0]),
                 rows,
-                cluster_colour(place),
-                cluster_marker(place),
+                *styles[number],
                 str(medoid.iloc[0]) if len(medoid) else "",
             )
         )
@@ -121,7 +121,7 @@ def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folde
 
 
 def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
-    """Limits with a margin, no ticks: the components have no unit that means anything."""
+    """Limits with a margin, no ticks: the map has no unit that means anything."""
     low, high = places.min(axis=0), places.max(axis=0)
     margin = np.maximum(high - low, 1e-6) * 0.09
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
@@ -130,8 +130,12 @@ def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_color("#d5d9e0")
-    axes.set_xlabel("first principal component", color=FAINT, fontsize=9)
-    axes.set_ylabel("second principal component", color=FAINT, fontsize=9)
+    axes.set_xlabel(
+        "Pictures near each other look alike; how far apart groups lie says little. "
+        "The gallery has this map and the principal components.",
+        color=FAINT,
+        fontsize=9,
+    )
 
 
 def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> None:
@@ -172,12 +176,15 @@ def _draw_thumbnails(
     for path, error in lost:
         log.warning("no thumbnail of %s in the cluster plot: %s", folder / path, error)
     anchors = np.array([places[number[group.representative]] for group in groups]).reshape(-1, 2)
+    tops = np.array([np.quantile(places[group.rows], 0.95, axis=0)[1] for group in groups])
     part = axes.get_position()
     extent = np.array([part.width * 1600, part.height * 900])
     low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
     span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
     side = THUMBNAIL * min(1.0, (12 / max(len(groups), 1)) ** 0.35)
-    spots = spread_apart((anchors - low) / span * extent, side + 14, extent)
+    # above the points of its cluster, so that it hides none of them
+    wished = (np.column_stack([anchors[:, 0], tops]) - low) / span * extent + [0, 0.5 * side + 12]
+    spots = spread_apart(wished, side + 14, extent)
     for group, anchor, spot in zip(groups, anchors, spots, strict=True):
         place = low + spot / extent * span
         axes.plot(*np.vstack([anchor, place]).T, color=INK, linewidth=1.0, alpha=0.8, zorder=3)
@@ -259,7 +266,7 @@ def _draw_silhouettes(
     axes.set_ylim(-len(shown) + 0.4, 0.6)
     axes.tick_params(axis="x", colors=FAINT, labelsize=9)
     axes.tick_params(axis="y", left=False, labelleft=False)
-    axes.set_xlabel("silhouette of each image", color=FAINT, fontsize=9)
+    axes.set_xlabel("fit of each image\n(doubtful below 0)", color=FAINT, fontsize=8)
     legend.set_xlim(0, 1)
     legend.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
     for part, hidden in ((legend, "right"), (axes, "left")):
@@ -279,8 +286,8 @@ def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64],
     large = rows <= 12
     mark = {"marker": group.marker, "color": group.colour, "markersize": 11 if large else 9}
     axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
-    mean = f", silhouette {own.mean():+.2f}" if len(own) else ""
-    count = f"{counted(len(group.rows), 'image')}{mean}"
+    fit = fit_in_words(own)
+    count = f"{counted(len(group.rows), 'image')}{f', {fit}' if fit else ''}"
     size = 10.0 if large else 8.8
     width = 0.88 * axes.bbox.width * 72 / DPI
     name = cleaned(group.name, bold=True)
