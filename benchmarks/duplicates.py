@@ -9,9 +9,9 @@ brightened). Two ways run on the same files: the perceptual hash alone, turned a
 usually used, and `near_duplicates`, where embeddings verify what the hash proposes.
 
 With `--bursts` every picture becomes a burst of nine: framed anew (moved by up to 9 %, scaled by up to 10 %, turned by
-up to 3 degrees), out of focus, shaken, too dark. They are looked for with and without capture times, which are a second
-apart within a burst and the same in all bursts, so that only what is seen can tell the bursts apart. Beside precision
-and recall: how often the picture that is shown of a burst is a sharp one.
+up to 3 degrees), out of focus, shaken, too dark. They are looked for with and without capture times, a second apart;
+one burst follows the other without a pause, so that only what is seen can tell them apart. Beside precision and
+recall: how often a picture that is shown is a sharp one.
 
 With `--generated` the time and memory of the search alone are measured, on made-up hashes and embeddings of that
 many pictures and of a tenth and a third as many; one picture in ten is a copy of another, four bits off, turned or
@@ -162,10 +162,11 @@ def make_bursts(source: Path, target: Path, most: int) -> int:
         count = make_copies(source, Path(name), most)
         for number in range(count):
             with Image.open(Path(name) / f"{number:04}_0.jpg") as image:
+                start = pd.Timestamp("2024-05-01 12:00") + pd.Timedelta(seconds=len(BURST) * number)
                 pictures = burst(image.convert("RGB"), np.random.default_rng(number))
             for place, picture in enumerate(pictures):
                 exif = Image.Exif()
-                exif[0x8769] = {0x9003: f"2024:05:01 12:00:{place:02}"}
+                exif[0x8769] = {0x9003: f"{start + pd.Timedelta(seconds=place):%Y:%m:%d %H:%M:%S}"}
                 save(picture, target / f"{number:04}_{place}.jpg", 92, exif)
     return count
 

@@ -12,7 +12,7 @@ from clustering_assets.clustering.keys import partition_key
 from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.video import faces
 
-RECIPE_VERSION = 8
+RECIPE_VERSION = 9
 """Goes up whenever the same pictures, music and settings would give a different video. What is drawn and planned is
 pinned beside this number in the tests, which fail where one changes without the other."""
 
@@ -20,7 +20,17 @@ pinned beside this number in the tests, which fail where one changes without the
 SOUND_VERSION = 1
 """Goes up whenever the same track would sound different or be cut to at other places. Silent videos stay."""
 
-IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
+IMAGE_FACTS = [
+    "path",
+    "bytes",
+    "mtime_ns",
+    "width",
+    "height",
+    "taken_at",
+    "sharpness",
+    "brightness",
+    "contrast",
+]
 """Columns of the manifest that a video depends on beside those of the cluster assignments."""
 
 
@@ -91,7 +101,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         settings: How the video shall look.
     """
     columns = ["path", "content_hash", "duplicate_of"]
-    if settings.order == "time" or settings.titles:
+    if settings.order == "time" or settings.titles or settings.captions:
         columns.append("taken_at")
     present = [name for name in columns if name in images]
     rows = sorted(tuple(map(str, row)) for row in images[present].itertuples(index=False))
@@ -105,6 +115,9 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         "images": rows,
         "track": track_hash,
         "title": title if settings.titles or settings.captions else "",
+        "given": settings.captions
+        and "cluster_hint" in images
+        and bool((images["cluster_hint"] != title).any()),
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION
