@@ -49,7 +49,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,faces,kaggle]"
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,faces,kaggle,ray]"
 	touch $@
 
 demo: $(STAMP)
@@ -59,7 +59,7 @@ run: $(STAMP)
 	$(BIN)/python -m clustering_assets run $(ARGS)
 
 dev: $(STAMP)
-	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets dev --port $(PORT)
+	CLUSTERING_SENSORS=true $(BIN)/python -m clustering_assets ui --port $(PORT)
 
 test: $(STAMP)
 	$(PYTEST)

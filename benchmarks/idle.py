@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import dagster as dg
@@ -25,7 +24,8 @@ from clustering_assets.definitions import make_definitions
 from clustering_assets.defs.instance import open_instance
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.update import update
-from clustering_assets.embedding.embed import Inputs
+from clustering_assets.embedding.embed import Embedded, Inputs
+from clustering_assets.embedding.pace import Waits
 from clustering_assets.settings import load_settings
 
 
@@ -37,14 +37,15 @@ def make_pictures(folder: Path, count: int) -> None:
         Image.fromarray(rng.integers(0, 255, (24, 32, 3), np.uint8)).save(file)
 
 
-def made_up(inputs: Inputs, clusters: int) -> Any:
+def made_up(inputs: Inputs, clusters: int) -> Embedded:
     """What `embed` gives, without a network."""
     rng, rows = np.random.default_rng(1), len(inputs.table)
     centres = rng.normal(size=(clusters, 64))[np.arange(rows) % clusters]
-    facts = {"backbone": "efficientnet_lite0", "weights_id": "00000000", "runtime": "none", "device": "none"}
-    facts |= {"precision": "none", "embedded": rows, "reused": 0, "images_per_second": 0.0}
     vectors = np.abs(centres + 0.3 * rng.normal(size=(rows, 64))).astype(np.float32)
-    return mock.Mock(vectors=vectors, paths=list(inputs.table["path"]), failures=[], warning="", **facts)
+    return Embedded(
+        vectors, list(inputs.table["path"]), list(inputs.table["content_hash"]), [], "efficientnet_lite0", 64,
+        "none", "none", "none", "00000000", rows, 0, 0.0, Waits(), "", "", 0.0,
+    )  # fmt: skip
 
 
 def seconds(call: Callable[[], object], rounds: int) -> float:

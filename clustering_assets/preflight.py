@@ -1,4 +1,4 @@
-"""What the settings name, looked for before any work: the network, and the user's own files."""
+"""What the settings name, looked for before any work: the network, the user's own files, the engine."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from clustering_assets.outputs import names_file, pins_file
 from clustering_assets.places import is_url
 from clustering_assets.settings import Settings, SettingsError
 from clustering_assets.stores import open_place
+from clustering_assets.work.choice import make_engine
 
 _FILES = ("weights", "names_file", "pins_file")
 
@@ -20,6 +21,7 @@ def check_named(settings: Settings) -> None:
         NamesError: The names of clusters cannot be read; the message gives file and line.
         PinsError: The same for the pinned tracks.
         StoreError: A store cannot be used.
+        WorkError: The engine is not installed.
     """
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.music.pins import read_pins
@@ -45,3 +47,4 @@ def check_named(settings: Settings) -> None:
         )
     read_names(names_file(settings))
     read_pins(pins_file(settings))
+    make_engine(settings.work)

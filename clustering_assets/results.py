@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from clustering_assets.embedding.files import StoredError, load_embeddings
+from clustering_assets.embedding.files import StoredError, are_of, load_embeddings
 from clustering_assets.integrity import State, content_hash
 from clustering_assets.outputs import EMBEDDINGS, Outputs, files_of
 from clustering_assets.tables import IMAGE_MANIFEST, TABLES, DamagedTable
@@ -47,7 +47,10 @@ def _reads_well(outputs: Outputs, name: str, rows: int | None) -> bool:
     try:
         if name == EMBEDDINGS:
             paths = load_embeddings(outputs.root, mmap=True)[1]
-            if not set(paths) <= set(outputs.read_table(IMAGE_MANIFEST)["path"]):
+            manifest = outputs.read_table(IMAGE_MANIFEST)
+            if not are_of(
+                outputs.root, paths, dict(zip(manifest["path"], manifest["content_hash"], strict=True))
+            ):
                 log.warning("%s is of other pictures than the manifest: it is made anew", outputs.path(name))
                 return False
             found = len(paths)

@@ -225,6 +225,27 @@ class _Video(Group):
         return int(width), int(height)
 
 
+class Work(Group):
+    """Where the work is done."""
+
+    engine: Literal["local", "ray"] = Field(
+        default="local",
+        description="Where pictures are examined and embedded: local (this machine) or ray (a Ray cluster that runs).",
+    )
+    ray_address: str = Field(
+        default="auto",
+        min_length=1,
+        description="The Ray cluster: HOST:PORT of its head; auto: the one that this machine belongs to.",
+    )
+    ray_cpus: float = Field(default=1, ge=0.1, le=1024, description="CPUs of each worker on the Ray cluster.")
+    ray_gpus: float = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="GPUs of each worker on the Ray cluster; 0.5: two workers share one.",
+    )
+
+
 class _Sensors(Group):
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
 
@@ -242,6 +263,7 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     # a base's fields come after those of the bases behind it: this order, from below, is that of the README
     _Seed,
     _Sensors,
+    Work,
     _Video,
     Music,
     Clustering,
@@ -303,6 +325,11 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
         """What videos depend on."""
         return self._group(VideoSettings)
 
+    @property
+    def work(self) -> Work:
+        """Where the work is done."""
+        return self._group(Work)
+
     def _group(self, group: type[AnyGroup]) -> AnyGroup:
         return group(**{name: getattr(self, name) for name in group.model_fields})
 
@@ -320,6 +347,11 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsError(f".env cannot be read as text ({error}): save it in UTF-8") from error
 
 
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CLUSTERING_{name.upper()}"
+
+
 def unknown_variables() -> list[str]:
     """What looks like a setting in the environment or `.env` and is none, with the name that may be meant.
 
@@ -329,7 +361,7 @@ def unknown_variables() -> list[str]:
     known = {
         ROOTS_VARIABLE,
         HOSTS_VARIABLE,
-        *(f"CLUSTERING_{name.upper()}" for name in Settings.model_fields),
+        *map(variable, Settings.model_fields),
     }
     found = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
     lines = []
@@ -343,8 +375,7 @@ def _explain(problem: Any, group: type[Group]) -> str:
     """One line about one refused value, with its name, the value, what is allowed and where it was set."""
     name = ".".join(map(str, problem["loc"]))
     message = problem["msg"].removeprefix("Value error, ")
-    variable = f"CLUSTERING_{name.upper()}"
-    source = f" (from {variable})" if os.environ.get(variable) == str(problem["input"]) else ""
+    source = f" (from {variable(name)})" if os.environ.get(variable(name)) == str(problem["input"]) else ""
     field = group.model_fields.get(name)
     hint = f" - {field.description}" if field and field.description else ""
     return f"{name} = {masked(repr(problem['input']))}{source}: {message[0].lower()}{message[1:]}{hint}"

@@ -79,10 +79,12 @@ class Project:
         facts = {"path": str(place), "dagster/row_count": len(rows), PUBLISHED: dg.MetadataValue.json(hashes)}
         instance.report_runless_asset_event(dg.AssetMaterialization(table.asset, metadata=facts))
 
-    def recipes(self) -> dict[str, Recipe]:
+    def recipes(self, **changed: object) -> dict[str, Recipe]:
         """What the video of each cluster shall be made of, by partition key."""
         read = self.outputs.read_table
-        return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self.settings())
+        return recipes(
+            read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self.settings(**changed)
+        )
 
     def shown(self, key: str) -> list[str]:
         """Paths of the pictures that the video of a cluster shows, in order.

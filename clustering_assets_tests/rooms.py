@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[1] / "docs/architecture.md"
 
 PACKAGE = "clustering_assets"
 GROUND = "ground"
-ABOVE = {"__main__", "definitions", "preflight", "results", "slideshows"}
+ABOVE = {"__main__", "definitions", "preflight", "rendering", "results", "slideshows"}
 """Single modules that are no ground to build on: they use the rooms."""
 
 

@@ -69,6 +69,20 @@ class Server:
         results = self.post({"query": query})["runsOrError"]["results"]
         return [(run["jobName"], run["status"]) for run in results]
 
+    def backfill(self, asset: str) -> str:
+        """Ask for all partitions of an asset, as "Materialize all" does; returns the id."""
+        query = (
+            "mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) "
+            "{ ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"
+        )
+        params = {"assetSelection": [{"path": [asset]}], "allPartitions": True}
+        answer = self.post({"query": query, "variables": {"params": params}})
+        return answer["launchPartitionBackfill"]["backfillId"]
+
+    def backfill_status(self, backfill: str) -> str:
+        query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'
+        return self.post({"query": query})["partitionBackfillOrError"]["status"]
+
     def settled(self) -> bool:
         return all(status in {"SUCCESS", "FAILURE"} for _, status in self.runs())
 
@@ -84,11 +98,11 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, **settings: object) -> Iterator[Server]:
-    """`python -m clustering_assets dev` in a folder; it has to end by itself when it is told to."""
+    """`python -m clustering_assets ui` in a folder; it has to end by itself when it is told to."""
     log = folder / "dev.log"
     with log.open("w") as written:
         process = subprocess.Popen(
-            [sys.executable, "-m", "clustering_assets", "dev", "--port", "0"],
+            [sys.executable, "-m", "clustering_assets", "ui", "--port", "0"],
             cwd=folder,
             env={**environment(**settings), "PYTHONUNBUFFERED": "1"},
             stdout=written,

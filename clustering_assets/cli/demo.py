@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from clustering_assets.cli.closing import close
+from clustering_assets.cli.last_flags import remember
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.run import bring_up_to_date
 from clustering_assets.cli.terminal import show_progress
@@ -41,7 +42,9 @@ def demo(count: int, **flags: Any) -> None:
     """Generate sample pictures and music into data/demo and run everything on them."""
     begun = time.monotonic()
     given = {name: value for name, value in flags.items() if value is not None}
-    settings = load_settings(**{**DEMO_SETTINGS, "min_images": min(count, 200), **given})
+    flags = {**DEMO_SETTINGS, "min_images": min(count, 200), **given}
+    settings = load_settings(**flags)
+    remember(settings.output, flags)
     with show_progress() as say:
         from clustering_assets.demo.music import make_music
         from clustering_assets.demo.pictures import make_pictures

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clustering_assets.cli.closing import close
+from clustering_assets.cli.last_flags import remember
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.files import file_source
@@ -26,6 +27,7 @@ def run(**flags: Any) -> None:
     """
     begun = time.monotonic()
     settings = load_settings(**flags)
+    remember(settings.output, flags)
     with show_progress() as say:
         result = bring_up_to_date(settings, say)
     close(result, settings, time.monotonic() - begun)

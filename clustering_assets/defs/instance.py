@@ -108,7 +108,8 @@ def _open(home: Path, configured: Path, overrides: Mapping[str, Any]) -> dg.Dags
     Raises:
         ClusteringError: The file is no configuration, or the state cannot be used.
     """
-    quiet = {} if (configured / "dagster.yaml").is_file() else {"telemetry": {"enabled": False}}
+    silent = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+    quiet = {} if (configured / "dagster.yaml").is_file() else silent
     try:
         with state_errors(configured):
             ref = InstanceRef.from_dir(

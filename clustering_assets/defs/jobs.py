@@ -1,5 +1,7 @@
 """The jobs: one click each in the UI, and what the sensors ask for."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import dagster as dg
 
 from clustering_assets.defs.records import VIDEOS
@@ -9,7 +11,50 @@ TABLES = {".dagster/clustering_assets.writes": "tables"}
 `.dagster/` are for programs, and the UI does not show them."""
 
 DIGEST_TAG = ".dagster/clustering_assets.digest"
-"""Tag of a run that renders a video: the digest of what the video is made of."""
+"""Tag of a run that renders a video: the digest of what the video is made of. A run that renders several has one for
+each, with a dot and the partition key behind, and renders no others of its range."""
+
+FIRST_TAG, LAST_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Tags of a run of several partitions: the first and the last of them."""
+
+MOST_VIDEOS = 50
+"""How many videos a run renders at most."""
+
+
+def digest_tag(key: str) -> str:
+    """The tag for the digest of one of several videos of a run."""
+    return f"{DIGEST_TAG}.{key}"
+
+
+def due_keys(tags: Mapping[str, str], known: Sequence[str]) -> list[str]:
+    """Partition keys of the videos that a run with these tags renders; `known` has all keys in Dagster's order."""
+    if "dagster/partition" in tags:
+        return [tags["dagster/partition"]]
+    if named := [name.removeprefix(digest_tag("")) for name in tags if name.startswith(digest_tag(""))]:
+        return [*(key for key in known if key in named), *(key for key in named if key not in known)]
+    if tags.get(FIRST_TAG) in known and tags.get(LAST_TAG) in known:
+        return list(known[known.index(tags[FIRST_TAG]) : known.index(tags[LAST_TAG]) + 1])
+    return []
+
+
+def render_runs(
+    digests: Mapping[str, str], known: Sequence[str]
+) -> Iterator[tuple[str | None, dict[str, str]]]:
+    """The runs that render videos: partition key (None for several videos) and tags of each.
+
+    Args:
+        digests: Digest of what each video is made of, by partition key.
+        known: All partition keys in the order in which Dagster knows them.
+    """
+    keys = [key for key in known if key in digests]
+    for start in range(0, len(keys), MOST_VIDEOS):
+        some = keys[start : start + MOST_VIDEOS]
+        if len(some) == 1:
+            yield some[0], {DIGEST_TAG: digests[some[0]]}
+        else:
+            tags = {digest_tag(key): digests[key] for key in some}
+            yield None, {FIRST_TAG: some[0], LAST_TAG: some[-1], **tags}
+
 
 cluster_images = dg.define_asset_job(
     "cluster_images",

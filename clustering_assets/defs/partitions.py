@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from clustering_assets.clustering.keys import is_key
+from clustering_assets.defs.jobs import due_keys
 
 CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
 
@@ -47,9 +48,10 @@ def partition_changes(
 
 
 def keys_in_flight(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
-    """The unfinished runs of single clusters, by partition key."""
+    """The unfinished runs of clusters, each of one or of several of them, by partition key."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return {run.tags["dagster/partition"]: run for run in runs if "dagster/partition" in run.tags}
+    known = instance.get_dynamic_partitions(str(CLUSTERS.name))
+    return {key: run for run in runs for key in due_keys(run.tags, known)}
 
 
 def sync_partitions(instance: dg.DagsterInstance, wanted: Collection[str]) -> PartitionChanges:

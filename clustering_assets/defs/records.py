@@ -5,13 +5,24 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
 from upath import UPath
 
 from clustering_assets.outputs import Outputs
 from clustering_assets.report.summary import StageRecord, VideoRecord
 from clustering_assets.tables import Table
 
-DATA_VERSION_TAG = "dagster/data_version"
+FAILED, FLAWED = "failed", "flawed"
+"""Metadata keys of a run of several videos: why some could not be made, and what is wrong with others, by key."""
+
 PUBLISHED = "published"
 """Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
 
@@ -22,6 +33,21 @@ VIDEOS = dg.AssetKey("cluster_videos")
 def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     """The data version of the latest materialization; None if there is none."""
     return recorded_digest(instance.get_latest_materialization_event(key))
+
+
+def version_tags(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, version: str) -> dict[str, str]:
+    """Tags of a materialization of an asset, as Dagster gives them to an output: its version, what it was made from."""
+    tags = {
+        DATA_VERSION_TAG: version,
+        DATA_VERSION_IS_USER_PROVIDED_TAG: "true",
+        CODE_VERSION_TAG: str(asset.code_versions_by_key[asset.key]),
+    }
+    for upstream in asset.dependency_keys:
+        record = next(iter(instance.fetch_materializations(upstream, limit=1).records), None)
+        made = recorded_digest(record.event_log_entry) if record else None
+        tags[get_input_data_version_tag(upstream)] = made or DEFAULT_DATA_VERSION.value
+        tags[get_input_event_pointer_tag(upstream)] = str(record.storage_id) if record else NULL_EVENT_POINTER
+    return tags
 
 
 def latest_videos(instance: dg.DagsterInstance, keys: Collection[str]) -> dict[str, dg.EventLogEntry]:
@@ -108,7 +134,7 @@ def video_record(
         path=str(path) if path else "",
         due=due,
         rendered=rendered,
-        render_seconds=_seconds(instance, latest) if latest and rendered else 0.0,
+        render_seconds=facts.get("render_seconds", 0.0) if rendered else 0.0,
         noted=facts,
     )
 

@@ -13,7 +13,14 @@ import pydantic
 from clustering_assets.defs.data_versions import digest
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
-from clustering_assets.defs.jobs import DIGEST_TAG, cluster_images, refresh_report, render_videos
+from clustering_assets.defs.jobs import (
+    DIGEST_TAG,
+    cluster_images,
+    digest_tag,
+    refresh_report,
+    render_runs,
+    render_videos,
+)
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
 from clustering_assets.defs.records import VIDEOS, latest_videos, made_there
@@ -45,7 +52,7 @@ from clustering_assets.tables import (
     MUSIC_CHOICE,
     DamagedTable,
 )
-from clustering_assets.video.recipe import recipes
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
 PATIENCE = 40
@@ -311,15 +318,17 @@ def cluster_videos_sensor(
     for key in waiting:
         if len(asked) + len(rendering) >= PORTION:
             break
-        (given_up if is_given_up(instance, {DIGEST_TAG: wanted[key].digest}) else asked).append(key)
-    changes = partition_changes(wanted, instance.get_dynamic_partitions(str(CLUSTERS.name)), runs)
+        (given_up if _is_given_up(instance, wanted[key]) else asked).append(key)
+    known = instance.get_dynamic_partitions(str(CLUSTERS.name))
+    changes = partition_changes(wanted, known, runs)
     partitions = [
         CLUSTERS.build_add_request(list(changes.add)),
         CLUSTERS.build_delete_request(list(changes.delete)),
     ]
     requests = [
-        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags={DIGEST_TAG: wanted[key].digest})
-        for key in asked
+        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags=tags)
+        for digests in _together(instance, {key: wanted[key].digest for key in asked})
+        for key, tags in render_runs(digests, [*known, *changes.add])
     ]
     if len(given_up) == len(due):
         requests += _report_request(instance, wanted)
@@ -328,6 +337,18 @@ def cluster_videos_sensor(
         dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
         skip_reason=None if requests else _skip_reason(wanted, rendering, given_up),
     )
+
+
+def _is_given_up(instance: dg.DagsterInstance, recipe: Recipe) -> bool:
+    """Whether a video failed too often, or a person has cancelled a run of it."""
+    return any(is_given_up(instance, {tag: recipe.digest}) for tag in (DIGEST_TAG, digest_tag(recipe.key)))
+
+
+def _together(instance: dg.DagsterInstance, digests: dict[str, str]) -> list[dict[str, str]]:
+    """Which videos go in a run together: one that such a run did not make goes alone, and takes no other with it."""
+    alone = {key for key, made_of in digests.items() if latest_run(instance, {digest_tag(key): made_of})}
+    together = {key: made_of for key, made_of in digests.items() if key not in alone}
+    return [together, *({key: digests[key]} for key in digests if key in alone)]
 
 
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:

@@ -9,10 +9,10 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from clustering_assets.defs.graph import stages_of
-from clustering_assets.defs.jobs import DIGEST_TAG
+from clustering_assets.defs.jobs import due_keys, render_runs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
-from clustering_assets.defs.partitions import PartitionChanges, sync_partitions
-from clustering_assets.defs.records import VIDEOS
+from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
+from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
@@ -118,11 +118,11 @@ class _Runner:
 
     def run(
         self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None
-    ) -> list[str]:
+    ) -> list[dg.AssetCheckEvaluation]:
         """Materialize `assets` in one run, and the checks of theirs.
 
         Returns:
-            What checks that do not stop a run found wrong; warnings are not among it.
+            The checks that found something wrong and did not stop the run; warnings are not among them.
 
         Raises:
             RunFailed: A stage refused to go on; every other error is raised as it is.
@@ -150,7 +150,7 @@ class _Runner:
         except dg.DagsterUserCodeExecutionError as wrapped:
             raise wrapped.user_exception from wrapped
         return [
-            evaluation.description or evaluation.check_name
+            evaluation
             for evaluation in result.get_asset_check_evaluations()
             if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
         ]
@@ -169,19 +169,24 @@ class _Runner:
         if kept:
             are = "is" if len(kept) == 1 else "are"
             self._announce(f"Recording {counted(len(kept), 'video')} that {are} there already")
-        for key in due:
+        digests = {key: clusters[key].digest for key in due}
+        for key, tags in render_runs(digests, self._instance.get_dynamic_partitions(str(CLUSTERS.name))):
             try:
-                flaws = self.run([VIDEOS.to_user_string()], key, {DIGEST_TAG: clusters[key].digest})
-                if key in missing:
-                    result.rendered.append(key)
-                if flaws:
-                    result.flawed[key] = "; ".join(flaws)
+                for check in self.run([VIDEOS.to_user_string()], key, tags):
+                    result.flawed |= _noted(check.metadata, FLAWED)
             except OutputTaken:
                 raise
-            except (ClusteringError, OSError) as error:
-                result.failed[key] = str(error)
-            except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
-                result.failed[key] = f"{type(error).__name__}: {error}"
+            except RunFailed as error:
+                said = error.__cause__.metadata if isinstance(error.__cause__, dg.Failure) else {}
+                result.flawed |= _noted(said, FLAWED)
+                result.failed |= _noted(said, FAILED) or dict.fromkeys(
+                    [key] if key else due_keys(tags, due), str(error)
+                )
+            except Exception as error:  # noqa: BLE001 - other videos shall be rendered whatever is wrong with these
+                reason = f"{type(error).__name__}: {error}"
+                some = [key] if key else due_keys(tags, due)
+                result.failed |= {name: reason for name in some if not holds_video(clusters[name], outputs)}
+        result.rendered = [key for key in missing if key not in result.failed]
 
     def _wait_for_room(self, pools: Collection[str]) -> None:
         """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""
@@ -213,6 +218,11 @@ class _Runner:
         """What each cluster's video shall be made of, by partition key."""
         read = self._outputs.read_table
         return recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), self._settings)
+
+
+def _noted(metadata: Mapping[str, dg.MetadataValue], name: str) -> dict[str, str]:
+    """What a run of several videos noted of each of them under a name."""
+    return dict(metadata[name].value) if name in metadata else {}  # type: ignore[arg-type]
 
 
 def run_config(settings: Settings) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def serve(
     announce: Callable[[str], None],
     *,
     daemon: bool = True,
+    visit: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Run the UI, the daemon and the code server of a folder until somebody ends it with Ctrl-C or SIGTERM.
 
@@ -56,6 +57,7 @@ def serve(
         public: Names under which browsers reach the UI through a proxy.
         announce: Is told the address of the UI.
         daemon: Whether the daemon runs here too.
+        visit: Is given the address when the UI answers.
 
     Raises:
         OSError: The port is taken.
@@ -85,9 +87,9 @@ def serve(
 
         threading.Thread(target=stop_with_the_daemon, daemon=True).start()
         named = "localhost" if host in LOCAL else host
-        announce(
-            f"The Dagster UI of {output} is at http://{named}:{listening.getsockname()[1]} (Ctrl-C ends it)"
-        )
+        url = f"http://{named}:{listening.getsockname()[1]}"
+        announce(f"The Dagster UI of {output} is at {url} (Ctrl-C ends it)")
+        visit(url)
         server.run(sockets=[listening])
         if its_daemon and its_daemon.poll() is not None:
             raise ClusteringError("Dagster's daemon ended by itself; what it said last stands above")

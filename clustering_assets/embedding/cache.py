@@ -32,6 +32,7 @@ from upath import UPath
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.files import file_source
 from clustering_assets.storage import write_bytes
+from clustering_assets.work.engine import WorkError
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -114,6 +115,8 @@ class VectorStore:
         Raises:
             OSError: Neither the cache nor the temporary folder can be written to.
         """
+        if not len(positions):
+            return
         if not self._pending:
             self._since = time.monotonic()
         self._pending.append((positions, vectors))
@@ -131,6 +134,19 @@ class VectorStore:
         self._shards.append(self._write(self._wanted[positions], vectors))
         self.at_hand[positions] = True
 
+    def take_in(self, shard: str) -> None:
+        """Have the vectors of a shard that somebody else has written into the set.
+
+        Raises:
+            WorkError: It is not there, or not whole.
+        """
+        assert self._folder is not None
+        if not self._take_in(self._folder / shard):
+            raise WorkError(
+                f"{self._folder / shard} was written by another machine and is not here, or not whole: the output must "
+                "lie in a place that all machines share"
+            )
+
     def vectors(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
         """All vectors at hand, shard by shard: positions in `wanted`, and float32 rows."""
         for shard in self._shards:
@@ -142,11 +158,11 @@ class VectorStore:
             known = positions >= 0
             yield positions[known], rows[known].astype(np.float32)
 
-    def _take_in(self, shard: Path | UPath) -> None:
-        """Note what a shard has of the wanted vectors; drop a damaged one."""
+    def _take_in(self, shard: Path | UPath) -> bool:
+        """Note what a shard has of the wanted vectors; whether it could be read, a damaged one being dropped."""
         data = read_shard(shard)
         if data is None:
-            return
+            return False
         positions = self._wanted.get_indexer(
             _hashes(pq.read_table(pa.BufferReader(data), columns=["content_hash"]))
         )
@@ -154,6 +170,7 @@ class VectorStore:
         if not self.at_hand[positions].all():
             self.at_hand[positions] = True
             self._shards.append(shard)
+        return True
 
     def _write(self, hashes: pd.Index, vectors: NDArray[np.float32]) -> Path | UPath:
         """Write a shard to the cache, or to the temporary folder where that fails."""

@@ -42,6 +42,7 @@ from clustering_assets.embedding.preparing import (
 )
 from clustering_assets.embedding.runtime import IN_FLIGHT, PRECISIONS, DeviceLost, Pending, Plan, Runtime
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
+from clustering_assets.embedding.shards import ClusterEmbedder, Embedder
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
 from clustering_assets.files.source import FileSource
@@ -50,7 +51,7 @@ from clustering_assets.progress import task
 from clustering_assets.settings import DEFAULT_LIMITS, Embedding, Limits
 from clustering_assets.storage import scratch_folder
 from clustering_assets.work.choice import make_engine
-from clustering_assets.work.engine import Engine
+from clustering_assets.work.engine import Cluster, Engine, Lost
 
 log = logging.getLogger("clustering_assets.embedding")
 
@@ -84,6 +85,7 @@ class RuntimeOptions:
         batch_size: Pictures in a forward pass on a GPU, halved when it runs out of memory; 0: as many as keep it busy.
             OpenVINO takes pieces of its own size.
         engine: What decodes the pictures; None: processes of their own, so that all cores work, or threads for few.
+            A cluster (`RayCluster`) also runs the network, and needs a cache that all of its machines share.
     """
 
     runtime: str = "auto"
@@ -159,6 +161,7 @@ def embed(
         BackboneError: The backbone is unknown.
         WeightsError: Its weights cannot be had or do not fit.
         EmbeddingError: Nothing could be embedded.
+        WorkError: A cluster cannot do it, or not go on.
         OutOfMemory: The device has no room for even one picture.
         DeviceLost: It computes no more, and the runtime was chosen.
     """
@@ -183,6 +186,8 @@ def _embed(
     local = cache_dir if isinstance(cache_dir, Path) else None
     backbone = network.resolve(memory=local)
     pictures = Pictures(inputs.table)
+    engine = options.engine or make_engine()
+    there = _on_cluster(engine, inputs, network, backbone, options, local)
     with ExitStack() as stack:
         models = [stack.enter_context(scratch_folder())]
         if local is not None:
@@ -195,18 +200,24 @@ def _embed(
             pictures.contents,
             backbone,
             cache_dir,
-            lambda: settle(plan_runtime(options.runtime), backbone, trial, models),
+            lambda: (
+                stack.enter_context(there).plan
+                if there
+                else settle(plan_runtime(options.runtime), backbone, trial, models)
+            ),
         )
         stack.enter_context(store)
         done = _Work()
         missing = np.flatnonzero(~store.at_hand)
-        if len(missing):
+        if len(missing) and there:
+            done = _embed_there(there, missing, pictures, store)
+        elif len(missing):
             batch_size = options.batch_size or usual_batch(plan)
             batches = prepared_batches(
                 partial(prepare, file_source(inputs.folder), backbone.preprocessing, as_sent(inputs.limits)),
                 pictures.select(missing),
                 batch_size,
-                options.engine or make_engine(),
+                engine,
                 backbone.preprocessing.view_bytes,
             )
             log.info(
@@ -361,7 +372,7 @@ def _embed_batches(
         finite = np.isfinite(features).all(axis=1)
         store.put(batch.kept[finite], features[finite])
         for number in batch.kept[~finite]:
-            pictures.fail_content(number, "embed", f"the network's {runtime.plan.precision} overflows")
+            pictures.fail_content(number, "embed", runtime.plan.overflow)
         progress.advance(batch.count)
         return int(finite.sum())
 
@@ -389,6 +400,66 @@ def _embed_batches(
     return _Work(
         embedded, runtime.device_name, rate, waits, limit(waits, on_gpu=runtime.plan.device != "cpu")
     )
+
+
+def _on_cluster(
+    engine: Engine,
+    inputs: Inputs,
+    network: NetworkSpec,
+    backbone: Backbone,
+    options: RuntimeOptions,
+    cache_dir: Path | None,
+) -> ClusterEmbedder | None:
+    """What embeds on a cluster; None where the engine is none.
+
+    Raises:
+        EmbeddingError: There is no cache.
+    """
+    if not isinstance(engine, Cluster):
+        return None
+    if cache_dir is None:
+        raise EmbeddingError(
+            "a cluster brings its vectors in the cache: set cache = true, and output to a folder that all of its "
+            "machines share"
+        )
+    return ClusterEmbedder(
+        engine,
+        Embedder(
+            file_source(inputs.folder), as_sent(inputs.limits), replace(network, backbone=backbone), cache_dir
+        ),
+        options.runtime,
+        options.batch_size,
+        inputs.table["path"],
+    )
+
+
+def _embed_there(
+    there: ClusterEmbedder, missing: NDArray[np.intp], pictures: Pictures, store: VectorStore
+) -> _Work:
+    """Have contents embedded on a cluster; those that are not are among the failures of `pictures`."""
+    begun = time.monotonic()
+    device = "a cluster"
+    shards: set[str] = set()
+    count = 0
+    with (
+        task("Embedding", total=len(missing), unit="images") as progress,
+        closing(there.embed(pictures.select(missing), pictures.contents)) as outcomes,
+    ):
+        for number, outcome in zip(missing.tolist(), outcomes, strict=True):
+            progress.advance()
+            if isinstance(outcome, Lost):
+                pictures.fail_content(number, "embed", f"the worker that embedded it {outcome.reason}")
+                continue
+            pictures.fail(outcome.failed)
+            if outcome.problem:
+                pictures.fail_content(number, "embed", outcome.problem)
+            elif outcome.shard:
+                count += 1
+                device = outcome.device
+                if outcome.shard not in shards:
+                    store.take_in(outcome.shard)
+                    shards.add(outcome.shard)
+    return _Work(count, device, count / (time.monotonic() - begun))
 
 
 def _assemble(store: VectorStore, codes: NDArray[np.intp], dimension: int) -> NDArray[np.float32]:

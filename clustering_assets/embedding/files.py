@@ -1,14 +1,14 @@
 """The pair that users get: `embeddings.npy`, and `image_paths.txt` whose line i names row i.
 
-Beside the two lies `embeddings.json` with the hash of each and the network that made them. It takes its place before
-they do, so a run that is killed between them leaves files that do not match it, and a pair that does not belong
-together is never read.
+Beside the two lies `embeddings.json` with the hash of each, the network that made them and what it made them of. It
+takes its place before they do, so a run that is killed between them leaves files that do not match it, and a pair that
+does not belong together is never read.
 """
 
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,19 +51,30 @@ class EmbeddingPair(NamedTuple):
         vectors: float32, shape (n, d); may be mapped from disk.
         paths: n paths relative to the folder of the pictures; row i belongs to path i.
         network: What made the vectors; None where that is not known.
+        contents: Digest of what was in the pictures (`contents_digest`); empty where that is not known.
     """
 
     vectors: NDArray[np.float32]
     paths: list[str]
     network: Network | None = None
+    contents: str = ""
 
 
 class StoredError(ClusteringError):
     """The stored embeddings are missing or do not belong together."""
 
 
+def contents_digest(content_hashes: Iterable[str]) -> str:
+    """Digest of the content hashes of the rows' pictures, in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest("\n".join(content_hashes).encode())
+
+
 def save_embeddings(
-    folder: Path | UPath, vectors: NDArray[np.float32], paths: Sequence[str], network: Network | None = None
+    folder: Path | UPath,
+    vectors: NDArray[np.float32],
+    paths: Sequence[str],
+    network: Network | None = None,
+    contents: str = "",
 ) -> None:
     """Write the pair into `folder`; both files are complete before either takes its place.
 
@@ -74,6 +85,7 @@ def save_embeddings(
         vectors: Shape (n, d).
         paths: n paths; a line break or backslash inside one is written escaped.
         network: What made the vectors, if that is known.
+        contents: Digest of what was in the pictures (`contents_digest`), if that is known.
 
     Raises:
         ValueError: The two have different lengths.
@@ -96,6 +108,7 @@ def save_embeddings(
         names.write_bytes(text)
         hashes = {VECTORS: hasher.hexdigest(), PATHS: xxhash.xxh3_128_hexdigest(text)}
         facts = {"rows": len(vectors), "xxh3_128": hashes, **(network._asdict() if network else {})}
+        facts |= {"contents": contents} if contents else {}
         seal.write_text(json.dumps(facts, indent=1))
 
 
@@ -160,6 +173,23 @@ def load_network(output: str | Path | UPath) -> Network | None:
         return Network(str(facts["backbone"]), str(facts["weights_id"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def are_of(output: str | Path | UPath, paths: Sequence[str], content_hashes: Mapping[str, str]) -> bool:
+    """Whether the embeddings of a run were made from these pictures, as far as that is known.
+
+    Args:
+        output: As in `load_embeddings`.
+        paths: Paths of the rows.
+        content_hashes: Hash of the content of each picture of the manifest by path.
+    """
+    if not set(paths) <= set(content_hashes):
+        return False
+    try:
+        wanted = json.loads((_folder(output) / SEAL).read_text()).get("contents")
+    except (OSError, ValueError, AttributeError):
+        return True
+    return not wanted or wanted == contents_digest(content_hashes[path] for path in paths)
 
 
 def _folder(output: str | Path | UPath) -> Any:

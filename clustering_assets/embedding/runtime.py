@@ -1,8 +1,9 @@
 """What a runtime is: a network ready to run, on some device and in some precision, a few batches at once."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,11 @@ class Plan:
     device: str
     precision: Precision
 
+    @property
+    def overflow(self) -> str:
+        """Why a picture has no vector that came out of the network with infinite values."""
+        return f"the network's {self.precision} overflows"
+
 
 class Pending(Protocol):
     """A batch that is being computed."""
@@ -72,6 +78,36 @@ class Runtime(Protocol):
             OutOfMemory: Not even one picture fits.
         """
         ...
+
+
+class Prepared(Protocol):
+    """Whatever has prepared pictures; there may be none in it."""
+
+    @property
+    def pixels(self) -> list[NDArray[np.uint8]]:
+        """The pictures, as `Runtime.start` takes them."""
+        ...
+
+
+AnyPrepared = TypeVar("AnyPrepared", bound=Prepared)
+
+
+def embedded(
+    runtime: Runtime, batches: Iterable[AnyPrepared]
+) -> Iterator[tuple[AnyPrepared, NDArray[np.float32]]]:
+    """Each batch with its features, in order; while one is computed, the next is prepared and handed over."""
+    under_way: deque[tuple[AnyPrepared, Pending | None]] = deque()
+
+    def first() -> tuple[AnyPrepared, NDArray[np.float32]]:
+        batch, pending = under_way.popleft()
+        return batch, pending.result() if pending else np.empty((0, 0), np.float32)
+
+    for batch in batches:
+        under_way.append((batch, runtime.start(batch.pixels) if batch.pixels else None))
+        if len(under_way) == IN_FLIGHT:
+            yield first()
+    while under_way:
+        yield first()
 
 
 def features(runtime: Runtime, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -19,13 +19,14 @@ log = logging.getLogger("clustering_assets.embedding")
 RUNTIMES: tuple[str, ...] = get_args(Embedding.model_fields["runtime"].annotation)
 
 
-def plan_runtime(requested: str = "auto") -> Plan:
+def plan_runtime(requested: str = "auto", use_gpu: bool = True) -> Plan:
     """What will run the network here: a GPU if there is one, otherwise OpenVINO, otherwise torch on the CPU.
 
     bfloat16 is chosen only where the processor computes in it, float16 on GPUs, float32 elsewhere.
 
     Args:
         requested: `auto`, `openvino` or `torch`.
+        use_gpu: Whether a GPU may be chosen.
 
     Raises:
         RuntimeUnavailable: It is not installed, or not one of these.
@@ -35,7 +36,7 @@ def plan_runtime(requested: str = "auto") -> Plan:
     has_openvino = importlib.util.find_spec("openvino") is not None
     if requested == "openvino" and not has_openvino:
         raise RuntimeUnavailable("runtime = 'openvino' needs OpenVINO: pip install openvino")
-    if requested != "openvino" and (accelerator := _accelerator()):
+    if use_gpu and requested != "openvino" and (accelerator := _accelerator()):
         return Plan("torch", accelerator, "float16")
     if requested == "torch" or not has_openvino:
         return Plan("torch", "cpu", "bfloat16" if _torch_has_bfloat16() else "float32")

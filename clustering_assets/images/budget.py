@@ -14,6 +14,10 @@ class PixelBudget:
         self._whole = self._left = pixels
         self._changed = threading.Condition()
 
+    def __reduce__(self) -> "tuple[type[PixelBudget], tuple[int]]":
+        """On another machine it is the memory of that one."""
+        return type(self), (self._whole,)
+
     @contextmanager
     def spend(self, pixels: int) -> Iterator[None]:
         """Wait until `pixels` (at most the whole budget) are free, and hold them inside the block."""

@@ -1,7 +1,7 @@
 """All files looked at, by an engine: files that must not be opened, and files that end whatever opens them, too."""
 
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ from clustering_assets.images.budget import memory
 from clustering_assets.images.errors import lost_in_decoding
 from clustering_assets.images.inspection import Look, begin, look
 from clustering_assets.images.load import as_sent
-from clustering_assets.work.engine import Engine, Lost, Task
+from clustering_assets.images.reach import check_reach
+from clustering_assets.work.engine import Cluster, Engine, Lost, Task
 
 if TYPE_CHECKING:
     from clustering_assets.settings import Limits
@@ -47,7 +48,11 @@ def look_at_all(
         ahead=source.most_ahead,
         feed=source.feed([file for file in files if not file.problem]),
     )
-    with closing(engine.run(task, list(sizes))) as looks:
+    with ExitStack() as stack:
+        if isinstance(engine, Cluster) and sizes:
+            stack.enter_context(engine.connected())
+            check_reach(engine, file_source(source), sizes)
+        looks = stack.enter_context(closing(engine.run(task, list(sizes))))
         for file in files:
             if file.problem:
                 yield Look(stage="find", reason=file.problem)

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from clustering_assets.errors import ClusteringError
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 PATIENCE = 60.0
 """Seconds that a unit of work may take, and one more for each megabyte and each million pixels."""
@@ -41,6 +42,8 @@ class Task(Generic[Unit, Result]):
         name: What a unit is called in messages.
         size: Bytes of a unit: large ones go alone, may take longer, and are worth another process sooner.
         together: Most units in a portion.
+        at_least: Fewest units in a portion where there are so many.
+        together_bytes: Most bytes of a portion of several units.
         ahead: Most units that are handed out before the result of the one before them was fetched.
         patience: Seconds for each portion, and one more for each megabyte of it and each million pixels it asks for.
         few: Up to so many units are done on threads of this process, which costs no start: right where nothing that
@@ -56,6 +59,8 @@ class Task(Generic[Unit, Result]):
     name: Callable[[Unit], str] = str
     size: Callable[[Unit], int] = lambda _: 0
     together: int = 1
+    at_least: int = 1
+    together_bytes: int = MOST_BYTES
     ahead: int = 4096
     patience: float = PATIENCE
     few: int = 0
@@ -97,14 +102,51 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Cluster(Engine, Protocol):
+    """An engine on other machines, which have the files of this one only where those lie in a place that all share.
+
+    Attributes:
+        cpus: CPUs of a worker.
+        gpus: GPUs of a worker.
+    """
+
+    cpus: float
+    gpus: float
+
+    def run_in_workers(
+        self, task: Task[Unit, Result], units: Sequence[Unit]
+    ) -> Generator[Result | Lost, None, None]:
+        """As `run`, but the worker itself calls the function, with what `task.begin` loaded.
+
+        What begins by raising an error that a user can mend is no worker: the work goes on without it.
+
+        Raises:
+            WorkError: Nothing can work any more, or the function raised an error that a user can mend.
+        """
+        ...
+
+    def ask_machines(self, question: Callable[[], Answer]) -> list[tuple[str, Answer]]:
+        """The answer of every machine on which there can be workers, with its name.
+
+        Raises:
+            WorkError: The cluster cannot be used, or a machine gives no answer.
+        """
+        ...
+
+    def connected(self) -> AbstractContextManager[Any]:
+        """Stay connected inside the block, where several things are asked for."""
+        ...
+
+
 def portions(task: Task[Unit, Result], units: Sequence[Unit], workers: int) -> Iterator[list[Unit]]:
     """The units in order, as many together as the task allows, so many portions that all workers are busy."""
-    most = max(1, min(task.together, len(units) // (8 * workers)))
+    most = max(task.at_least, min(task.together, len(units) // (8 * workers)))
     portion: list[Unit] = []
     size = 0
     for unit in task.feed(units):
         more = task.size(unit)
-        if portion and (len(portion) == most or size + more > MOST_BYTES):
+        if portion and (len(portion) == most or size + more > task.together_bytes):
             yield portion
             portion, size = [], 0
         portion.append(unit)

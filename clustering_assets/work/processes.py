@@ -42,14 +42,16 @@ class Processes:
 
     Attributes:
         most: Largest number of workers; fewer are started for little work.
+        always: Whether there is a process even for work that threads could do (`Task.few`).
     """
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int | None = None, always: bool = False) -> None:
         self.most = most or available_cores()
+        self.always = always
 
     def run(self, task: Task[Unit, Result], units: Sequence[Unit]) -> Generator[Result | Lost, None, None]:
         """As `Engine.run`; what the function raises is told by a `RuntimeError`."""
-        if len(units) <= task.few:
+        if len(units) <= task.few and not self.always:
             yield from Threads(self.most).run(task, units)
             return
         crew = _Crew(task, workers_for(task, units, self.most))

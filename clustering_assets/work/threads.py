@@ -8,6 +8,15 @@ from clustering_assets.threads import available_cores
 from clustering_assets.work.engine import Lost, Result, Task, Unit, portions
 
 
+class Here:
+    """An engine that does one unit after the other in the thread that asks, each when its result is asked for."""
+
+    def run(self, task: Task[Unit, Result], units: Sequence[Unit]) -> Generator[Result | Lost, None, None]:
+        """As `Engine.run`; what the function raises is raised as it is."""
+        for unit in units:
+            yield from task.function([unit])
+
+
 class Threads:
     """An engine of threads.
 

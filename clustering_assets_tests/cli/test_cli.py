@@ -160,6 +160,7 @@ def test_a_dagster_home_that_is_no_folder_is_named(home, project):
     assert f"DAGSTER_HOME = '{home}'" in result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_dagster_asks_and_reports_nothing_in_a_new_home(project, tmp_path):
     (tmp_path / "home").mkdir()
     result = command("run", *flags(), folder=project.root, DAGSTER_HOME=str(tmp_path / "home"))
@@ -245,7 +246,8 @@ def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
     assert "No video of cluster_1" in result.stdout
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, told):
     process = subprocess.Popen(
         [sys.executable, "-m", "clustering_assets", "run", *flags(fps=60, resolution="1280x720")],
         cwd=project.root,
@@ -257,7 +259,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project):
     deadline = time.monotonic() + 120
     while not list(videos.glob(".*.partial")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert "interrupted" in said and "Traceback" not in said

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.defs.jobs import DIGEST_TAG
+from clustering_assets.defs.jobs import DIGEST_TAG, FIRST_TAG, digest_tag, due_keys
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.resources import settings_type
@@ -36,6 +36,16 @@ def tick(project, instance, **changed):
     return cluster_videos_sensor(context)
 
 
+def asked(*requests):
+    """Keys of the videos that are asked for; in the first place of each run those of all it renders."""
+    known = [f"cluster_{number}" for number in range(99)]
+    runs = [
+        {"dagster/partition": run.partition_key, **run.tags} if run.partition_key else run.tags
+        for run in requests
+    ]
+    return [due_keys(tags, known) for tags in runs if "dagster/partition" in tags or FIRST_TAG in tags]
+
+
 def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
     with project.instance() as instance:
         result = tick(project, instance)
@@ -55,7 +65,7 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
         assert changed and changed < set(before), (
             "a copy touches the videos of some clusters and not of others"
         )
-        requested = {request.partition_key for request in tick(project, instance).run_requests}
+        (requested,) = map(set, asked(*tick(project, instance).run_requests))
         assert requested == changed
         assert project.out_of_date(instance) == requested
         kept = latest_videos(instance, set(before) - changed)
@@ -66,23 +76,18 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
             assert video.metadata == {**videos[key].metadata, "rendered": dg.MetadataValue.bool(False)}
 
 
-def test_a_changed_setting_asks_for_every_video_once(project):
+def test_a_changed_setting_asks_for_every_video_once_in_one_run(project):
     with project.instance() as instance:
         result = tick(project, instance, fps=12)
-        assert [request.partition_key for request in result.run_requests] == [
-            "cluster_0",
-            "cluster_1",
-            "cluster_2",
-        ]
-        assert {request.job_name for request in result.run_requests} == {"render_videos"}
-        for request in result.run_requests[:2]:
-            instance.create_run_for_job(
-                defs.resolve_job_def("render_videos"),
-                status=dg.DagsterRunStatus.STARTED,
-                tags={"dagster/partition": request.partition_key, **request.tags},
-            )
+        assert asked(*result.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
+        (request,) = result.run_requests
+        assert request.job_name == "render_videos"
+        some = {tag: value for tag, value in request.tags.items() if not tag.endswith("cluster_2")}
+        instance.create_run_for_job(
+            defs.resolve_job_def("render_videos"), status=dg.DagsterRunStatus.STARTED, tags=some
+        )
         again = tick(project, instance, fps=12)
-        assert [request.partition_key for request in again.run_requests] == ["cluster_2"]
+        assert asked(*again.run_requests) == [["cluster_2"]]
 
 
 def test_a_deleted_file_is_asked_for(project):
@@ -111,15 +116,20 @@ def test_no_video_is_made_of_damaged_results(name, project):
 
 def test_a_video_that_keeps_failing_is_left_to_a_person(project):
     with project.instance() as instance:
-        request = tick(project, instance, fps=12).run_requests[0]
-        for _ in range(ATTEMPTS):
-            instance.create_run_for_job(
-                defs.resolve_job_def("render_videos"),
-                status=dg.DagsterRunStatus.FAILURE,
-                tags={"dagster/partition": "cluster_0", DIGEST_TAG: request.tags[DIGEST_TAG]},
-            )
+        (together,) = tick(project, instance, fps=12).run_requests
+        failed = {"status": dg.DagsterRunStatus.FAILURE}
+        job = defs.resolve_job_def("render_videos")
+        only = {tag: value for tag, value in together.tags.items() if tag[-1] not in "12"}
+        instance.create_run_for_job(job, **failed, tags=only)
         again = tick(project, instance, fps=12)
-        assert "cluster_0" not in [request.partition_key for request in again.run_requests]
+        assert asked(*again.run_requests) == [["cluster_1", "cluster_2"], ["cluster_0"]], (
+            "it takes no other with it"
+        )
+        for _ in range(ATTEMPTS):
+            tags = {"dagster/partition": "cluster_0", DIGEST_TAG: together.tags[digest_tag("cluster_0")]}
+            instance.create_run_for_job(job, **failed, tags=tags)
+        again = tick(project, instance, fps=12)
+        assert asked(*again.run_requests) == [["cluster_1", "cluster_2"]]
         assert "refresh_report" not in [request.job_name for request in again.run_requests]
         for key in ("cluster_1", "cluster_2"):
             config = {"resources": {"settings": {"config": project.settings(fps=12).model_dump()}}}
@@ -131,7 +141,7 @@ def test_a_video_that_keeps_failing_is_left_to_a_person(project):
         (report,) = tick(project, instance, fps=12).run_requests
         assert report.job_name == "refresh_report", "the summary says which video is missing"
         healed = tick(project, instance, fps=15)
-        assert "cluster_0" in [request.partition_key for request in healed.run_requests]
+        assert asked(*healed.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
 
 
 def test_clusters_that_came_and_went_change_the_partitions(project):
@@ -143,9 +153,11 @@ def test_clusters_that_came_and_went_change_the_partitions(project):
         project.swap(instance, CLUSTER_ASSIGNMENTS, assignments)
         project.swap(instance, MUSIC_CHOICE, choice)
         result = tick(project, instance)
-    asked = {type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests}
-    assert list(asked["AddDynamicPartitionsRequest"]) == ["cluster_7"]
-    assert list(asked["DeleteDynamicPartitionsRequest"]) == ["cluster_1"]
+    changed = {
+        type(request).__name__: request.partition_keys for request in result.dynamic_partitions_requests
+    }
+    assert list(changed["AddDynamicPartitionsRequest"]) == ["cluster_7"]
+    assert list(changed["DeleteDynamicPartitionsRequest"]) == ["cluster_1"]
     assert [request.partition_key for request in result.run_requests] == ["cluster_7"]
 
 
@@ -200,19 +212,20 @@ def make_many_clusters(project, instance, count):
 
 
 def test_many_videos_are_asked_for_in_portions(project):
-    job = defs.resolve_job_def("render_videos")
     with project.instance() as instance:
         make_many_clusters(project, instance, PORTION + 5)
-        asked = tick(project, instance).run_requests
-        assert len(asked) == PORTION
-        for request in asked[:-2]:
-            instance.create_run_for_job(
-                job,
-                status=dg.DagsterRunStatus.STARTED,
-                tags={"dagster/partition": request.partition_key, **request.tags},
-            )
-        more = tick(project, instance).run_requests
-        assert len(more) == 2 and not {r.partition_key for r in more} & {r.partition_key for r in asked[:-2]}
+        (request,) = tick(project, instance).run_requests
+        (first,) = asked(request)
+        assert len(first) == PORTION
+        instance.add_dynamic_partitions("clusters", first)
+        under_way = {
+            tag: value for tag, value in request.tags.items() if tag not in map(digest_tag, first[-2:])
+        }
+        instance.create_run_for_job(
+            defs.resolve_job_def("render_videos"), status=dg.DagsterRunStatus.STARTED, tags=under_way
+        )
+        (more,) = asked(*tick(project, instance).run_requests)
+        assert len(more) == 2 and not {*more} & {*first[:-2]}
 
 
 def test_runs_and_partitions_of_other_projects_are_left_alone_and_stop_nothing(project):

@@ -277,7 +277,9 @@ def test_an_update_that_ended_in_the_middle_is_gone_on_with_when_the_sensor_is_f
         assert look(project, look(project, None, instance).cursor, instance).run_requests
 
 
-@pytest.mark.parametrize("left", [None, b"", b"<html>"])
+@pytest.mark.parametrize(
+    "left", [b"<html>", *(pytest.param(way, marks=pytest.mark.slow) for way in (None, b""))]
+)
 def test_results_that_were_damaged_or_deleted_are_made_anew_once(left, project):
     config = run_config(project.settings())
     page = project.root / "output" / GALLERY

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from clustering_assets.defs.jobs import FIRST_TAG
+from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.update import RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -158,11 +160,24 @@ def test_previews_are_inline_and_small(first):
 def test_the_checks_of_each_video_passed(first):
     project, _ = first
     with project.instance() as instance:
-        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "cluster_0"}))
+        runs = instance.get_runs(dg.RunsFilter(tags={FIRST_TAG: "cluster_0"}))
         events = instance.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         (evaluation,) = [event.dagster_event.asset_check_evaluation_data for event in events]
         assert evaluation.check_name == "video_as_planned"
         assert evaluation.passed, evaluation.description
+
+
+def test_a_video_is_recorded_alike_by_a_run_of_its_own_and_by_one_of_several(project):
+    with project.instance() as instance:
+        several = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
+        result = defs.resolve_job_def("render_videos").execute_in_process(
+            partition_key="cluster_0", instance=instance, run_config=run_config(project.settings())
+        )
+        assert result.success
+        alone = latest_videos(instance, ["cluster_0"])["cluster_0"].asset_materialization
+    assert alone.tags == several.tags
+    assert several.metadata["rendered"].value and not alone.metadata["rendered"].value
+    assert set(alone.metadata) <= set(several.metadata)
 
 
 def test_a_second_update_with_nothing_new_makes_nothing(project):
@@ -332,6 +347,7 @@ def test_a_deleted_video_is_made_again(project):
     assert project.update().rendered == ["cluster_1"]
 
 
+@pytest.mark.slow
 def test_a_video_setting_renders_all_videos_and_leaves_the_stages_alone(project):
     result = project.update(fps=12)
     assert result.made == ["ledger", "gallery"]
@@ -398,6 +414,7 @@ def test_a_picture_that_vanishes_before_it_is_shown_costs_only_itself(project):
     assert lost in (project.root / "output/gallery/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_away_while_its_video_was_made_comes_back(project):
     away = project.shown("cluster_1")[0]
 
@@ -450,6 +467,7 @@ def change_pixels(path) -> None:
     pixels.save(path, format="PNG")
 
 
+@pytest.mark.slow
 def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
     inside = {"output": "images/results", "images": "images", "music": "."}
     project.update(**inside)
@@ -528,6 +546,7 @@ def test_a_fault_of_a_stage_is_raised_as_it_is_and_the_next_update_goes_on(proje
     assert project.update().made == ["cluster_plot"]
 
 
+@pytest.mark.slow
 def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(project, monkeypatch):
     write = encode.write_video
 
@@ -545,6 +564,7 @@ def test_a_video_made_of_something_else_counts_as_out_of_date_and_not_as_reused(
     assert "reused 0, out of date 1" in (project.root / "output/summary_report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_gone_loses_its_partition(project):
     result = project.update(clusters=2)
     with project.instance() as instance:

@@ -192,6 +192,7 @@ def test_weights_in_the_hub_cache_need_no_network(pictures, tmp_path):
     assert (embedded.runtime, embedded.embedded) == ("torch", 2)
 
 
+@pytest.mark.slow
 def test_two_weights_files_do_not_share_vectors(pictures, tmp_path):
     images, folder = pictures(2)
     for seed in (0, 1):

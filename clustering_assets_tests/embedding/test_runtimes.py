@@ -295,7 +295,16 @@ def test_half_precision_goes_through_the_network_channels_last(precision, views)
     assert all(inputs.is_contiguous(memory_format=torch.channels_last) for _, inputs, _ in seen)
 
 
-@pytest.mark.parametrize("architecture", ["mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "swin_t"])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "mobilenet_v3_small",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("efficientnet_b0", "convnext_tiny", "swin_t")
+        ),
+    ],
+)
 def test_lower_precision_fits_networks_of_every_wiring(architecture, tmp_path):
     torch.manual_seed(0)
     torch.save(models.get_model(architecture, weights=None).state_dict(), tmp_path / "mine.pth")
@@ -389,8 +398,8 @@ def test_a_gpu_is_chosen_where_torch_computes_on_it(driver, found, computes, wan
     "architecture",
     [
         None,
-        "resnet50",
         "mobilenet_v3_small",
+        pytest.param("resnet50", marks=pytest.mark.slow),
         pytest.param("vgg16", marks=pytest.mark.slow),
         pytest.param("swin_t", marks=pytest.mark.slow),
     ],

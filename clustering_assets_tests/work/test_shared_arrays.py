@@ -52,6 +52,7 @@ def test_larger_arrays_than_were_foretold_come_whole(hostile):
     check(painted(hostile, array_bytes=19_999))
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_worker_that_ends_takes_no_memory_with_it(hostile):
     units = [name for unit in UNITS[:40] for name in (unit, f"{unit}crash")]

@@ -86,6 +86,7 @@ def image_manifest(
     contrast, dominant colours. A file that has not changed since the last run is not opened again.
     """
     from clustering_assets.images.manifest import DatasetError, content_digest, scan
+    from clustering_assets.work.choice import make_engine
 
     values = settings.value
     try:
@@ -93,6 +94,7 @@ def image_manifest(
             file_source(values.images, "images"),
             previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
             limits=values.limits,
+            engine=make_engine(values.work),
         )
     except DatasetError as error:
         yield dg.AssetCheckResult(check_name="enough_usable_images", passed=False, description=str(error))

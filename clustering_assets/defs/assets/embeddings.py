@@ -10,7 +10,7 @@ from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.embedding.files import EmbeddingPair, Network
+from clustering_assets.embedding.files import EmbeddingPair, Network, contents_digest
 from clustering_assets.files import file_source
 from clustering_assets.outputs import EMBEDDINGS
 
@@ -36,13 +36,14 @@ def embeddings(
     from clustering_assets.embedding.catalogue import NetworkSpec
     from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
     from clustering_assets.images.manifest import DatasetError, check_usable, usable, with_failures
+    from clustering_assets.work.choice import make_engine
 
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
         Inputs(usable(image_manifest), file_source(values.images, "images"), values.limits),
         NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
-        RuntimeOptions(values.runtime, values.batch_size),
+        RuntimeOptions(values.runtime, values.batch_size, make_engine(values.work)),
         cache_dir=settings.outputs.embedding_cache if values.cache else None,
     )
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
@@ -55,7 +56,10 @@ def embeddings(
         context.log.warning(embedded.warning)
     return dg.MaterializeResult(
         value=EmbeddingPair(
-            embedded.vectors, embedded.paths, Network(embedded.backbone, embedded.weights_id)
+            embedded.vectors,
+            embedded.paths,
+            Network(embedded.backbone, embedded.weights_id),
+            contents_digest(embedded.content_hashes),
         ),
         data_version=version,
         metadata={

@@ -14,7 +14,7 @@ class ArrayIO(OutputIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: EmbeddingPair, path: UPath) -> None:
         """Write the array and, beside it, its paths."""
-        save_embeddings(path.parent, obj.vectors, obj.paths, obj.network)
+        save_embeddings(path.parent, *obj)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> EmbeddingPair:
         """Read both back; the array is mapped from disk where that is possible."""

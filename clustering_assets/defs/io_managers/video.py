@@ -1,4 +1,4 @@
-"""Videos: a lazy slideshow goes in, an MP4 file comes out."""
+"""Videos: a rendered file is moved to its place."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
@@ -7,40 +7,37 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
+from clustering_assets.defs.records import PUBLISHED
+from clustering_assets.rendering import Rendered, publish
 
 if TYPE_CHECKING:
     from clustering_assets.video.encode import VideoFacts
-    from clustering_assets.video.slideshow import Slideshow
 
 
 class VideoIO(OutputIOManager):
-    """Renders a slideshow into its file, unless the file that is there was made from the very same recipe.
+    """Moves a finished video to its place, unless the one that is there was made from the very same recipe.
 
     The name says whether there is music: `cluster_0_slideshow_with_music.mp4` or `cluster_0_slideshow.mp4`. When one of
     the two appears the other one goes. Loading gives the path of the file.
     """
 
-    def dump_to_path(self, context: dg.OutputContext, obj: "Slideshow", path: UPath) -> None:
-        """Render, or find that there is nothing to do."""
-        from clustering_assets.video.encode import write_video
-        from clustering_assets.video.verify import is_whole
+    def dump_to_path(self, context: dg.OutputContext, obj: Rendered, path: UPath) -> None:
+        """Publish, or find that there is nothing to do."""
+        publish(obj, self.outputs)
 
-        final, outputs, values = self._file(context, obj), self.outputs, self.settings.value
-        if is_whole(final, obj.digest, outputs):
-            context.log.info("%s is up to date and is kept.", final)
-            context.add_output_metadata({"rendered": False})
-            return
-        # a new file without a record is looked at, not made again
-        outputs.records.forget(outputs.name_of(final))
-        facts = write_video(obj, final, quality=values.quality, encoder=values.encoder)
-        other = outputs.video(context.partition_key, music=obj.soundtrack is None)
-        other.unlink(missing_ok=True)
-        outputs.records.forget(outputs.name_of(other))
-        context.add_output_metadata({"rendered": True, **_shown(facts)})
+    def store(self, rendered: Rendered) -> dict[str, Any]:
+        """Publish one of several videos of a run; returns the metadata that an output of its own would have.
 
-    def files(self, context: dg.OutputContext, obj: "Slideshow") -> list[str]:
+        Raises:
+            OSError: It cannot be stored.
+        """
+        publish(rendered, self.outputs)
+        hashes = self.outputs.records.publish([self._name(rendered)])
+        return {**self._metadata(rendered), PUBLISHED: dg.MetadataValue.json(hashes)}
+
+    def files(self, context: dg.OutputContext, obj: Rendered) -> list[str]:
         """The name of the video below the output."""
-        return [self.outputs.name_of(self._file(context, obj))]
+        return [self._name(obj)]
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
@@ -55,18 +52,23 @@ class VideoIO(OutputIOManager):
             )
         return found
 
-    def get_metadata(self, context: dg.OutputContext, obj: "Slideshow") -> dict[str, Any]:
-        """Path, duration in seconds, size in pixels, frame rate, and the pictures that had to be left out."""
+    def get_metadata(self, context: dg.OutputContext, obj: Rendered) -> dict[str, Any]:
+        """Path, duration in seconds, size in pixels, frame rate, what had to be left out, and what was written."""
+        return self._metadata(obj)
+
+    def _metadata(self, rendered: Rendered) -> dict[str, Any]:
         return {
-            "path": dg.MetadataValue.path(str(self._file(context, obj))),
-            "failures": dg.MetadataValue.json([list(failure) for failure in obj.failures]),
-            "duration_seconds": round(float(obj.duration), 2),
-            "resolution": f"{obj.size[0]}x{obj.size[1]}",
-            "frames_per_second": obj.fps,
+            "path": dg.MetadataValue.path(str(self.outputs.path(self._name(rendered)))),
+            "failures": dg.MetadataValue.json([list(failure) for failure in rendered.failures]),
+            "duration_seconds": round(rendered.seconds, 2),
+            "resolution": f"{rendered.size[0]}x{rendered.size[1]}",
+            "frames_per_second": rendered.fps,
+            "rendered": bool(rendered.staged),
+            **(_shown(rendered.facts) if rendered.facts else {}),
         }
 
-    def _file(self, context: dg.OutputContext, obj: "Slideshow") -> UPath:
-        return self.outputs.video(context.partition_key, music=obj.soundtrack is not None)
+    def _name(self, rendered: Rendered) -> str:
+        return self.outputs.name_of(self.outputs.video(rendered.key, music=rendered.music))
 
 
 def _shown(facts: "VideoFacts") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from clustering_assets.images.formats.damage import DamageError
 from clustering_assets.images.formats.reader import KindNotReadError, Reader
 
 _SUBFILE_TYPE, _BITS, _COMPRESSION, _PLANES, _COLOUR_MAP, _DNG_VERSION = 254, 258, 259, 284, 320, 50706
+_EXTRA_SAMPLES, _ASSOCIATED = 338, (1,)
 _PLACES = ((273, 279), (324, 325))
 """Tags of the offsets and of the sizes of strips, and of tiles."""
 
@@ -34,6 +35,52 @@ _NOT_IDENTIFIED = (SyntaxError, IndexError, TypeError, struct.error)
 """What Pillow takes for "not this format"."""
 
 _CHUNK = 1 << 18
+_UNKNOWN = 7
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+"""Bytes of a value by its type."""
+_NEEDED = {
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    273,
+    277,
+    278,
+    279,
+    284,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+    338,
+    339,
+    347,
+    529,
+    530,
+}
+"""Tags that decide about pixels."""
+_MOST_ENTRIES = 65_535
 
 
 class Tiff(Reader):
@@ -47,6 +94,11 @@ class Tiff(Reader):
         """As a TIFF begins that is no camera's raw file."""
         return super().sniff(head) and head[8:10] != b"CR"
 
+    def open(self) -> Image.Image:
+        """Read the header; Pillow goes no further than to the first entry whose value lies outside the file."""
+        self.data = _without_lost_values(self.data)
+        return super().open()
+
     def decode(self, image: Image.Image) -> Image.Image:
         """The picture, its sums checked.
 
@@ -55,7 +107,8 @@ class Tiff(Reader):
             DamageError: A sum is wrong, or pixels cannot be inflated.
         """
         tags = getattr(image, "tag_v2", {})
-        if tags.get(_SUBFILE_TYPE, 0) & 1 or _DNG_VERSION in tags:
+        kind = tags.get(_SUBFILE_TYPE, 0)
+        if (isinstance(kind, int) and kind & 1) or _DNG_VERSION in tags:
             raise KindNotReadError(
                 "a camera raw file or another TIFF that begins with a preview, which is not read"
             )
@@ -63,12 +116,24 @@ class Tiff(Reader):
             raise KindNotReadError("a TIFF with more than 8 bits in separate planes, which is not read")
         _check_strips(self.data, tags)
         image = super().decode(image)
+        if image.mode == "RGBA" and tags.get(_EXTRA_SAMPLES) == _ASSOCIATED:
+            image = self._doubted(image)
         levels = tags.get(_COLOUR_MAP, (0,)) if image.mode == "P" else (0,)
         if 0 < max(levels) < 256:  # 8 bits in the place of 16, which Pillow takes for nearly black
             image.putpalette(
                 bytes(level for colour in zip(*_thirds(levels), strict=True) for level in colour)
             )
         return image
+
+    def _doubted(self, image: Image.Image) -> Image.Image:
+        """A picture whose colours were divided by alpha; undivided where that is 0 everywhere."""
+        if image.getchannel("A").getextrema() != (0, 0):
+            return image
+        again = super().open()
+        tiles: Any = again
+        tiles.tile = [tile._replace(args=tuple(_undivided(arg) for arg in tile.args)) for tile in tiles.tile]
+        again.load()
+        return again
 
     def kind_not_read(self, error: Exception) -> str:
         """A compression or a layout of pixels that Pillow does not know."""
@@ -83,6 +148,37 @@ class Tiff(Reader):
             if isinstance(problem.__cause__, KeyError):
                 number = problem.__cause__.args[0]
         return f"a TIFF compressed as {_NOT_READ[number]}, which is not read" if number in _NOT_READ else ""
+
+
+def _without_lost_values(data: bytes) -> bytes:
+    """A TIFF in which no entry of the first directory that can be done without has a value outside the file.
+
+    Such an entry becomes one of a single unknown byte (TIFF 6.0, section 2; BigTIFF has wider numbers).
+    """
+    order, big = "<" if data.startswith(b"II") else ">", data[2:4] in (b"+\x00", b"\x00+")
+    head, entry, room = (f"{order}Q", f"{order}HHQ", 8) if big else (f"{order}H", f"{order}HHI", 4)
+    mended = None
+    try:
+        (begin,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, room)
+        (count,) = struct.unpack_from(head, data, begin)
+        step = struct.calcsize(entry) + room
+        for at in range(begin + struct.calcsize(head), len(data) - step + 1, step)[
+            : min(count, _MOST_ENTRIES)
+        ]:
+            tag, kind, values = struct.unpack_from(entry, data, at)
+            (place,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, at + step - room)
+            size = values * _SIZES.get(kind, 0)
+            if size > room and place + size > len(data) and tag not in _NEEDED:
+                mended = mended or bytearray(data)
+                mended[at : at + step] = struct.pack(entry, tag, _UNKNOWN, 1) + bytes(room)
+    except struct.error:
+        return data  # no directory; that is found out and said where the header is read
+    return bytes(mended) if mended else data
+
+
+def _undivided(argument: Any) -> Any:
+    """An argument of a decoder; the name of a layout of pixels without the division by alpha."""
+    return argument.replace("RGBa", "RGBA") if isinstance(argument, str) else argument
 
 
 def _thirds(levels: Sequence[int]) -> list[Sequence[int]]:

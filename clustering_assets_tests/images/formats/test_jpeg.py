@@ -150,9 +150,40 @@ def test_bytes_behind_the_last_block_do_not_cost_the_picture(filler, end, mode, 
     np.testing.assert_array_equal(scaled, decode_image(data, "plain.jpg", min_side=40))
 
 
-def test_zeros_behind_a_progressive_picture_do_not_cost_it(photo, encoded):
-    data = encoded(photo(), "JPEG", progressive=True)
-    untidy = data[:-2] + bytes(3_000) + data[-2:]
+VENDOR = b"SEFH" + np.random.default_rng(0).bytes(2_000) + b"SEFT"
+"""What a phone writes behind its pictures, with bytes of every value."""
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [
+        bytes(3_000) + b"\xff\xd9",
+        b"\xff" * 3_000 + b"\xff\xd9",
+        b"<?xml version='1.0'?><vendor>Camera</vendor>\n\xff\xd9",
+        b"\x00\xff\x55\xaa" * 200 + b"\xff\xd9",
+        VENDOR,
+        VENDOR + b"\xff\xd9",
+        b"<?xml version='1.0'?><vendor>Camera</vendor>\n",
+        b"\xff\xe4\x00\x10of some device\xff\xd9",
+        b"\xff\xd8\xff\xe1\x00\x08a second picture",
+    ],
+)
+@pytest.mark.parametrize(
+    "options", [{"progressive": True}, {"progressive": True, "restart_marker_rows": 2}, {}]
+)
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_what_a_device_writes_behind_the_pixels_does_not_cost_them(trailer, mode, options, photo, encoded):
+    data = encoded(Image.fromarray(photo()).convert(mode), "JPEG", **options)
+    untidy = data[:-2] + trailer
+    np.testing.assert_array_equal(decode_image(untidy, "odd.jpg"), decode_image(data, "plain.jpg"))
+
+
+def test_blocks_that_show_in_a_smooth_picture_are_not_taken_for_damage(encoded):
+    ground = np.add.outer(np.arange(480), np.arange(640)) * 200 / 1120
+    waves = 20 * np.sin(np.arange(640) / 9)[None] * np.sin(np.arange(480) / 7)[:, None]
+    smooth = np.repeat((ground + waves).astype(np.uint8)[..., None], 3, axis=-1)
+    data = encoded(smooth, "JPEG", quality=40)
+    untidy = data[:-2] + junk(30) + data[-2:]
     np.testing.assert_array_equal(decode_image(untidy, "odd.jpg"), decode_image(data, "plain.jpg"))
 
 

@@ -136,3 +136,47 @@ def test_a_compression_that_pillow_was_built_without_is_not_called_damage():
     else:
         with pytest.raises(ImageError, match="a TIFF compressed as ZSTD, which is not read"):
             decode_image(data, "a.tif")
+
+
+def with_a_value_far_away(data: bytes, tag: int, values: int) -> bytes:
+    """A little-endian TIFF in which a text of so many letters is said to begin behind the end of the file."""
+    big = data[2] == 43
+    entry = struct.pack("<HH", tag, 2)
+    at = data.index(entry, int.from_bytes(data[8:16] if big else data[4:8], "little"))
+    lost = struct.pack("<QQ" if big else "<II", values, len(data) + 9_000)
+    return data[: at + 4] + lost + data[at + 4 + len(lost) :]
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("values", [1_000, 0xFFFF_FFF0])
+def test_a_note_whose_text_is_lost_costs_neither_the_pixels_nor_what_follows_it(
+    values, compression, big, quadrants, encoded
+):
+    notes = {270: "a description of some length", 274: 3, 305: "some program"}
+    data = encoded(quadrants, "TIFF", tiffinfo=notes, compression=compression, big_tiff=big)
+    broken = with_a_value_far_away(data, 270, values)
+    turned = decode_image(broken, "scan.tif")
+    np.testing.assert_array_equal(turned, quadrants[::-1, ::-1])
+    np.testing.assert_array_equal(turned, decode_image(data, "scan.tif"))
+
+
+def test_a_kind_of_subfile_that_is_no_number_is_not_taken_for_one(quadrants):
+    data = plain_tiff(quadrants, 1, 1)
+    begin = int.from_bytes(data[4:8], "little")
+    unknown = data[: begin + 2] + struct.pack("<HHII", 254, 7, 1, 0) + data[begin + 14 :]
+    with pytest.raises(ImageError, match="damaged TIFF") as told:  # the width stood there
+        decode_image(unknown, "scan.tif")
+    assert "operand" not in str(told.value)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("kind", [1, 2], ids=["associated", "not associated"])
+def test_a_fourth_value_that_is_zero_everywhere_does_not_blank_the_picture(
+    kind, compression, quadrants, encoded
+):
+    unused = np.dstack([quadrants, np.zeros(quadrants.shape[:2], np.uint8)])
+    data = encoded(unused, "TIFF", compression=compression)
+    at = data.index(struct.pack("<HHI", 338, 3, 1)) + 8
+    data = data[:at] + struct.pack("<H", kind) + data[at + 2 :]
+    np.testing.assert_array_equal(decode_image(data, "render.tif"), quadrants)

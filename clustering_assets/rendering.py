@@ -1,0 +1,255 @@
+"""Rendering videos: several at once where there are cores for it, each beside its place until it is published."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clustering_assets.embedding.files import EmbeddingPair
+from clustering_assets.errors import ClusteringError
+from clustering_assets.images.budget import decode_beside_others, memory
+from clustering_assets.memory import free_bytes
+from clustering_assets.outputs import VIDEOS, Outputs
+from clustering_assets.process_identity import mark
+from clustering_assets.settings import Settings
+from clustering_assets.slideshows import make_clip
+from clustering_assets.storage import PARTIAL, local_copy
+from clustering_assets.threads import available_cores
+from clustering_assets.video.recipe import Recipe
+from clustering_assets.work.engine import Engine, Lost, Task
+from clustering_assets.work.processes import Processes
+from clustering_assets.work.threads import Here
+
+if TYPE_CHECKING:
+    from clustering_assets.video.encode import VideoFacts
+    from clustering_assets.video.errors import Failure
+    from clustering_assets.video.verify import Check
+
+CORES = 2
+"""Cores for each of several videos at once. A video alone keeps up to six busy, two of them at next to no loss."""
+
+BYTES, BYTES_PER_PIXEL = 400_000_000, 170
+"""Memory of a process that renders and looks at what it wrote, and beside it for each pixel of a frame: 0.56 GB at
+720p, where 0.53 was measured, and 1.8 GB at 2160p."""
+
+PIXELS = 200_000_000
+"""Pixels of all frames together that make a process worth its start, which costs as much as half of them."""
+
+PATIENCE = 600.0
+"""Seconds that a video may take, and one more for each million pixels of its frames, which take a sixtieth."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one video is made of, to be handed to whatever renders it.
+
+    Attributes:
+        recipe: What it shows and plays.
+        settings: The settings in force.
+        embeddings: Vectors and paths of its pictures.
+        tracks: The rows of `music_tracks` for its track.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    embeddings: EmbeddingPair
+    tracks: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls, recipe: Recipe, settings: Settings, embeddings: EmbeddingPair, tracks: pd.DataFrame
+    ) -> "Order":
+        """The order of a recipe, with what it needs of all vectors and of the table `music_tracks`."""
+        rows = pd.Index(embeddings.paths).get_indexer(pd.Index(recipe.images["path"]))
+        rows = rows[rows >= 0]
+        own = EmbeddingPair(np.asarray(embeddings.vectors[rows]), [embeddings.paths[row] for row in rows])
+        return cls(recipe, settings, own, tracks[tracks["path"] == recipe.track])
+
+    @property
+    def pixels(self) -> int:
+        """About how many pixels all its frames have together."""
+        video = self.settings.video
+        shown = min(len(self.recipe.images), video.max_images_per_video)
+        width, height = video.size
+        return int(shown * video.seconds_per_image * video.fps) * width * height
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished video.
+
+    Attributes:
+        key: Partition key of its cluster.
+        music: Whether it has music.
+        staged: Name below the output of the file that is to be moved to its place; empty where the one there is kept.
+        digest: Recipe digest of the file.
+        seconds: Length.
+        size: Width and height in pixels.
+        fps: Frames per second.
+        limit: Why the sound is not as loud as meant; empty if it is.
+        failures: Each picture or track that had to be left out.
+        facts: What was written; None where a file that was there is kept.
+        checks: Whether the file is as planned.
+        sheet: A small JPEG of its slides.
+    """
+
+    key: str
+    music: bool
+    staged: str
+    digest: str
+    seconds: float
+    size: tuple[int, int]
+    fps: int
+    limit: str
+    failures: tuple["Failure", ...]
+    facts: "VideoFacts | None"
+    checks: tuple["Check", ...]
+    sheet: bytes
+
+    @property
+    def flaws(self) -> str:
+        """In what the file is not as planned; empty if it is."""
+        return "; ".join(
+            f"{check.name} is {check.value}, expected {check.expected}"
+            for check in self.checks
+            if not check.passed
+        )
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A video that could not be made, and why."""
+
+    reason: str
+
+
+def render(
+    orders: Sequence[Order], engine: Engine | None = None
+) -> Generator[tuple[str, Rendered | Refused], None, None]:
+    """Each video with its key, in order, as soon as it and all before it are done.
+
+    A video whose file in the output is as its recipe describes is not rendered again. A staged file is there until the
+    next video is asked for: publish it, or it goes. Closing the generator ends all that is under way and leaves
+    nothing behind.
+
+    Args:
+        orders: What the videos are made of.
+        engine: What renders; None: processes, or this thread where there is no room or too little work for several.
+    """
+    if engine is None:
+        count = at_once(orders)
+        engine = Processes(count) if count > 1 else Here()
+    task = Task(
+        partial(_make_all, mark()),
+        lambda order: order.recipe.key,
+        lambda order: order.pixels,
+        patience=PATIENCE,
+        begin=decode_beside_others,
+        memory=memory,
+    )
+    try:
+        for order, made in zip(orders, engine.run(task, orders), strict=True):
+            yield order.recipe.key, _refused(made) if isinstance(made, Lost) else made
+            _clear([order])
+    finally:
+        _clear(orders)
+
+
+def at_once(orders: Sequence[Order]) -> int:
+    """How many videos are rendered at once, from the cores, the free memory and how much work there is."""
+    if not orders:
+        return 1
+    width, height = orders[0].settings.video.size
+    room = free_bytes() // (BYTES + BYTES_PER_PIXEL * width * height)
+    worth = sum(order.pixels for order in orders) // PIXELS
+    return max(1, min(len(orders), available_cores() // CORES, room, worth))
+
+
+def publish(rendered: Rendered, outputs: Outputs) -> None:
+    """Move a staged video to its place, where it takes that of the one with or without music.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    if not rendered.staged:
+        return
+    final, other = (
+        outputs.video(rendered.key, music=music) for music in (rendered.music, not rendered.music)
+    )
+    outputs.records.forget(outputs.name_of(final))  # a new file without a record is looked at, not made again
+    outputs.path(rendered.staged).replace(final)
+    other.unlink(missing_ok=True)
+    outputs.records.forget(outputs.name_of(other))
+
+
+def _refused(lost: Lost) -> Refused:
+    return Refused(f"the process that rendered it {lost.reason}")
+
+
+def _make_all(owner: str, orders: list[Order]) -> list[Rendered | Refused]:
+    return [_make(owner, order) for order in orders]
+
+
+def _make(owner: str, order: Order) -> Rendered | Refused:
+    """One video for the process that is marked so, or why there is none."""
+    try:
+        return _stage(owner, order)
+    except (ClusteringError, OSError) as error:
+        return Refused(str(error))
+    except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
+        return Refused(f"{type(error).__name__}: {error}")
+
+
+def _stage(owner: str, order: Order) -> Rendered:
+    """Render a video beside its place, unless it is there, and look at the file.
+
+    Raises:
+        VideoError: It cannot be rendered.
+    """
+    from clustering_assets.video.contact_sheet import contact_sheet
+    from clustering_assets.video.encode import write_video
+    from clustering_assets.video.verify import is_whole, verify
+
+    values, outputs = order.settings, Outputs(order.settings.output)
+    with closing(make_clip(order.recipe, values, order.embeddings, order.tracks)) as slideshow:
+        music = slideshow.soundtrack is not None
+        path = outputs.video(order.recipe.key, music=music)
+        kept = is_whole(path, slideshow.digest, outputs)
+        sheet, facts = contact_sheet(slideshow), None
+        if not kept:
+            path = path.with_name(f".{path.name}{_ending(owner, order)}")
+            facts = write_video(slideshow, path, quality=values.quality, encoder=values.encoder)
+        with local_copy(path) as file:
+            checks = verify(file, slideshow)
+        return Rendered(
+            key=order.recipe.key,
+            music=music,
+            staged="" if kept else outputs.name_of(path),
+            digest=slideshow.digest,
+            seconds=float(slideshow.duration),
+            size=slideshow.size,
+            fps=slideshow.fps,
+            limit=slideshow.soundtrack.limit if slideshow.soundtrack else "",
+            failures=slideshow.failures,
+            facts=facts,
+            checks=tuple(checks),
+            sheet=sheet,
+        )
+
+
+def _ending(owner: str, order: Order) -> str:
+    """What the names of staged files end with; if the process is killed, they are found by it as leftovers."""
+    return f".{owner}-{order.recipe.digest[:8]}{PARTIAL}"
+
+
+def _clear(orders: Sequence[Order]) -> None:
+    """Remove what was staged of these videos, finished or not."""
+    for order in orders:
+        folder = Outputs(order.settings.output).path(VIDEOS)
+        with suppress(FileNotFoundError):
+            for path in list(folder.glob(f".*{_ending(mark(), order)}*")):
+                path.unlink()
