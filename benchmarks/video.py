@@ -561,8 +561,8 @@ def _after_encoding(
         container.mux(stream.encode())
     size, errors = file.tell(), []
     file.seek(0)
-    with av.open(file) as container:
-        for index, frame in enumerate(container.decode(video=0)):
+    with av.open(file) as written:
+        for index, frame in enumerate(written.decode(video=0)):
             if index % 6 == 5:
                 left = cv2.GaussianBlur(frame.to_ndarray()[:height] - smooth[index], (0, 0), eye)[
                     40:-40, 40:-40

@@ -1,6 +1,6 @@
 """The map that people look at: pictures in two dimensions, neighbours near each other, clusters parted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ FEWEST = 5
 ACROSS = 0.25
 """What is left of the pull between neighbours of different clusters, so that clusters part where they touch."""
 
-SETTLE = 0.1
+SETTLE = 0.02
 """Pace, against the usual one, at which a map goes on from an earlier one, so that what was there hardly moves."""
 
 REPULSION = 2.0
@@ -80,13 +80,8 @@ def earlier_places(table: pd.DataFrame | None, hashes: Sequence[str]) -> NDArray
     """
     if table is None or not {"content_hash", "x", "y", "component_1"} <= set(table.columns):
         return None
-    places: Mapping[str, tuple[float, float]] = dict(
-        zip(
-            table["content_hash"].astype(str),
-            table[["x", "y"]].astype(float).to_numpy().tolist(),
-            strict=True,
-        )
-    )
+    known = table["content_hash"].astype(str)
+    places = {content: (x, y) for content, x, y in zip(known, table["x"], table["y"], strict=True)}
     return np.array([places.get(content, (np.nan, np.nan)) for content in hashes], float).reshape(-1, 2)
 
 

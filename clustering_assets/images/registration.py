@@ -90,7 +90,8 @@ def same_view(one: Landmarks, other: Landmarks) -> bool:
     larger = max(other.grey.size, one.grey.size * abs(float(np.linalg.det(move[:, :2]))))
     if shared.sum() < LEAST_SHARED * larger:
         return False
-    return _correlation(cv2.warpAffine(one.grey, move, size), other.grey, shared) >= LEAST_AGREEMENT
+    moved = np.asarray(cv2.warpAffine(one.grey, move, size), np.uint8)
+    return _correlation(moved, other.grey, shared) >= LEAST_AGREEMENT
 
 
 def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:

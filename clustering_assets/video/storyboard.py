@@ -335,7 +335,9 @@ def _slides(
     slides: list[Still | None] = []
     captions, strong = [], []
     if settings.titles and material.title:
-        slides, captions, strong = [None], [""], [0.5]
+        slides.append(None)
+        captions.append("")
+        strong.append(0.5)
     for numbers in in_pairs([picture.size for picture in pictures], settings.size):
         first, *others = (pictures[number] for number in numbers)
         slides.append(replace(first, beside=others[0]) if others else first)
