@@ -192,7 +192,7 @@ def measure_bursts(options: argparse.Namespace) -> dict[str, Any]:
         begin = time.perf_counter()
         groups = duplicates.near_duplicates(rows, vectors, source).tolist()
         result: dict[str, Any] = {"bursts": count, "seconds": time.perf_counter() - begin}
-        timeless = duplicates.near_duplicates(rows.assign(taken_at=pd.NaT), vectors, source).tolist()
+        timeless = duplicates.near_duplicates(rows.assign(taken_at=None), vectors, source).tolist()
         copies = duplicates.near_duplicates(rows, vectors).tolist()
         for way, found in (("copies", copies), ("bursts", groups), ("without times", timeless)):
             result[way] = judge_bursts(paths, found)

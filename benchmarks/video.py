@@ -561,7 +561,7 @@ def _after_encoding(
         container.mux(stream.encode())
     size, errors = file.tell(), []
     file.seek(0)
-    with av.open(file) as written:
+    with av.open(file, "r") as written:
         for index, frame in enumerate(written.decode(video=0)):
             if index % 6 == 5:
                 left = cv2.GaussianBlur(frame.to_ndarray()[:height] - smooth[index], (0, 0), eye)[

@@ -60,7 +60,8 @@ def test_a_blurred_dark_picture_never_opens():
     vectors[3] = vectors.mean(axis=0)  # the medoid
     table = images(*[{"sharpness": 15.0, "brightness": 6.0} if number == 3 else {} for number in range(6)])
     storyboard = plan(Material(table, ".", VideoSettings(), vectors=vectors))
-    assert "3.jpg" not in (storyboard.slides[0].path, storyboard.slides[-1].path)
+    shown = [still.path for still in storyboard.slides if still]
+    assert "3.jpg" in shown[1:-1]
 
 
 def test_strong_pictures_move_to_where_it_is_loud():
