@@ -58,9 +58,9 @@ def strengths(images: pd.DataFrame, vectors: NDArray[np.floating] | None = None)
     exposure = np.nan_to_num((1 - dark) * np.clip(contrast / FULL_CONTRAST, 0, 1), nan=0.5)
     typical = np.full(len(images), 0.5)
     if vectors is not None and len(images):
-        unit = np.asarray(vectors, np.float64)
-        unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-        typical = _rank(unit @ unit.mean(axis=0))
+        given = np.asarray(vectors, np.float32)
+        lengths = np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-12)
+        typical = _rank((given @ (given / lengths).mean(axis=0)) / lengths[:, 0])
     size = _rank(np.sqrt(_column(images, "width") * _column(images, "height")))
     return SHARPNESS * _rank(detail) + EXPOSURE * exposure + TYPICALITY * typical + SIZE * size
 
