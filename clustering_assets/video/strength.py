@@ -30,6 +30,12 @@ SWING = 0.35
 """What strong pictures at loud moments are worth against short steps between pictures: the way through a cluster may
 become this much longer for a perfect fit."""
 
+LONGEST_TURNED = 12
+"""Pictures at most of a stretch that is turned round."""
+
+MOST_PASSES = 30
+"""Most times that the whole path is gone through for pictures to exchange."""
+
 LEAST_SPREAD = 2.0
 """LU between the loud and the quiet parts of the music below which there is nothing to meet."""
 
@@ -83,6 +89,8 @@ def meet_the_music(
 ) -> NDArray[np.intp]:
     """The path with pictures exchanged so that the strong ones are shown where it is loud; first and last stay.
 
+    Two pictures change places, or a short stretch is turned round, where that is worth what it lengthens the path.
+
     Args:
         path: (n,) points in the order shown.
         distances: (n, n) between the points.
@@ -91,21 +99,33 @@ def meet_the_music(
     """
     if len(path) < 4 or np.ptp(loudness) < LEAST_SPREAD:
         return path
-    before = max(_length(path, distances), 1e-9)
-
-    def cost(way: NDArray[np.intp]) -> float:
-        return _length(way, distances) / before - SWING * correlation(strength[way], loudness)
-
-    best, least = path.copy(), cost(path)
-    better = True
-    while better:
+    between, way = np.asarray(distances, float).tolist(), path.tolist()
+    whole = max(float(distances[path[:-1], path[1:]].sum()), 1e-9)
+    worth = (np.asarray(strength, float) / max(float(np.std(strength)), 1e-9)).tolist()
+    loud = (np.asarray(loudness, float) / (float(np.std(loudness)) * len(way))).tolist()
+    for _ in range(MOST_PASSES):
         better = False
-        for one in range(1, len(path) - 2):
-            for other in range(one + 1, len(path) - 1):
-                for way in (_swapped(best, one, other), _reversed(best, one, other)):
-                    if (now := cost(way)) < least - 1e-6:
-                        best, least, better = way, now, True
-    return best
+        for one in range(1, len(way) - 2):
+            for other in range(one + 1, len(way) - 1):
+                # of the correlation only the products of what changes places change
+                met = (worth[way[one]] - worth[way[other]]) * (loud[other] - loud[one])
+                if met > 0 and _longer(way, one, other, between) / whole < SWING * met - 1e-9:
+                    way[one], way[other] = way[other], way[one]
+                    better = True
+                if other - one < LONGEST_TURNED:
+                    part, heard = way[one : other + 1], loud[one : other + 1]
+                    met = sum(
+                        worth[point] * (then - now)
+                        for point, now, then in zip(part, heard, heard[::-1], strict=True)
+                    )
+                    ends = between[way[one - 1]][part[-1]] - between[way[one - 1]][part[0]]
+                    ends += between[way[other + 1]][part[0]] - between[way[other + 1]][part[-1]]
+                    if ends / whole < SWING * met - 1e-9:
+                        way[one : other + 1] = part[::-1]
+                        better = True
+        if not better:
+            break
+    return np.asarray(way, np.intp)
 
 
 def correlation(strength: NDArray[np.floating], loudness: NDArray[np.floating]) -> float:
@@ -136,20 +156,15 @@ def loudness_at(
     return np.interp(heard, np.arange(len(curve)) + 0.5, np.maximum(curve, -60.0))
 
 
-def _length(path: NDArray[np.intp], distances: NDArray[np.floating]) -> float:
-    return float(distances[path[:-1], path[1:]].sum())
-
-
-def _swapped(path: NDArray[np.intp], one: int, other: int) -> NDArray[np.intp]:
-    way = path.copy()
-    way[[one, other]] = way[[other, one]]
-    return way
-
-
-def _reversed(path: NDArray[np.intp], one: int, other: int) -> NDArray[np.intp]:
-    way = path.copy()
-    way[one : other + 1] = way[one : other + 1][::-1]
-    return way
+def _longer(way: list[int], one: int, other: int, between: list[list[float]]) -> float:
+    """How much longer a way gets when the points at two places, the first before the other, change places."""
+    here, there = way[one], way[other]
+    before, after = between[way[one - 1]], between[way[other + 1]]
+    ends = before[there] - before[here] + after[here] - after[there]
+    if other == one + 1:
+        return ends
+    next_, last = between[way[one + 1]], between[way[other - 1]]
+    return ends + next_[there] - next_[here] + last[here] - last[there]
 
 
 def _rank(values: NDArray[np.floating]) -> NDArray[np.float64]:
