@@ -35,6 +35,7 @@ EMBEDDINGS = "embeddings/embeddings.npy"
 EMBEDDING_CACHE = "embeddings/cache"
 CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
+CLUSTER_CHOICES = "clusters/choices.csv"
 VIDEOS = "videos"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
@@ -197,6 +198,13 @@ def names_file(settings: Settings) -> Path | UPath:
     if settings.names_file:
         return open_place(settings.names_file, "names_file")
     return Outputs(settings.output).path(CLUSTER_NAMES)
+
+
+def choices_file(settings: Settings) -> Path | UPath:
+    """The user's own file of choices of pictures, which need not exist."""
+    if settings.choices_file:
+        return open_place(settings.choices_file, "choices_file")
+    return Outputs(settings.output).path(CLUSTER_CHOICES)
 
 
 def pins_file(settings: Settings) -> Path | UPath:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import check_backbone_name
-from clustering_assets.outputs import names_file, pins_file
+from clustering_assets.outputs import choices_file, names_file, pins_file
 from clustering_assets.places import is_url
 from clustering_assets.settings import Settings, SettingsError
 from clustering_assets.stores import open_place
 from clustering_assets.work.choice import make_engine
 
-_FILES = ("weights", "names_file", "pins_file")
+_FILES = ("weights", "names_file", "choices_file", "pins_file")
 
 
 def check_named(settings: Settings) -> None:
@@ -19,10 +19,12 @@ def check_named(settings: Settings) -> None:
     Raises:
         SettingsError: With the setting, its value and the way out.
         NamesError: The names of clusters cannot be read; the message gives file and line.
+        ChoicesError: The same for the choices of pictures.
         PinsError: The same for the pinned tracks.
         StoreError: A store cannot be used.
         WorkError: The engine is not installed.
     """
+    from clustering_assets.clustering.choices import read_choices
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.music.pins import read_pins
 
@@ -46,5 +48,6 @@ def check_named(settings: Settings) -> None:
             f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
         )
     read_names(names_file(settings))
+    read_choices(choices_file(settings))
     read_pins(pins_file(settings))
     make_engine(settings.work)

@@ -12,6 +12,7 @@ The settings lie in groups, which what needs only them takes on its own:
 import difflib
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -26,14 +27,24 @@ from clustering_assets.places import ROOTS_VARIABLE, check_place, is_below, is_u
 Algorithm = Literal["kmeans", "hierarchical", "dbscan", "hdbscan", "auto"]
 """Each has its estimator in `clustering_assets.clustering.estimators.ESTIMATORS`."""
 
+GroupBy = Literal["looks", "events", "folders", "events+looks"]
+"""What makes the groups; see `clustering_assets.clustering.grouping`."""
+
+LOOKS: GroupBy = "looks"
+
 NUMBERED: tuple[Algorithm, ...] = ("kmeans", "hierarchical")
 """Algorithms that make the number of clusters that they are told to make."""
 
-PLACES = ("images", "music", "output", "weights", "names_file", "pins_file")
+PLACES = ("images", "music", "output", "weights", "names_file", "choices_file", "pins_file")
 """Settings that are files and folders."""
 
 HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
+
+
+LATER = frozenset({"choices_file", "shape", "length"})
+"""Settings that came later. They are left out of what results are known by while they are empty or 0, so that what was
+made before them stays current."""
 
 
 class SettingsError(ClusteringError):
@@ -134,8 +145,13 @@ class Embedding(Group):
 
 
 class Clustering(Group):
-    """How vectors become clusters."""
+    """How pictures become clusters."""
 
+    group_by: GroupBy = Field(
+        default=LOOKS,
+        description="What pictures have in common that are in one cluster: looks, events (by date and place), folders, "
+        "or events+looks (clusters within each event).",
+    )
     algorithm: Algorithm = Field(
         default="kmeans", description="kmeans, hierarchical, dbscan, hdbscan or auto."
     )
@@ -143,7 +159,8 @@ class Clustering(Group):
         default=5,
         ge=0,
         le=1000,
-        description="Number of clusters; 0 (outside of the Launchpad also `auto`) chooses it from the data.",
+        description="Number of clusters; 0 (outside of the Launchpad also `auto`) chooses it from the data. "
+        "With events+looks: at most so many in each event.",
     )
     eps: float = Field(
         default=0,
@@ -153,6 +170,10 @@ class Clustering(Group):
     names_file: str = Field(
         default="",
         description="Your own names for clusters: a file of cluster,name lines; empty: names.csv in output.",
+    )
+    choices_file: str = Field(
+        default="",
+        description="Your last word on pictures: a file of path,choice lines; empty: choices.csv in output.",
     )
 
 
@@ -165,10 +186,44 @@ class Music(Group):
     )
 
 
+_SHAPES: Mapping[str, Callable[[tuple[int, int]], tuple[int, int]]] = {
+    "wide": lambda sides: (max(sides), min(sides)),
+    "vertical": lambda sides: (min(sides), max(sides)),
+    "square": lambda sides: (min(sides), min(sides)),
+}
+"""What becomes of width and height in each shape that has a name."""
+
+
+def _sides(text: str, wanted: str = "") -> tuple[int, int]:
+    """Width and height as they are written in settings.
+
+    Raises:
+        ValueError: It is something else than what is `wanted`, or a size that H.264 cannot hold.
+    """
+    if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)):
+        raise ValueError(f"must be {wanted}")
+    width, height = map(int, sides.groups())
+    if any(side % 2 or not 64 <= side <= 7680 for side in (width, height)):
+        raise ValueError("both sides must be even numbers from 64 to 7680")
+    return width, height
+
+
 class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
+    )
+    shape: str = Field(
+        default="",
+        description="wide, vertical or square, with the sides of resolution, or a size of its own such as 1080x1350; "
+        "empty: as resolution says.",
+    )
+    length: int = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="Most seconds that a video lasts, such as 15, 30, 60 or 90; pictures and music are fitted to it; "
+        "0: as long as its pictures take.",
     )
     fps: int = Field(default=25, ge=1, le=120, description="Frames per second.")
     seconds_per_image: float = Field(
@@ -202,11 +257,15 @@ class _Video(Group):
     @classmethod
     def _even_sizes(cls, value: str) -> str:
         """Refuse sizes that H.264 cannot hold."""
-        if not (sides := re.fullmatch(r"(\d{1,5})x(\d{1,5})", value)):
-            raise ValueError("must be a width and a height, such as 1920x1080 or 1280x720")
-        for side in map(int, sides.groups()):
-            if side % 2 or not 64 <= side <= 7680:
-                raise ValueError("both sides must be even numbers from 64 to 7680")
+        _sides(value, "a width and a height, such as 1920x1080 or 1280x720")
+        return value
+
+    @pydantic.field_validator("shape")
+    @classmethod
+    def _known_shape(cls, value: str) -> str:
+        """Refuse shapes that there are not."""
+        if value not in ("", *_SHAPES):
+            _sides(value, f"{', '.join(_SHAPES)}, or a width and a height, such as 1080x1350")
         return value
 
     @pydantic.model_validator(mode="after")
@@ -222,8 +281,8 @@ class _Video(Group):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the videos, in pixels."""
-        width, height = self.resolution.split("x")
-        return int(width), int(height)
+        turned = _SHAPES.get(self.shape)
+        return turned(_sides(self.resolution)) if turned else _sides(self.shape or self.resolution)
 
 
 class Work(Group):

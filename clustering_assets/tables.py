@@ -140,6 +140,8 @@ IMAGE_MANIFEST = Table(
         "height": Column(SMALL, "Pixels down, likewise."),
         "taken_at": Column(TIME, "Local time of the camera; empty if unknown."),
         "camera": Column(TEXT, "Make and model; empty if unknown."),
+        "latitude": Column(NUMBER, "Where it was taken, degrees north; empty if unknown.", limits=(-90, 90)),
+        "longitude": Column(NUMBER, "The same, degrees east.", limits=(-180, 180)),
         "outcome": Column(TEXT, "used, duplicate (the same pixels as another) or rejected.", needed=True),
         "stage": Column(TEXT, "Stage that rejected the file; empty if none did.", needed=True),
         "reason": Column(TEXT, "Why it was rejected or is a near-duplicate; empty otherwise.", needed=True),
@@ -201,6 +203,10 @@ CLUSTER_ASSIGNMENTS = Table(
         "cluster_hint": Column(TEXT, "What the cluster is called where you have not named it."),
         "component_1": Column(NUMBER, "First principal component of the feature space."),
         "component_2": Column(NUMBER, "Second principal component."),
+        "choice": Column(TEXT, "Your choice of the picture: exclude, must or cover; empty: none."),
+        "found_cluster": Column(
+            WHOLE, "Number of its cluster without your choices; empty: the same.", limits=_IDS
+        ),
     },
 )
 

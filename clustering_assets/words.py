@@ -1,6 +1,7 @@
 """Lines, numbers, lists and lengths of time as people say them."""
 
 from collections.abc import Sequence
+from datetime import date
 
 
 def one_line(text: str) -> str:
@@ -32,6 +33,15 @@ def listed(parts: Sequence[str]) -> str:
 def with_article(word: str) -> str:
     """A word with "a" or "an" before it, by its first letter."""
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def period(first: date, last: date) -> str:
+    """Two days and those between as people say them: "14 May 2024", "14 and 15 May 2024", "30 April to 2 May 2024"."""
+    link = "and" if (last - first).days == 1 else "to"
+    until = f"{last.day} {last:%B %Y}"
+    if (first.year, first.month) == (last.year, last.month):
+        return until if first.day == last.day else f"{first.day} {link} {until}"
+    return f"{first.day} {first:{'%B' if first.year == last.year else '%B %Y'}} {link} {until}"
 
 
 def duration(seconds: float) -> str:

@@ -22,6 +22,26 @@ def elsewhere(tmp_path, monkeypatch):
         monkeypatch.delenv(f"CLUSTERING_{name.upper()}", raising=False)
 
 
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ("", (1280, 720)),
+        ("wide", (1280, 720)),
+        ("vertical", (720, 1280)),
+        ("square", (720, 720)),
+        ("1080x1350", (1080, 1350)),
+    ],
+)
+def test_a_shape_turns_the_resolution_or_is_a_size_of_its_own(shape, size):
+    assert load_settings(resolution="1280x720", shape=shape).video.size == size
+
+
+@pytest.mark.parametrize("shape", ["tall", "1081x1350", "9:16"])
+def test_an_unknown_shape_is_refused(shape):
+    with pytest.raises(SettingsError, match="shape"):
+        load_settings(shape=shape)
+
+
 def test_the_promised_defaults():
     settings = load_settings()
     assert (settings.clusters, settings.algorithm, settings.backbone) == (5, "kmeans", "auto")

@@ -36,6 +36,13 @@ def test_what_is_no_csv_is_said_with_the_line(tmp_path, read, error, content):
 
 
 @READERS
-def test_a_list_saved_by_a_spreadsheet_is_read(tmp_path, read, error):
-    (tmp_path / "list.csv").write_bytes('\ufeffcluster_0,"Ein, zwei"\r\n\r\n,\r\n"# no",x\r\n'.encode())
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeffcluster_0,"Ein, zwei"\r\n\r\n,\r\n"# no",x\r\n',
+        "\ufeffcluster_0;Ein, zwei;\r\n;;\r\n# no;x;\r\n",
+    ],
+)
+def test_a_list_saved_by_a_spreadsheet_is_read(tmp_path, read, error, text):
+    (tmp_path / "list.csv").write_bytes(text.encode())
     assert list(read(tmp_path / "list.csv").values()) == ["Ein, zwei"]

@@ -1,5 +1,7 @@
 """Numbers, lists and lengths of time in words."""
 
+from datetime import date
+
 import pytest
 
 from clustering_assets.words import (
@@ -9,6 +11,7 @@ from clustering_assets.words import (
     one_or_several,
     ordinal,
     pace,
+    period,
     standing,
     with_article,
 )
@@ -70,3 +73,19 @@ def test_what_is_left_is_told_while_it_can_be_known():
     assert standing(10_000, 10_000, "images", 100) == "10,000 of 10,000 images, 100/s"
     assert standing(0, 10, "images", 1) == "0 of 10 images, 0.0/s"
     assert standing(70, None, "files", 2) == "70 files, 35/s"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ((2024, 5, 14), (2024, 5, 14), "14 May 2024"),
+        ((2024, 5, 14), (2024, 5, 16), "14 to 16 May 2024"),
+        ((2024, 5, 14), (2024, 5, 15), "14 and 15 May 2024"),
+        ((2023, 12, 31), (2024, 1, 1), "31 December 2023 and 1 January 2024"),
+        ((2024, 4, 30), (2024, 5, 2), "30 April to 2 May 2024"),
+        ((2023, 12, 30), (2024, 1, 2), "30 December 2023 to 2 January 2024"),
+        ((2023, 5, 14), (2024, 5, 14), "14 May 2023 to 14 May 2024"),
+    ],
+)
+def test_a_period_is_told_without_saying_anything_twice(first, last, words):
+    assert period(date(*first), date(*last)) == words

@@ -59,6 +59,12 @@ LEAD = 0.06
 PHRASE = 4
 """Bars in a phrase: loops are whole phrases long where that wastes little."""
 
+GIVEN = 0.15
+"""Largest part of a length that is given up so that the music ends with a phrase, a bar or the track."""
+
+OWN_END = 1.5
+"""How many times as long as wanted a track may be for its own end to be heard rather than its beginning."""
+
 LEAST_LOOP = 4.0
 """Seconds below which a loop is not cut to bars."""
 
@@ -480,14 +486,54 @@ def _rising(at: NDArray[np.integer], first: int, length: int) -> NDArray[np.floa
     return np.sin(np.clip((at - first + 0.5) / length, 0, 1) * (np.pi / 2)).astype(np.float32)
 
 
+def window(track: Track, seconds: float) -> tuple[float, float]:
+    """The part of a track that is laid under a video of at most `seconds`, and ends as music does.
+
+    It begins where a soundtrack does that may go on for ever, and ends with a phrase, or else a bar. Where the track is
+    little longer, it begins later and ends with the track itself; where that is little shorter, the whole is taken.
+
+    Args:
+        track: The music.
+        seconds: Most seconds.
+
+    Returns:
+        Second of the track at which it begins, and its length: `seconds`, or up to a `GIVEN` part less. More than is
+        left of the track means that it is looped.
+    """
+    start, end = track.start, track.end
+    bars = track.beat_times[track.downbeat :: track.bar]
+    full_from = start if track.full_from is None else min(max(track.full_from, start), end)
+    begin = _beginning(start, end, full_from, bars, seconds)
+    least = (1 - GIVEN) * seconds
+    if end - begin <= seconds:
+        return begin, end - begin if end - begin >= least else seconds
+    if end - begin <= OWN_END * seconds:
+        firsts = bars[(bars >= end - seconds + LEAD) & (bars <= end - least)]
+        begin = float(firsts[0]) - LEAD if firsts.size else end - seconds
+        return begin, end - begin
+    first = int(np.searchsorted(bars, begin))
+    for step in (PHRASE, 1):
+        lasts = bars[first::step]
+        lasts = lasts[(lasts >= begin + least) & (lasts <= begin + seconds)]
+        if lasts.size:
+            return begin, float(lasts[-1]) - begin
+    return begin, seconds
+
+
 def make_soundtrack(
-    track: Track, seconds: float, *, target: float = TARGET, ceiling: float = CEILING
+    track: Track,
+    seconds: float,
+    *,
+    begin: float | None = None,
+    target: float = TARGET,
+    ceiling: float = CEILING,
 ) -> Soundtrack:
     """Plan the soundtrack of a video. Cheap: the track is decoded when its sound or its gain is asked for.
 
     Args:
         track: The music.
         seconds: Length of the video.
+        begin: Second of the track at which it starts; None: where the music has come to its strength.
         target: Integrated loudness aimed at, in LUFS.
         ceiling: Highest true peak, in dBTP.
 
@@ -502,7 +548,8 @@ def make_soundtrack(
     bars = beats[track.downbeat :: track.bar]
     full_from = start if track.full_from is None else min(max(track.full_from, start), end)
     full_until = end if track.full_until is None else min(track.full_until, end)
-    begin = _beginning(start, end, full_from, bars, seconds)
+    if begin is None:
+        begin = _beginning(start, end, full_from, bars, seconds)
     if seconds <= end - begin:
         passes: tuple[Pass, ...] = (Pass(begin, seconds, 0.0),)
     else:

@@ -1,5 +1,6 @@
 """The commands that answer questions about an output, and change nothing."""
 
+import json
 import webbrowser
 from pathlib import Path
 
@@ -13,7 +14,8 @@ _output = click.option("--output", default=None, metavar="DIR-OR-URL", help="Whi
 @click.command()
 @click.argument("picture")
 @_output
-def why(picture: str, output: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def why(picture: str, output: str | None, as_json: bool) -> None:
     """Say what became of PICTURE at every stage, and what keeps it out where it is not shown.
 
     PICTURE is a path, a path below the folder of pictures, or a name that only one picture has.
@@ -34,8 +36,12 @@ def why(picture: str, output: str | None) -> None:
     slideshow = (
         None if clusters.empty else open_slideshow(partition_key(clusters.iloc[0]), output=settings.output)
     )
+    lines = sentences(path, ledger, assignments, slideshow.storyboard if slideshow else None)
+    if as_json:
+        click.echo(json.dumps({"path": path, "why": lines}, indent=2, ensure_ascii=False))
+        return
     click.echo(path)
-    for line in sentences(path, ledger, assignments, slideshow.storyboard if slideshow else None):
+    for line in lines:
         click.echo(f"  {line}")
 
 

@@ -14,21 +14,32 @@ if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
 
 
-def close(result: "UpdateResult", settings: Settings, seconds: float) -> None:
+def close(result: "UpdateResult", settings: Settings, seconds: float, *, as_json: bool = False) -> None:
     """Say what was done and where it is; a video that failed or is not as planned fails the command.
 
     Args:
         result: What was done.
         settings: The settings that it was done with.
         seconds: How long it took.
+        as_json: Whether it is told to a machine.
     """
     from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 
     path = Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json")
     summary = json.loads(path.read_text(encoding="utf-8"))
-    click.echo(closing_words(result, summary, settings, seconds))
+    click.echo(
+        _data(result, summary, seconds) if as_json else closing_words(result, summary, settings, seconds)
+    )
     if result.failed or result.flawed:
         sys.exit(FAILED)
+
+
+def _data(result: "UpdateResult", summary: dict[str, Any], seconds: float) -> str:
+    """What was done, and the summary, as JSON."""
+    done = {name: getattr(result, name) for name in ("made", "rendered", "failed", "flawed")}
+    return json.dumps(
+        {"seconds": round(seconds, 2), **done, "summary": summary}, ensure_ascii=False, indent=2
+    )
 
 
 def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Settings, seconds: float) -> str:

@@ -21,6 +21,7 @@ from clustering_assets.cli.exit_codes import FAILED, WRONG_USAGE
 from clustering_assets.cli.export import export
 from clustering_assets.cli.imports import import_pictures
 from clustering_assets.cli.run import run
+from clustering_assets.cli.status import status
 from clustering_assets.cli.ui import ui
 from clustering_assets.cli.verify import verify
 from clustering_assets.errors import ClusteringError
@@ -32,7 +33,7 @@ LAST_ERROR = Path(".dagster/last_error.txt")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    commands=[cache, demo, export, import_pictures, open_gallery, run, ui, verify, why],
+    commands=[cache, demo, export, import_pictures, open_gallery, run, status, ui, verify, why],
 )
 @click.version_option(package_name="clustering-assets")
 def cli() -> None:

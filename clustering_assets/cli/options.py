@@ -42,7 +42,15 @@ def _metavar(name: str, annotation: Any) -> str:
     """What stands for the value of a flag in the help."""
     if name == "clusters":
         return "N|auto"
-    named = {"resolution": "WxH", "images": "DIR", "music": "DIR", "output": "DIR-OR-URL", "backbone": "NAME"}
+    named = {
+        "resolution": "WxH",
+        "shape": "wide|vertical|square|WxH",
+        "length": "SECONDS",
+        "images": "DIR",
+        "music": "DIR",
+        "output": "DIR-OR-URL",
+        "backbone": "NAME",
+    }
     choices = getattr(annotation, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):
         return "|".join(choices)

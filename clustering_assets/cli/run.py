@@ -1,15 +1,16 @@
 """The command that brings everything up to date."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from clustering_assets.cli.closing import close
-from clustering_assets.cli.last_flags import remember
+from clustering_assets.cli.last_flags import recall, remember
 from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.status import tell_standing
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.files import file_source
 from clustering_assets.settings import NUMBERED, Settings, SettingsError, load_settings, unknown_variables
@@ -20,25 +21,65 @@ if TYPE_CHECKING:
 
 @click.command()
 @settings_options()
-def run(**flags: Any) -> None:
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="STAGE",
+    help="Bring only this up to date: an asset, or a cluster's video by its key; may be given again.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be made and about how long it takes; make nothing."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Say what was done as JSON, and the rest to standard error."
+)
+@click.option(
+    "--again", is_flag=True, help="With the settings that the output was made with; flags win over them."
+)
+def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flags: Any) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.
 
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
     """
     begun = time.monotonic()
-    settings = load_settings(**flags)
-    remember(settings.output, flags)
-    with show_progress() as say:
-        result = bring_up_to_date(settings, say)
-    close(result, settings, time.monotonic() - begun)
+    settings = _settings_before(**flags) if again else load_settings(**flags)
+    if dry_run:
+        tell_standing(settings, as_json=as_json, undone=True)
+        return
+    given = {name: value for name, value in flags.items() if value is not None}
+    remember(settings.output, {**recall(settings.output), **given} if again else given)
+    with show_progress(apart=as_json) as say:
+        result = bring_up_to_date(settings, say, only)
+    close(result, settings, time.monotonic() - begun, as_json=as_json)
 
 
-def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateResult":
+def _settings_before(**flags: Any) -> Settings:
+    """The settings that the output was made with, and the flags.
+
+    Raises:
+        SettingsError: It has not been made, or a setting is wrong.
+    """
+    from clustering_assets.outputs import SUMMARY_REPORT, Outputs
+    from clustering_assets.slideshows import settings_of_output
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = settings_of_output(**given)
+    if not Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json").is_file():
+        raise SettingsError(
+            f"output = {settings.output!r}: nothing has been made there yet; run without --again"
+        )
+    return settings
+
+
+def bring_up_to_date(
+    settings: Settings, say: Callable[[str], None], only: Collection[str] = ()
+) -> "UpdateResult":
     """Check what can be checked at once, then run everything.
 
     Args:
         settings: The settings in force.
         say: Is told in one line what happens next.
+        only: What alone is brought up to date; empty: everything.
 
     Raises:
         ClusteringError: Something that the user can mend; see `update`.
@@ -52,7 +93,7 @@ def bring_up_to_date(settings: Settings, say: Callable[[str], None]) -> "UpdateR
     from clustering_assets.defs.update import update
 
     with state_errors(Path.cwd()), open_instance(Path.cwd(), settings.output) as instance:
-        return update(make_definitions(settings), instance, settings, announce=say)
+        return update(make_definitions(settings), instance, settings, announce=say, only=only)
 
 
 def _check_at_once(settings: Settings) -> None:

@@ -92,7 +92,7 @@ class _LineTask:
         self._last = self._done
         self._told = time.monotonic()
         line = standing(self._done, self._total, self._unit, self._told - self._begun)
-        print(f"  {self._title}: {line}", flush=True)  # noqa: T201
+        print(f"  {self._title}: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 class LineReporter:
@@ -116,12 +116,18 @@ class _PlainFormatter(logging.Formatter):
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[str], None]]:
-    """Show the progress of the block, with warnings between the bars; gives a function that says a line."""
-    console = Console(stderr=False, highlight=False, soft_wrap=True)
-    if not sys.stdout.isatty():
+def show_progress(*, apart: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show the progress of the block, with warnings between the bars; gives a function that says a line.
+
+    Where the standard output is no terminal, all of it goes to that of errors, so that a pipe gets nothing but results.
+
+    Args:
+        apart: Whether it goes there in any case.
+    """
+    console = Console(stderr=apart, highlight=False, soft_wrap=True)
+    if not (sys.stderr if apart else sys.stdout).isatty():
         with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
-            yield lambda text: print(_plain(text), flush=True)  # noqa: T201
+            yield lambda text: print(_plain(text), file=sys.stderr, flush=True)  # noqa: T201
         return
     columns = (  # where it is narrow, the bar gives way and no text is broken
         TextColumn("  {task.description}", table_column=Column(no_wrap=True)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from clustering_assets.errors import ClusteringError
-from clustering_assets.settings import NUMBERED, Algorithm
+from clustering_assets.settings import LOOKS, NUMBERED, Algorithm, GroupBy
 
 
 class AlgorithmError(ClusteringError):
@@ -22,6 +22,8 @@ class Request:
         eps: DBSCAN's radius in its neighbour embedding, where direct neighbours are less than 1 apart; 0 takes the
             knee of the k-distance curve.
         seed: Seed of everything random.
+        group_by: What makes the groups. With events or folders alone nothing else counts; with events and looks
+            the clusters are those within each event, at most so many in each.
 
     Raises:
         AlgorithmError: No data could satisfy it; the message gives name, value and range.
@@ -31,6 +33,7 @@ class Request:
     clusters: int = 0
     eps: float = 0
     seed: int = 0
+    group_by: GroupBy = LOOKS
 
     def __post_init__(self) -> None:
         algorithms = get_args(Algorithm)
@@ -44,8 +47,11 @@ class Request:
     @property
     def fixed(self) -> bool:
         """Whether a number of clusters is asked for, so that another number is no answer."""
-        return self.clusters > 0 and self.algorithm in NUMBERED
+        return self.clusters > 0 and self.algorithm in NUMBERED and self.group_by == LOOKS
 
     def __str__(self) -> str:
         """The request as it is stored: only an answer to the same one can be kept."""
-        return f"{self.algorithm} clusters={self.clusters} eps={self.eps:g} seed={self.seed}"
+        looks = f"{self.algorithm} clusters={self.clusters} eps={self.eps:g} seed={self.seed}"
+        if self.group_by == LOOKS:
+            return looks
+        return f"{self.group_by} {looks}" if LOOKS in self.group_by else self.group_by

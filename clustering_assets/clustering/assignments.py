@@ -8,12 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.cluster import Clustering, cluster
-from clustering_assets.clustering.continuity import hold
+from clustering_assets.clustering.choices import Choices, own_clusters, regroup, with_choices
+from clustering_assets.clustering.cluster import Clustering, by_size, cluster
+from clustering_assets.clustering.continuity import hold, measured
 from clustering_assets.clustering.feature_space import VectorsError, check_vectors
+from clustering_assets.clustering.grouping import group, names_of_groups, time_line
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
-from clustering_assets.clustering.keys import in_order, partition_key
+from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY, in_order, partition_key
 from clustering_assets.clustering.map_layout import earlier_places, lay_out_map
 from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.near_duplicates import keepers
@@ -103,6 +105,7 @@ def assign(
     request: Request,
     previous: Previous | None = None,
     names: Mapping[int, str] | None = None,
+    choices: Choices | None = None,
 ) -> Assignment:
     """Cluster pictures, give the clusters lasting ids and names, and measure how each picture fits.
 
@@ -111,33 +114,70 @@ def assign(
         request: What is asked for.
         previous: What the previous run left; None for a first run.
         names: Names that the user set, by cluster id.
+        choices: What the user has chosen to be shown, and to be together.
 
     Raises:
         VectorsError: The embeddings cannot be used.
-        AlgorithmError: More clusters than distinct pictures, or than memory.
+        AlgorithmError: More clusters than distinct pictures, or than memory; or events where no picture has a date.
     """
     previous = previous or Previous()
     hashes = [str(value) for value in pictures.images["content_hash"]]
-    found = cluster(pictures.vectors, request, pictures.kinds(), pictures.order())
+    if request.group_by == "folders":
+        hashes, previous = _told_apart(pictures.images), previous.with_contents(_told_apart)
+    given = group(pictures.images, request.group_by)
+    found = cluster(
+        pictures.vectors,
+        request,
+        pictures.kinds(),
+        pictures.order(),
+        groups=None if given is None else given.labels,
+    )
     before, warnings = previous.clusters(hashes)
-    notes = [*found.notes, *warnings]
-    if before and previous.request == str(request):
+    notes = [*found.notes, *(given.notes if given else ()), *warnings]
+    if given is None and before and previous.request == str(request):
         held = hold(found, hashes, before, request)
         if held is not None:
             found, notes = held, [*notes, *held.notes[len(found.notes) :]]
     gone = previous.gone() if before else {}
     ids, changes = keep_ids(found.labels, hashes, before, previous.ids, gone)
-    same = previous.hints(before, dict(zip(hashes, ids.tolist(), strict=True)))
-    hints = name_clusters(
-        ids, pictures.vectors, pictures.images, class_scores=pictures.class_scores, before=same
-    )
-    if before.keys() == set(hashes) and previous.request == str(request):
-        hints |= {number: hint for number, hint in same.items() if number in hints}
-    named = with_given(hints, names or {})
-    earlier = earlier_places(previous.table, hashes) if previous.request == str(request) else None
-    places = lay_out_map(found.points, found.coordinates, ids, pictures.order(), earlier)
-    table = _table(pictures, found, ids, named, hints, remember_gone(ids, hashes, before, gone), places)
+    times = None
+    if given is None or found.groups is None:
+        hints = _hints(pictures, ids, hashes, before, previous, request)
+    else:
+        hints = _group_hints(pictures, ids, found.groups, given.names)
+        if given.times is not None:
+            times = time_line(given.times, found.groups)
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())
+    choices, found_ids, own = choices or Choices(), ids, own_clusters(previous.table)
+    if choices.groups:
+        ids, made, odd = regroup(
+            ids,
+            pictures.images["path"].astype(str).tolist(),
+            choices,
+            with_given(hints, names or {}),
+            own=own,
+            used={*used, *own.values()},
+        )
+        found = measured(found, by_size(ids), request)
+        hints = {UNCLUSTERED: UNCLUSTERED_KEY, **hints, **made}
+        notes = [*notes, *odd]
+    earlier = earlier_places(previous.table, hashes) if previous.request == str(request) else None
+    places = times
+    if places is None:
+        places = lay_out_map(found.points, found.coordinates, ids, pictures.order(), earlier)
+    table = _table(
+        pictures,
+        found,
+        ids,
+        with_given(hints, names or {}),
+        hints,
+        remember_gone(found_ids, hashes, before, gone),
+        places,
+    )
+    table, odd = with_choices(
+        table.assign(found_cluster=np.where(found_ids == ids, np.nan, found_ids)), choices
+    )
+    notes = [*notes, *choices.odd, *odd]
     return Assignment(
         table=table,
         clusters=summarise(table, found, ids),
@@ -145,9 +185,53 @@ def assign(
         quality=found.quality,
         notes=notes,
         algorithm=found.algorithm,
-        ids_ever_used=tuple(sorted(i for i in used if i >= 0)),
+        ids_ever_used=tuple(sorted(i for i in {*used, *own.values(), *ids.tolist()} if i >= 0)),
         request=str(request),
     )
+
+
+def _told_apart(images: pd.DataFrame) -> list[str]:
+    """The content hash of each picture, and its path beside it where there are copies, which other folders may hold."""
+    copies = images["content_hash"].duplicated(keep=False)
+    return [
+        f"{content} {path}" if copied else str(content)
+        for content, path, copied in zip(images["content_hash"], images["path"], copies, strict=True)
+    ]
+
+
+def _hints(
+    pictures: Pictures,
+    ids: NDArray[np.int64],
+    hashes: list[str],
+    before: dict[str, int],
+    previous: Previous,
+    request: Request,
+) -> dict[int, str]:
+    """A hint for each cluster that looks made: that of the previous run where all is as it was, or still true."""
+    same = previous.hints(before, dict(zip(hashes, ids.tolist(), strict=True)))
+    hints = name_clusters(
+        ids, pictures.vectors, pictures.images, class_scores=pictures.class_scores, before=same
+    )
+    if before.keys() == set(hashes) and previous.request == str(request):
+        hints |= {number: hint for number, hint in same.items() if number in hints}
+    return hints
+
+
+def _group_hints(
+    pictures: Pictures, ids: NDArray[np.int64], groups: NDArray[np.int64], names: Mapping[int, str]
+) -> dict[int, str]:
+    """The names of the groups; where several clusters lie in one, with what their pictures show."""
+    hints = names_of_groups(ids, groups, names)
+    for inside in (np.flatnonzero(groups == label) for label in np.unique(groups)):
+        if len(np.unique(ids[inside][ids[inside] >= 0])) > 1:
+            words = name_clusters(
+                ids[inside],
+                pictures.vectors[inside],
+                pictures.images.iloc[inside].drop(columns="taken_at", errors="ignore").reset_index(drop=True),
+                class_scores=pictures.class_scores,
+            )
+            hints |= {number: f"{hints[number]}, {word}" for number, word in words.items() if number >= 0}
+    return hints
 
 
 def _table(
@@ -179,6 +263,8 @@ def _table(
             "cluster_hint": [hints[int(i)] for i in ids],
             "component_1": found.coordinates[:, 0],
             "component_2": found.coordinates[:, 1],
+            "choice": "",
+            "found_cluster": np.nan,
         },
         columns=list(CLUSTER_ASSIGNMENTS.columns),
     )

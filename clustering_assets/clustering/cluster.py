@@ -1,6 +1,6 @@
 """The one way into clustering: vectors in, a labelled and measured clustering out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from clustering_assets.clustering.feature_space import (
 )
 from clustering_assets.clustering.quality import Fit, Quality, measure
 from clustering_assets.memory import free_bytes
+from clustering_assets.settings import LOOKS
 from clustering_assets.threads import arithmetic_on_one_thread
 from clustering_assets.words import counted
 
@@ -28,6 +29,10 @@ SWIFT_ROWS = 10_000
 """From this many pictures k-means goes without the neighbour embeddings."""
 
 
+PART = 12
+"""Fewest pictures, on average, of the clusters that an event is divided into."""
+
+
 @dataclass(frozen=True)
 class Clustering:
     """A clustering of n pictures with everything measured about it.
@@ -40,6 +45,7 @@ class Clustering:
         quality: Figures of the whole.
         algorithm: The algorithm that made the labels (for `auto`, the one chosen).
         notes: What a person should know: choices and their margins, warnings.
+        groups: (n,) the group that each picture is in where groups were given; None where looks alone made them.
     """
 
     labels: NDArray[np.int64]
@@ -49,6 +55,7 @@ class Clustering:
     quality: Quality
     algorithm: str
     notes: list[str] = field(default_factory=list)
+    groups: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ def cluster(
     request: Request,
     kinds: NDArray[np.floating] | None = None,
     order: NDArray[np.intp] | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
@@ -77,6 +85,8 @@ def cluster(
             their content hashes: the clusters are then the same in whatever order the rows come, and where there are
             many, the sample stays much the same when some are added. None takes the rows as they come, and samples by
             the seed.
+        groups: (n,) groups that are given, -1 for pictures that join the one of those that look most like them. They
+            are the clusters, or are divided by looks where that is asked for. None: looks alone make the clusters.
 
     Raises:
         VectorsError: The embeddings cannot be used.
@@ -98,11 +108,40 @@ def cluster(
     looks = 0 if kinds is None else ordered.shape[1]
     if kinds is not None:
         ordered = beside(ordered, kinds[order])
-    found = _label(ordered, request, distinct, looks)
+    if groups is None:
+        found, given = _label(ordered, request, distinct, looks), None
+    else:
+        from clustering_assets.clustering.consensus import settle
+
+        given = np.empty(len(ordered), dtype=np.int64)
+        given[order] = settle(ordered, groups[order])
+        found = _grouped(vectors, request, kinds, order, given)
     points, labels = np.empty_like(ordered), np.empty(len(ordered), dtype=np.int64)
     points[order], labels[order] = ordered, by_size(found.labels)
     fit, quality = measure(points, labels, found.stability, space.explained, request.seed)
-    return Clustering(labels, points, _plane(points), fit, quality, found.algorithm, found.notes)
+    return Clustering(labels, points, _plane(points), fit, quality, found.algorithm, found.notes, given)
+
+
+def _grouped(
+    vectors: NDArray[np.floating],
+    request: Request,
+    kinds: NDArray[np.floating] | None,
+    order: NDArray[np.intp],
+    groups: NDArray[np.int64],
+) -> _Labelled:
+    """The groups, or the clusters within them, in the order given."""
+    if LOOKS not in request.group_by:
+        return _Labelled(groups[order], request.group_by)
+    labels, notes = groups.copy(), []
+    for group, size in zip(*np.unique(groups, return_counts=True), strict=True):
+        rows = order[groups[order] == group]
+        asked = min(request.clusters or size, int(size) // PART, count_distinct(vectors[rows], int(size)))
+        if asked < 2:
+            continue
+        whole = replace(request, group_by=LOOKS, clusters=asked if request.clusters else 0)
+        within = cluster(vectors[rows], whole, None if kinds is None else kinds[rows], np.arange(len(rows)))
+        labels[rows] = np.where(within.labels < 0, -1, within.labels + labels.max() + 1)
+    return _Labelled(labels[order], request.group_by, notes=notes)
 
 
 def _sample_size(request: Request) -> int:

@@ -49,7 +49,7 @@ def hold(
         return None
     if known.all() and len(previous) == len(set(hashes)):
         note = f"no image came or went, so the clusters of the previous run were kept; afresh: {found.quality.clusters}"
-        return replace(_measured(found, by_size(before), request), notes=[*found.notes, note])
+        return replace(measured(found, by_size(before), request), notes=[*found.notes, note])
     followed = before.copy()
     if not known.all():
         followed[~known] = follow(found.points[~known], found.points[known], before[known])
@@ -61,7 +61,7 @@ def hold(
         ways.append(by_size(_with_newcomers(followed, known, found.labels)))
     rows = np.argsort(hashes, kind="stable")[:FULL_ROWS]
     graph = similarity_graph(found.points[rows])
-    candidates = [found, *(_measured(found, labels, request) for labels in ways)]
+    candidates = [found, *(measured(found, labels, request) for labels in ways)]
     score = shares_of_best(np.array([_evidence(c, rows, graph) for c in candidates])).sum(axis=1)
     best = len(score) - 1 if score[-1] - score[1] >= BIRTH else 1
     lead = float(score[0] - score[best])
@@ -87,8 +87,8 @@ def _with_newcomers(
     return labels
 
 
-def _measured(found: Clustering, labels: NDArray[np.int64], request: Request) -> Clustering:
-    """The clustering with other labels."""
+def measured(found: Clustering, labels: NDArray[np.int64], request: Request) -> Clustering:
+    """The clustering with other labels, 0..k-1 in order of size or -1, and measured again."""
     fit, quality = measure(
         found.points, labels, found.quality.stability, found.quality.explained, request.seed
     )

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from clustering_assets.clustering.choices import found_clusters
 from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.words import counted
 
@@ -29,8 +30,16 @@ class Previous:
     ids: Iterable[int] = ()
     request: str | None = None
 
+    def with_contents(self, contents: Callable[[pd.DataFrame], Sequence[str]]) -> "Previous":
+        """The same with other texts for what the pictures hold, made from the table, where that has what it takes."""
+        if self.table is None or not {"path", "content_hash"} <= set(self.table.columns):
+            return self
+        return replace(self, table=self.table.assign(content_hash=contents(self.table)))
+
     def clusters(self, hashes: Collection[str]) -> tuple[dict[str, int], list[str]]:
         """Content hash -> id, empty where the table is of no use, and what a person should know of that.
+
+        The ids are those that were found, whatever the user has chosen to be together.
 
         Args:
             hashes: Content hashes of the pictures that there are now.
@@ -42,7 +51,7 @@ class Previous:
             lack = "the previous assignments lack content_hash or cluster and were set aside: all ids are new"
             return {}, [lack]
         notes = []
-        ids = pd.to_numeric(table["cluster"], errors="coerce")
+        ids = pd.to_numeric(found_clusters(table), errors="coerce")
         good = ids.notna() & (ids >= UNCLUSTERED) & (ids % 1 == 0)
         good &= table["content_hash"].notna() & (table["content_hash"].astype(str) != "")
         if not good.all():
@@ -79,8 +88,9 @@ class Previous:
             for number, count in stayed.items()
             if number >= 0 and all(count >= MUCH_THE_SAME * size[number] for size in sizes)
         ]
+        table = self.table[self.table["cluster"] == found_clusters(self.table)]
         hints = (
-            self.table.drop_duplicates("content_hash", keep="last")
+            table.drop_duplicates("content_hash", keep="last")
             .set_index("content_hash")["cluster_hint"]
             .dropna()
         )

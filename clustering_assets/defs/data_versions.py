@@ -12,9 +12,10 @@ from typing import Any
 
 import dagster as dg
 
+from clustering_assets.clustering import gazetteer
 from clustering_assets.defs.records import recorded, recorded_version
-from clustering_assets.outputs import names_file, pins_file
-from clustering_assets.settings import Settings
+from clustering_assets.outputs import choices_file, names_file, pins_file
+from clustering_assets.settings import LATER, LOOKS, Settings
 
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
@@ -22,6 +23,10 @@ USES = "settings"
 DETAILS = "details"
 """Metadata key: of a materialization, a digest of facts that most of what lies downstream does not depend on; of an
 asset definition, the names of the assets whose details its result depends on."""
+
+CAPTURE = "capture"
+"""Metadata key: of a materialization, a digest of when, where and with what pictures were taken; of an asset
+definition, whether its result depends on what makes the groups, and so, where that is events, on those facts."""
 
 EVERY_UPDATE = "every_update"
 """Metadata key of an asset definition: whether an update makes it anew although nothing upstream has changed."""
@@ -40,14 +45,23 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
     }
     for name in spec.metadata.get(DETAILS, ()):
         upstream[name] = digest([upstream[name], recorded(instance, name, DETAILS)])
-    return digest(
-        {
-            "code": spec.code_version,
-            "output": settings.output,
-            "settings": {name: _setting(settings, name) for name in spec.metadata.get(USES, ())},
-            "upstream": upstream,
-        }
-    )
+    content = {
+        "code": spec.code_version,
+        "output": settings.output,
+        "settings": {
+            name: value
+            for name in spec.metadata.get(USES, ())
+            if (value := _setting(settings, name)) or name not in LATER
+        },
+        "upstream": upstream,
+    }
+    if (
+        spec.metadata.get(CAPTURE) and settings.group_by != LOOKS
+    ):  # so outputs of before there was a choice stay
+        content["group_by"] = settings.group_by
+        if "events" in settings.group_by:
+            content[CAPTURE] = [recorded(instance, "image_manifest", CAPTURE), gazetteer.version()]
+    return digest(content)
 
 
 def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.DataVersion:
@@ -61,7 +75,7 @@ def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.Da
 
 def _setting(settings: Settings, name: str) -> Any:
     """A setting's value; of a setting that is a file, its contents count too."""
-    files = {"names_file": names_file, "pins_file": pins_file}
+    files = {"names_file": names_file, "choices_file": choices_file, "pins_file": pins_file}
     if name in files or (name == "weights" and settings.weights):
         path = files[name](settings) if name in files else Path(settings.weights)
         return hashlib.blake2b(path.read_bytes()).hexdigest() if path.is_file() else None

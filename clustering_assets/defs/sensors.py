@@ -5,6 +5,7 @@ Both only gather facts and return what a pure function decided, so what they dec
 
 import functools
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 import dagster as dg
 import pandas as pd
@@ -39,12 +40,13 @@ from clustering_assets.defs.staleness import (
     confirm_videos,
     follows_upstream,
     is_as_made,
+    news,
     videos_due,
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs, files_of, names_file, pins_file
-from clustering_assets.settings import Settings
+from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
+from clustering_assets.settings import LATER, Settings
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
@@ -82,8 +84,8 @@ def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             job=cluster_images,
             minimum_interval_seconds=15,
             default_status=status,
-            description="Starts an update when pictures, music, pins, names or settings have changed and files have "
-            "settled.",
+            description="Starts an update when pictures, music, pins, names, choices or settings have changed and "
+            "files have settled.",
         )(new_images_sensor),
         dg.sensor(
             jobs=[render_videos, refresh_report],
@@ -156,7 +158,7 @@ def _skipping_trouble(
 def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for `cluster_images` when pictures, music, the files of pins and names, or the settings have changed."""
+    """Ask for `cluster_images` when pictures, music, the user's pins, names or choices, or settings have changed."""
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
@@ -243,13 +245,17 @@ def stage_settings() -> set[str]:
 
 
 def _other_inputs(settings: Settings) -> list[str]:
-    """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names."""
+    """Fingerprints of what there is beside the pictures: settings, music, pinned tracks, given names, choices.
+
+    Choices count where there are some, so that folders without keep the fingerprint that they have.
+    """
     from clustering_assets.files import file_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
     music = file_source(settings.music, "music")
-    prints = [digest(settings.model_dump(include=stage_settings()))]
+    used = settings.model_dump(include=stage_settings())
+    prints = [digest({name: value for name, value in used.items() if value or name not in LATER})]
     for find in (
         lambda: listing_fingerprint(tracks_among(_files(music), music)),
         lambda: str(last_change(pins_file(settings))),
@@ -259,6 +265,8 @@ def _other_inputs(settings: Settings) -> list[str]:
             prints.append(find())
         except OSError as error:
             prints.append(type(error).__name__)
+    with suppress(FileNotFoundError):
+        prints.append(str(last_change(choices_file(settings))))
     return prints
 
 
@@ -278,10 +286,7 @@ def _is_known(
         follows_upstream(instance, dg.AssetKey(name)) for name in project_stages().middle
     ):
         return False
-    facts = zip(manifest["path"], manifest["bytes"], manifest["mtime_ns"], strict=True)
-    now = {(file.path, file.bytes, file.mtime_ns) for file in files}
-    gone = set(manifest.loc[manifest["outcome"] != "rejected", "path"]) - {path for path, _, _ in now}
-    return not gone and now.issubset(facts)
+    return not news(manifest, files)
 
 
 @_skipping_trouble
@@ -303,7 +308,7 @@ def cluster_videos_sensor(
         return dg.SkipReason(f"{error} (job cluster_images)")
     if stray := _stray(instance, outputs, above=VIDEOS):
         return dg.SkipReason(f"{', '.join(stray)} {State.DAMAGED.value}: run job cluster_images")
-    if set(choice["key"]) != set(wanted):
+    if not wanted.keys() <= set(choice["key"]):
         return dg.SkipReason("the music has not been chosen for these clusters yet")
 
     outputs.set_aside_videos(keep=wanted)

@@ -1,11 +1,12 @@
 """What is up to date, judged by what was recorded and by what really lies in the output."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 
 from clustering_assets.defs.data_versions import expected_version
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -20,6 +21,7 @@ from clustering_assets.defs.records import (
     tries_of_video,
 )
 from clustering_assets.files import file_source
+from clustering_assets.files.source import FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.results import is_whole
@@ -57,17 +59,45 @@ def is_as_made(instance: dg.DagsterInstance, spec: dg.AssetSpec, outputs: Output
 
 def follows_upstream(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
     """Whether an asset was made from the versions that were last recorded of what lies upstream of it."""
+    return bool(_used(instance, asset)) and not changed_upstream(instance, asset)
+
+
+def changed_upstream(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[str]:
+    """Names of the assets upstream that have been made anew, and otherwise, since an asset was made from them."""
+    return [
+        name
+        for name, version in _used(instance, asset).items()
+        if recorded_version(instance, dg.AssetKey.from_user_string(name)) != version
+    ]
+
+
+def _used(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str]:
+    """The version of each asset upstream that an asset was made from, by name."""
     event = instance.get_latest_materialization_event(asset)
     made = event.asset_materialization if event else None
-    used = {
+    return {
         tag.removeprefix(INPUT_VERSION_TAG): version
         for tag, version in ((made.tags or {}) if made else {}).items()
         if tag.startswith(INPUT_VERSION_TAG)
     }
-    return bool(used) and all(
-        recorded_version(instance, dg.AssetKey.from_user_string(name)) == version
-        for name, version in used.items()
-    )
+
+
+def news(table: pd.DataFrame, files: Iterable[FoundFile]) -> str:
+    """How a folder differs from what was found there, such as "3 new, 1 changed"; empty if it does not.
+
+    Args:
+        table: What was found: `path`, `bytes`, `mtime_ns` and `outcome`. Nobody misses a rejected file that is gone.
+        files: What is there.
+    """
+    known = {path: facts for path, *facts in table[["path", "bytes", "mtime_ns"]].to_numpy(object).tolist()}
+    now = {file.path: [file.bytes, file.mtime_ns] for file in files}
+    gone = set(table.loc[table["outcome"] != "rejected", "path"]) - now.keys()
+    counts = {
+        "new": len(now.keys() - known.keys()),
+        "changed": sum(path in known and known[path] != facts for path, facts in now.items()),
+        "gone": len(gone),
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def videos_due(

@@ -1,14 +1,16 @@
 """Updates driven from this process: the same assets, resources and instance as the UI, one phase after another."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
+from clustering_assets.clustering.keys import is_key
 from clustering_assets.defs.graph import stages_of
+from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import due_keys, render_runs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
@@ -60,6 +62,7 @@ def update(
     instance: dg.DagsterInstance,
     settings: Settings,
     announce: Callable[[str], None] = lambda line: None,
+    only: Collection[str] = (),
 ) -> UpdateResult:
     """Bring everything up to date: scan, then what follows from it, then each video, then the summary.
 
@@ -68,6 +71,8 @@ def update(
         instance: Where runs are recorded.
         settings: The settings in force; they become the run config of every run.
         announce: Is told in one line what happens next.
+        only: Names of assets, and keys of clusters for their videos: only these are brought up to date, from what lies
+            upstream now, and the summary, which tells of it. Empty: everything.
 
     Returns:
         What was done. A video that fails does not keep the others from being rendered.
@@ -80,16 +85,18 @@ def update(
     with output_for_ourselves(settings.output) as still_ours:
         runner = _Runner(definitions, instance, settings, announce, still_ours)
         close_abandoned_runs(instance)
-        announce("Looking at the pictures and the music")
-        runner.run(runner.stages.scans)
-        result = UpdateResult(made=runner.stale(runner.stages.middle))
+        if scans := runner.wanted(runner.stages.scans, only):
+            announce("Looking at the pictures and the music")
+            runner.run(scans)
+        result = UpdateResult(made=runner.stale(runner.wanted(runner.stages.middle, only)))
         if result.made:
             announce(f"Updating {', '.join(result.made)}")
             runner.run(result.made)
         result.clusters = runner.recipes()
         result.partitions = sync_partitions(instance, result.clusters)
-        runner.render(result)
-        closing = runner.stale(runner.stages.closing)
+        if videos := runner.wanted(result.clusters, only):
+            runner.render(result, videos)
+        closing = runner.stale(runner.wanted(runner.stages.closing, only))
         if closing:
             announce(f"Updating {', '.join(closing)}")
             result.made += closing
@@ -155,14 +162,37 @@ class _Runner:
             if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR
         ]
 
-    def render(self, result: UpdateResult) -> None:
-        """Render the videos of `result.clusters` that are missing or out of date, and enter in it how that went."""
+    def wanted(self, names: Iterable[str], only: Collection[str]) -> list[str]:
+        """Those of some assets, or of the keys of clusters, that are asked for: all of them if nothing is named.
+
+        Raises:
+            RunFailed: Something is named that there is not, or that is made of what has not been made.
+        """
+        videos = VIDEOS.to_user_string()
+        known = {*self.stages.recorded, *self.stages.last, videos}
+        if odd := [name for name in only if name not in known and not is_key(name)]:
+            raise RunFailed(
+                f"only = {odd[0]!r}: is none of {', '.join(sorted(known))}, nor a key such as cluster_0"
+            )
+        for name in only:
+            for dep in self._specs[videos if is_key(name) else name].deps:
+                above = dep.asset_key.to_user_string()
+                needed = above in known - {videos, *only}
+                if needed and not self._outputs.path(self._specs[above].metadata[OUTPUT]).is_file():
+                    raise RunFailed(
+                        f"{name} is made of {above}, which is not there yet: run without --only first"
+                    )
+        return [name for name in names if not only or name in only or (videos in only and is_key(name))]
+
+    def render(self, result: UpdateResult, videos: Collection[str]) -> None:
+        """Render those of some `videos` of `result.clusters` that are due, and enter in it how that went."""
         outputs, clusters = self._outputs, result.clusters
         outputs.set_aside_videos(keep=clusters)
         bring_back_videos(clusters, outputs)
         there = {key for key, recipe in clusters.items() if holds_video(recipe, outputs)}
         due = videos_due(self._instance, clusters, self._settings)
         confirm_videos(self._instance, clusters.keys() - set(due))
+        due = [key for key in due if key in videos]
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
             self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")

@@ -1,8 +1,9 @@
-"""What a picture's own notes (EXIF) say: which way is up, when it was taken, with which camera."""
+"""What a picture's own notes (EXIF) say: which way is up, when and where it was taken, with which camera."""
 
+import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +13,16 @@ from PIL import Image
 
 _ORIENTATION, _MAKE, _MODEL, _CHANGED = 274, 271, 272, 306
 _TAKEN, _DIGITIZED, _COLOUR_SPACE, _INDEX = 36867, 36868, 0xA001, 1
-_TAGS = (_ORIENTATION, _MAKE, _MODEL, _CHANGED, _TAKEN, _DIGITIZED, _COLOUR_SPACE, _INDEX)
-_FOLDERS = _EXIF, _INTEROPERABILITY = 0x8769, 0xA005
+_EXIF, _INTEROPERABILITY, _GPS = 0x8769, 0xA005, 0x8825
+_FOLDERS = {_EXIF: 1, _INTEROPERABILITY: 1, _GPS: -1}
+"""Folders of tags; those of GPS, which are numbered from 1 like others, count below 0 here."""
+
+_LATITUDE, _LONGITUDE = (-1, -2, "NS", 90), (-3, -4, "EW", 180)
+"""Tags of the hemisphere and of degrees, minutes and seconds; the hemispheres; most degrees."""
+
+_TAGS = (_ORIENTATION, _MAKE, _MODEL, _CHANGED, _TAKEN, _DIGITIZED, _COLOUR_SPACE, _INDEX, -1, -2, -3, -4)
 _UNCALIBRATED, _ADOBE_RGB = 0xFFFF, 2
-_BYTES, _NUMBERS = {1: 1, 2: 1, 7: 1}, {3: "H", 4: "I", 8: "h", 9: "i", 13: "I"}
+_BYTES, _NUMBERS = {1: 1, 2: 1, 5: 8, 7: 1}, {3: "H", 4: "I", 8: "h", 9: "i", 13: "I"}
 _DATE = re.compile(
     r"(\d{4})[:\-/.] ?(\d\d?)[:\-/.] ?(\d\d?)[ T] ?(\d\d?): ?(\d\d?)(?:: ?(\d\d?))?(?:\.\d+)?(?: ?([AP])\.?M)?",
     re.IGNORECASE,
@@ -43,12 +50,16 @@ class Facts:
         taken_at: When it was taken, in the camera's local time.
         camera: Make and model; empty if unknown.
         adobe_rgb: The camera says that its numbers are Adobe RGB: an "optional file" of DCF 2.0 (CIPA DC-009).
+        latitude: Degrees north, -90 to 90; None if unknown.
+        longitude: Degrees east, -180 to 180; None if unknown.
     """
 
     orientation: int = 1
     taken_at: datetime | None = None
     camera: str = ""
     adobe_rgb: bool = False
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 def read_facts(image: Image.Image) -> Facts:
@@ -63,6 +74,7 @@ def read_facts(image: Image.Image) -> Facts:
         # "Uncalibrated" with the index R03, or the number that some cameras use.
         tags.get(_COLOUR_SPACE) == _ADOBE_RGB
         or (tags.get(_COLOUR_SPACE) == _UNCALIBRATED and _text(tags.get(_INDEX)).startswith("R03")),
+        *_position(tags),
     )
 
 
@@ -83,7 +95,7 @@ def _tags(image: Image.Image) -> dict[int, Any]:
         for folder in (None, *_FOLDERS):
             with suppress(Exception):  # whatever a decoder of damaged notes raises
                 exif = image.getexif()
-                found = dict(exif.get_ifd(folder) if folder else exif) | found
+                found = _numbered(exif.get_ifd(folder) if folder else exif, folder) | found
     return {tag: value for tag, value in found.items() if tag in _TAGS}
 
 
@@ -97,12 +109,17 @@ def _read(notes: bytes) -> dict[int, Any]:
     found = dict(_directory(notes, order, struct.unpack_from(f"{order}I", notes, 4)[0]))
     for folder in _FOLDERS:
         if isinstance(at := found.get(folder), int):
-            found = dict(_directory(notes, order, at)) | found
+            found = _numbered(dict(_directory(notes, order, at)), folder) | found
     return found
 
 
-def _directory(notes: bytes, order: str, at: int) -> Iterator[tuple[int, str | bytes | int]]:
-    """Tag and value of each entry of a directory that is whole: text, bytes, or the first of its whole numbers."""
+def _numbered(tags: Mapping[int, Any], folder: int | None) -> dict[int, Any]:
+    """The tags of a folder as they are counted here."""
+    return {_FOLDERS.get(folder or 0, 1) * tag: value for tag, value in tags.items()}
+
+
+def _directory(notes: bytes, order: str, at: int) -> Iterator[tuple[int, str | bytes | int | list[float]]]:
+    """Tag and value of each entry of a directory that is whole: text, bytes, fractions, the first of whole numbers."""
     count = int.from_bytes(notes[at : at + 2], "little" if order == "<" else "big")
     for entry in range(at + 2, min(at + 2 + 12 * count, len(notes) - 11), 12):
         tag, kind, length = struct.unpack_from(f"{order}HHI", notes, entry)
@@ -112,8 +129,31 @@ def _directory(notes: bytes, order: str, at: int) -> Iterator[tuple[int, str | b
             value = notes[begin : begin + size]
             if kind in _NUMBERS:
                 yield tag, struct.unpack_from(order + _NUMBERS[kind], value)[0]
+            elif kind == 5:
+                pairs = struct.iter_unpack(f"{order}II", value)
+                yield tag, [above / below if below else math.nan for above, below in pairs]
             else:
                 yield tag, value.decode("latin-1") if kind == 2 else value
+
+
+def _position(tags: Mapping[int, Any]) -> tuple[float | None, float | None]:
+    """Latitude and longitude in degrees; None for both where they are unknown.
+
+    Devices that have not found where they are write noughts.
+    """
+    north, east = (_degrees(tags, *one) for one in (_LATITUDE, _LONGITUDE))
+    return (north, east) if north is not None and east is not None and (north or east) else (None, None)
+
+
+def _degrees(tags: Mapping[int, Any], side: int, tag: int, sides: str, most: int) -> float | None:
+    """Degrees, negative in the south and west, from the tags of hemisphere and of degrees, minutes and seconds."""
+    hemisphere, parts = _text(tags.get(side))[:1].upper(), tags.get(tag)
+    if not hemisphere or hemisphere not in sides or not isinstance(parts, list | tuple):
+        return None
+    degrees = sum(float(part) / 60**power for power, part in enumerate(parts[:3]))
+    if not 0 <= degrees <= most:
+        return None
+    return degrees if hemisphere == sides[0] else -degrees
 
 
 def _text(value: object) -> str:

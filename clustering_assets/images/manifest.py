@@ -35,7 +35,7 @@ USED, DUPLICATE, REJECTED = "used", "duplicate", "rejected"
 OTHER = "other"
 """Stage of files that are no pictures and do not claim to be: they are listed, but count as no failure."""
 
-SCAN_VERSION = 6
+SCAN_VERSION = 7
 """Goes up when a file that did not change would get a different row; rows of other versions are not reused."""
 
 _RAW = "a camera raw file, which is not read: export it as a JPEG or TIFF"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.grouping import NO_TIME
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
 from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
@@ -52,7 +53,9 @@ class _Group:
     representative: str
 
 
-def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "") -> "Figure":
+def plot_clusters(
+    table: pd.DataFrame, folder: Path | FileSource, title: str = "", *, timeline: bool = False
+) -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
     On the map neighbours look alike (`clustering.map_layout`). Each cluster has an outline around its denser part, its
@@ -65,16 +68,25 @@ def plot_clusters(table: pd.DataFrame, folder: Path | FileSource, title: str = "
         folder: Folder that the paths are relative to, for the thumbnails. A picture that cannot be read goes
             without one.
         title: Heading; a sentence with the counts if empty.
+        timeline: Whether the map shows the days and hours of the pictures (`clustering.grouping.time_line`), and the
+            right side how many of each cluster there are over time, since looks do not make the clusters then.
     """
     from matplotlib.figure import Figure
 
     groups = _groups(table)
     figure = Figure(figsize=(16, 9), dpi=DPI, facecolor=GROUND)
     grid = figure.add_gridspec(
-        1, 2, width_ratios=(1.75, 1), left=0.025, right=0.975, top=0.9, bottom=0.06, wspace=0.04
+        1,
+        2,
+        width_ratios=(1.75, 1),
+        left=0.06 if timeline else 0.025,
+        right=0.975,
+        top=0.9,
+        bottom=0.06,
+        wspace=0.04,
     )
-    _draw_map(figure.add_subplot(grid[0]), table, groups, folder)
-    _draw_silhouettes(figure, grid[1], table, groups)
+    _draw_map(figure.add_subplot(grid[0]), table, groups, folder, timeline=timeline)
+    _draw_rows(figure, grid[1], groups, _Times(table["x"]) if timeline else _Silhouettes(table))
     number = sum(group.cluster != UNCLUSTERED for group in groups)
     heading = cleaned(title, bold=True) or f"{counted(len(table), 'image')} in {counted(number, 'cluster')}"
     _write(figure, 0.025, 0.945, heading, 19, 0.95 * 16 * 72)
@@ -101,7 +113,9 @@ def _groups(table: pd.DataFrame) -> list[_Group]:
     return groups
 
 
-def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource) -> None:
+def _draw_map(
+    axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folder: Path | FileSource, *, timeline: bool
+) -> None:
     """Points, outlines and thumbnails."""
     axes.set_facecolor(PAPER)
     places = table[["x", "y"]].to_numpy(dtype=float)
@@ -113,9 +127,11 @@ def _draw_map(axes: "Axes", table: pd.DataFrame, groups: Sequence[_Group], folde
         axes.scatter(
             *places[rows].T, s=size, c=group.colour, marker=group.marker, alpha=0.75, zorder=2, **marks
         )
-        if group.cluster != UNCLUSTERED:
+        if group.cluster != UNCLUSTERED and not timeline:
             _draw_outline(axes, places[group.rows], group.colour)
     _frame(axes, places)
+    if timeline:
+        _label_times(axes, places)
     shown = sorted((g for g in groups if g.representative), key=lambda g: -len(g.rows))[:ROWS]
     _draw_thumbnails(axes, table, places, shown, folder)
 
@@ -136,6 +152,20 @@ def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
         color=FAINT,
         fontsize=9,
     )
+
+
+def _label_times(axes: "Axes", places: NDArray[np.float64]) -> None:
+    """Dates below, hours at the side, and a word for the pictures of which no time is known."""
+    _date_axis(axes, most=8)
+    middle, half = sum(axes.get_xlim()) / 2, max(np.ptp(axes.get_xlim()) / 2, 0.6)
+    axes.set_xlim(middle - half, middle + half)
+    low, high = axes.get_ylim()
+    hours = [hour for hour in range(0, 25, 3) if low <= -hour <= high]
+    ticks = {-float(hour): f"{hour}:00" for hour in hours} | ({NO_TIME: "no time"} if low <= NO_TIME else {})
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.tick_params(colors=FAINT, labelsize=9)
+    axes.set_xlabel("when the images were taken", color=FAINT, fontsize=9)
+    axes.set_ylabel("")
 
 
 def _draw_outline(axes: "Axes", places: NDArray[np.float64], colour: str) -> None:
@@ -242,31 +272,96 @@ def spread_apart(
     return spots
 
 
-def _draw_silhouettes(
-    figure: "Figure", cell: "SubplotSpec", table: pd.DataFrame, groups: Sequence[_Group]
-) -> None:
-    """A row for each cluster: its legend entry, and the sorted silhouettes of its images beside it."""
-    shown = groups[:ROWS]
-    grid = cell.subgridspec(1, 2, width_ratios=(1.5, 1), wspace=0)
-    legend = figure.add_subplot(grid[0])
-    axes = figure.add_subplot(grid[1], sharey=legend)
-    values = table["silhouette"].to_numpy(dtype=float)
-    for row, group in enumerate(shown):
-        own = np.sort(values[group.rows])[::-1]
-        own = own[np.isfinite(own)]
-        _draw_entry(legend, row, group, own, len(shown))
+class _Silhouettes:
+    """The sorted silhouettes of each cluster's images."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.values = table["silhouette"].to_numpy(dtype=float)
+
+    def note(self, group: _Group) -> str:
+        """What the legend says of a cluster beside its count."""
+        fit = fit_in_words(self._of(group))
+        return f", {fit}" if fit else ""
+
+    def draw(self, axes: "Axes", row: int, group: _Group) -> None:
+        """One cluster's row."""
+        own = self._of(group)
         if len(own):
             line = own if len(own) > 1 else np.repeat(own, 2)
             height = np.linspace(0.36, -0.36, len(line)) - row
             axes.fill_betweenx(height, 0, line, color=group.colour, alpha=0.9, linewidth=0)
-    axes.axvline(0, color="#c3c8d1", linewidth=0.8, zorder=0)
-    known = values[np.isfinite(values)]
-    if len(known):
-        axes.set_xlim(min(-0.1, known.min() - 0.02), max(0.3, known.max() + 0.05))
+
+    def scale(self, axes: "Axes") -> None:
+        """The axis below all rows."""
+        axes.axvline(0, color="#c3c8d1", linewidth=0.8, zorder=0)
+        known = self.values[np.isfinite(self.values)]
+        if len(known):
+            axes.set_xlim(min(-0.1, known.min() - 0.02), max(0.3, known.max() + 0.05))
+        axes.set_xlabel("fit of each image\n(doubtful below 0)", color=FAINT, fontsize=8)
+
+    def _of(self, group: _Group) -> NDArray[np.float64]:
+        own = np.sort(self.values[group.rows])[::-1]
+        return own[np.isfinite(own)]
+
+
+class _Times:
+    """How many of each cluster's images there are over time."""
+
+    def __init__(self, days: pd.Series) -> None:
+        self.days = days.to_numpy(dtype=float)
+        self.edges = np.linspace(self.days.min() - 0.5, self.days.max() + 0.5, 61)
+
+    def note(self, group: _Group) -> str:
+        """What the legend says of a cluster beside its count."""
+        return ""
+
+    def draw(self, axes: "Axes", row: int, group: _Group) -> None:
+        """One cluster's row."""
+        counts = np.histogram(self.days[group.rows], self.edges)[0]
+        heights = 0.72 * np.sqrt(counts / counts.max())
+        axes.bar(
+            self.edges[:-1],
+            heights,
+            np.diff(self.edges),
+            bottom=-row - 0.36,
+            align="edge",
+            color=group.colour,
+        )
+
+    def scale(self, axes: "Axes") -> None:
+        """The axis below all rows."""
+        axes.set_xlim(self.edges[0], self.edges[-1])
+        _date_axis(axes, most=4)
+        axes.set_xlabel("images over time", color=FAINT, fontsize=9)
+
+
+def _date_axis(axes: "Axes", most: int) -> None:
+    """Dates below, at most so many."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    dates = AutoDateLocator(minticks=2, maxticks=most)
+    axes.xaxis.set_major_locator(dates)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(dates))
+
+
+def _draw_rows(
+    figure: "Figure",
+    cell: "SubplotSpec",
+    groups: Sequence[_Group],
+    measure: _Silhouettes | _Times,
+) -> None:
+    """A row for each cluster: its legend entry, and what is measured of its images beside it."""
+    shown = groups[:ROWS]
+    grid = cell.subgridspec(1, 2, width_ratios=(1.5, 1), wspace=0)
+    legend = figure.add_subplot(grid[0])
+    axes = figure.add_subplot(grid[1], sharey=legend)
+    for row, group in enumerate(shown):
+        _draw_entry(legend, row, group, measure.note(group), len(shown))
+        measure.draw(axes, row, group)
+    measure.scale(axes)
     axes.set_ylim(-len(shown) + 0.4, 0.6)
     axes.tick_params(axis="x", colors=FAINT, labelsize=9)
     axes.tick_params(axis="y", left=False, labelleft=False)
-    axes.set_xlabel("fit of each image\n(doubtful below 0)", color=FAINT, fontsize=8)
     legend.set_xlim(0, 1)
     legend.tick_params(left=False, labelleft=False, bottom=False, labelbottom=False)
     for part, hidden in ((legend, "right"), (axes, "left")):
@@ -281,13 +376,12 @@ def _draw_silhouettes(
         legend.set_title(text, loc="left", fontsize=9.5, color=FAINT)
 
 
-def _draw_entry(axes: "Axes", row: int, group: _Group, own: NDArray[np.float64], rows: int) -> None:
-    """The legend entry of a cluster: marker, number, name, count and mean silhouette."""
+def _draw_entry(axes: "Axes", row: int, group: _Group, note: str, rows: int) -> None:
+    """The legend entry of a cluster: marker, number, name, count and a note."""
     large = rows <= 12
     mark = {"marker": group.marker, "color": group.colour, "markersize": 11 if large else 9}
     axes.plot(0.055, -row, markeredgewidth=2 if group.marker == "x" else 0, **mark)
-    fit = fit_in_words(own)
-    count = f"{counted(len(group.rows), 'image')}{f', {fit}' if fit else ''}"
+    count = f"{counted(len(group.rows), 'image')}{note}"
     size = 10.0 if large else 8.8
     width = 0.88 * axes.bbox.width * 72 / DPI
     name = cleaned(group.name, bold=True)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import jinja2
@@ -13,7 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from upath import UPath
 
+from clustering_assets.clustering.choices import COVER
+from clustering_assets.clustering.choices import chosen as is_chosen
 from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
@@ -52,6 +55,47 @@ class Gallery:
     failures: list[tuple[str, str, str]]
 
 
+class UserFile(NamedTuple):
+    """A file of the user's that the page edits.
+
+    Attributes:
+        place: Where it is, as settings name it.
+        folder: The folder that it is in.
+        local: Whether that is on a disk, where a browser may be allowed to write.
+        text: What stands in it; empty where there is none.
+    """
+
+    place: str
+    folder: str
+    local: bool
+    text: str
+
+    @classmethod
+    def of(cls, path: Path | UPath) -> "UserFile":
+        """The file as it is now."""
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        return cls(str(path), str(path.parent), isinstance(path, Path), text)
+
+
+@dataclass(frozen=True)
+class Editing:
+    """What the page needs so that a person can choose pictures, names and music in it.
+
+    Attributes:
+        choices: The file of choices.
+        names: The file of names.
+        pins: The file of pins.
+        music: Address of the music folder as seen from the page; None: tracks cannot be heard.
+        run: The line to run when the files are saved.
+    """
+
+    choices: UserFile
+    names: UserFile
+    pins: UserFile
+    music: str | None
+    run: str
+
+
 def make_gallery(
     ledger: pd.DataFrame,
     assignments: pd.DataFrame,
@@ -62,6 +106,8 @@ def make_gallery(
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    editing: Editing | None = None,
+    timeline: bool = False,
 ) -> Gallery:
     """Draw up the page.
 
@@ -74,6 +120,8 @@ def make_gallery(
         video_size: Width and height of the videos, in pixels.
         originals: Address of that folder as seen from the page; None: the pictures are not linked.
         limits: What is refused before it is decoded.
+        editing: What it takes to edit the user's own files in the page; None: they are not edited there.
+        timeline: Whether the map's axes are time and hour of the day rather than likeness.
     """
     chosen = choose_pictures(assignments)
     shown = [path for paths in chosen.values() for path in paths]
@@ -92,7 +140,9 @@ def make_gallery(
                 "size": len(members),
                 "near_duplicates": int((members["duplicate_of"] != "").sum()),
                 "colour": styles[number].colour,
-                "silhouette": None if number == UNCLUSTERED else float(members["silhouette"].mean()),
+                "silhouette": None
+                if number == UNCLUSTERED or timeline
+                else float(members["silhouette"].mean()),
                 "fit": fit_in_words(members["silhouette"].to_numpy(float)),
                 "music": facts.get(number),
                 "video": videos.get(key),
@@ -107,10 +157,49 @@ def make_gallery(
         counts=counts,
         rejected=_rejected(ledger),
         more_rejected=max(0, counts["rejected"] - REJECTED),
+        editing=editing and _editor(editing, clusters, chosen, assignments),
         points=_points(sample_points(assignments), list(chosen), shown),
-        maps=_maps(sample_points(assignments)),
+        maps=_maps(sample_points(assignments), timeline=timeline),
+        timeline=timeline,
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
+
+
+def _editor(
+    editing: Editing,
+    clusters: Sequence[Mapping[str, Any]],
+    chosen: Mapping[int, Sequence[str]],
+    assignments: pd.DataFrame,
+) -> dict[str, Any]:
+    """What the script of the editor is given, for JSON."""
+    covers = assignments[is_chosen(assignments, COVER)]
+    cover = {partition_key(int(row["cluster"])): row["path"] for row in covers.to_dict("records")}
+    counts = np.cumsum([len(paths) for paths in chosen.values()]).tolist()
+    return {
+        "paths": [path for paths in chosen.values() for path in paths],
+        "clusters": [
+            {
+                "key": cluster["key"],
+                "name": cluster["name"],
+                "until": until,
+                "cover": cover.get(cluster["key"]),
+                "tracks": _tracks(cluster["music"] or {}, editing.music),
+            }
+            for cluster, until in zip(clusters, counts, strict=True)
+        ],
+        "files": {name: getattr(editing, name)._asdict() for name in ("choices", "names", "pins")},
+        "run": editing.run,
+    }
+
+
+def _tracks(music: Mapping[str, Any], folder: str | None) -> list[dict[str, str | None]]:
+    """The tracks that fit a cluster best, the chosen one first, each with its address as seen from the page."""
+    paths = [str(music.get(place) or "") for place in ("track", "second", "third")]
+    return [
+        {"path": path, "url": None if folder is None else f"{folder}/{address(path)}"}
+        for path in paths
+        if path
+    ]
 
 
 def relative_address(target: Path, page: Path) -> str | None:
@@ -165,20 +254,22 @@ def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> di
     }
 
 
-def _maps(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Where the points are, as whole numbers on a grid: by likeness, and by the principal components where known."""
-    named = [("Likeness", ["x", "y"]), ("Principal components", ["component_1", "component_2"])]
+def _maps(table: pd.DataFrame, *, timeline: bool) -> list[dict[str, Any]]:
+    """Where the points are, whole numbers on a grid: by likeness or time, and by principal components where known."""
+    first = "Time" if timeline else "Likeness"
+    named = [(first, ["x", "y"]), ("Principal components", ["component_1", "component_2"])]
     return [
-        {"name": name, **_on_grid(table[columns].to_numpy(dtype=float))}
+        {"name": name, **_on_grid(table[columns].to_numpy(dtype=float), timeline=timeline and name == first)}
         for name, columns in named
         if set(columns) <= set(table.columns)
     ]
 
 
-def _on_grid(places: NDArray[np.float64]) -> dict[str, list[int]]:
-    """Places (n, 2) as whole numbers, y downwards as on a page."""
+def _on_grid(places: NDArray[np.float64], *, timeline: bool) -> dict[str, list[int]]:
+    """Places (n, 2) as whole numbers, y downwards as on a page; days and hours have no common measure."""
     low, high = places.min(axis=0), places.max(axis=0)
-    scale = GRID / max(float((high - low).max()), 1e-12)
+    span = np.maximum(high - low, 1e-12)
+    scale = np.array([GRID, GRID / 2]) / span if timeline else GRID / span.max()
     x, y = ((places - low) * scale).round().astype(int).T
     return {"x": x.tolist(), "y": (int(y.max()) - y).tolist()}
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from clustering_assets.clustering.choices import is_shown
 from clustering_assets.clustering.keys import in_order
 from clustering_assets.video.selection import even_sample
 
@@ -14,7 +15,7 @@ def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, l
     """Pictures that show what each cluster holds, from the one that represents it to the one that fits least.
 
     They are spread evenly over the cluster's order of typicality, so that the page shows doubtful members too. Of
-    near-duplicates only the sharpest is shown.
+    near-duplicates only the sharpest is shown, and none that the user has left out.
 
     Args:
         assignments: The table `cluster_assignments`.
@@ -25,7 +26,7 @@ def choose_pictures(assignments: pd.DataFrame, budget: int = 600) -> dict[int, l
     """
     ids = in_order(assignments["cluster"])
     each = int(np.clip(budget // max(len(ids), 1), FEWEST, MOST))
-    shown = assignments[assignments["duplicate_of"] == ""]
+    shown = assignments[is_shown(assignments)]
     ranked = shown.sort_values(["is_representative", "typicality", "path"], ascending=[False, False, True])
     chosen: dict[int, list[str]] = {}
     for number in ids:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from clustering_assets.clustering.choices import EXCLUDE, is_shown
 from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files.local import LocalFolder
@@ -131,6 +132,8 @@ def _shown(path: str, member: pd.Series, storyboard: "Storyboard") -> str:
     seen = {shown: number for number, still in slides if still for shown in still.paths}
     if path in seen:
         return f"The video shows it {_place(storyboard.timeline, seen[path])}."
+    if member.get("choice") == EXCLUDE:
+        return "The video does not show it: you have excluded it in your file of choices."
     for failure in storyboard.failures:
         if failure.path == path:
             return f"The video goes without it: {failure.reason}."
@@ -138,7 +141,7 @@ def _shown(path: str, member: pd.Series, storyboard: "Storyboard") -> str:
     if twin in seen:
         return f"The video shows {twin} in its place, {_place(storyboard.timeline, seen[twin])}."
     most = storyboard.material.settings.max_images_per_video
-    alone = int((storyboard.material.images["duplicate_of"].fillna("") == "").sum())
+    alone = int(is_shown(storyboard.material.images.fillna({"duplicate_of": ""})).sum())
     return (
         f"The video does not show {'either' if twin else 'it'}: it has room for {most} of {alone:,} pictures, and "
         f"others stand better for the cluster. With max_images_per_video = {alone} it shows all."

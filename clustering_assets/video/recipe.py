@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen, is_shown
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.settings import Settings, VideoSettings
+from clustering_assets.settings import LATER, Settings, VideoSettings
 from clustering_assets.video import faces
 
 RECIPE_VERSION = 9
@@ -19,6 +20,9 @@ pinned beside this number in the tests, which fail where one changes without the
 
 SOUND_VERSION = 1
 """Goes up whenever the same track would sound different or be cut to at other places. Silent videos stay."""
+
+MOST_STRETCHED = 2
+"""How many times as long as wanted a picture may be seen so that a video is as long as its setting `length` says."""
 
 IMAGE_FACTS = [
     "path",
@@ -60,6 +64,8 @@ def recipes(
 ) -> dict[str, Recipe]:
     """The recipe of each cluster's video, by partition key, in the order of the clusters.
 
+    A cluster whose pictures are all left out by the user has none.
+
     Args:
         assignments: The table `cluster_assignments`.
         manifest: The table `image_manifest`.
@@ -71,6 +77,8 @@ def recipes(
     tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
     found: dict[str, Recipe] = {}
     for number, images in members.groupby("cluster", sort=True):
+        if not is_shown(images).any():
+            continue
         cluster = int(str(number))
         music = tracks.get(cluster, {"track": "", "track_hash": ""})
         title = str(images["cluster_name"].iloc[0])
@@ -95,7 +103,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
 
     Args:
         images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where the order is that of
-            the time taken, `taken_at`; `cluster` (the seed of motion) where it is there.
+            the time taken, `taken_at`; `cluster` (the seed of motion) and `choice` where they are there.
         track_hash: Content hash of the music track, '' for none.
         title: Title of the video; counts only where it is shown, on a title card or as a caption.
         settings: How the video shall look.
@@ -121,23 +129,31 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION
+    if (choices := chosen(images, EXCLUDE, MUST, COVER)).any():
+        recipe["choices"] = sorted(images.loc[choices, ["path", "choice"]].to_numpy().tolist())
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _digested(settings: VideoSettings) -> dict[str, Any]:
     """The settings under the names that digests have known them by from the first."""
     width, height = settings.size
-    values = settings.model_dump(exclude={"resolution", "max_images_per_video"})
+    values = settings.model_dump(exclude={"resolution", "shape", "max_images_per_video"})
+    values = {name: value for name, value in values.items() if value or name not in LATER}
     return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
 
 
 def expected_seconds(assignments: pd.DataFrame, settings: Settings) -> dict[int, float]:
     """About how long the video of each cluster will be, in seconds, by cluster."""
-    shown = assignments[assignments["duplicate_of"] == ""].groupby("cluster").size()
-    return {
-        int(str(cluster)): min(int(count), settings.max_images_per_video) * settings.seconds_per_image
-        for cluster, count in shown.items()
+    shown = assignments[is_shown(assignments)]
+    needed = shown[chosen(shown, MUST, COVER)].groupby("cluster").size()
+    seconds = {
+        int(str(cluster)): max(min(int(count), settings.max_images_per_video), int(needed.get(cluster, 0)))
+        * settings.seconds_per_image
+        for cluster, count in shown.groupby("cluster").size().items()
     }
+    if not settings.length:
+        return seconds
+    return {cluster: min(MOST_STRETCHED * most, settings.length) for cluster, most in seconds.items()}
 
 
 def out_of_date(

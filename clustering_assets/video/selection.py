@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.clustering.choices import COVER, MUST, chosen
 from clustering_assets.video.strength import meet_the_music
 
 MOST_CANDIDATES = 3000
@@ -54,10 +55,11 @@ def choose(
     (Nemhauser, Wolsey & Fisher 1978: within 1 - 1/e of the best). The order is a short path through
     the embedding space from the strongest picture (the medoid where that is not known) to the second strongest,
     on which strong pictures are moved to where the music is loud; or the time taken where that is wanted and known of
-    at least two thirds of them. The order of the rows makes no difference.
+    at least two thirds of them. The order of the rows makes no difference. Where the user has chosen pictures, those
+    that must be shown are, beyond `most` if need be, and the cover comes first.
 
     Args:
-        images: Rows with `path`; `duplicate_of`, `taken_at`, `typicality` where known.
+        images: Rows with `path`; `duplicate_of`, `taken_at`, `typicality`, `choice` where known.
         vectors: Embeddings (n, d), row i for row i of `images`; None: typicality decides.
         most: Most pictures chosen.
         order: `visual` or `time`.
@@ -74,15 +76,17 @@ def choose(
     if not len(rows):
         return Choice((), order)
     similar = None
+    wanted = chosen(images, MUST, COVER)
     if vectors is not None:
-        rows = rows[even_sample(len(rows), MOST_CANDIDATES)]
+        rows = _sampled(rows, wanted[rows])
         unit = np.asarray(vectors, np.float32)[rows]
         unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)  # zeros stay
         similar = np.clip(unit @ unit.T, -1, 1)
-        picked = _represent(similar, most)
+        picked = _represent(similar, most, np.flatnonzero(wanted[rows]))
         rows, similar = rows[picked], similar[np.ix_(picked, picked)]
     else:
-        rows = _most_typical(images, rows, most)
+        rows = _most_typical(images, rows, most, wanted[rows])
+    covers = np.flatnonzero(chosen(images.iloc[rows], COVER))
     by_path = np.argsort(paths[rows], kind="stable")
     steps = None if similar is None else _mean_step(similar, by_path)
     if order == "time" and (found := _by_time(images, rows)) is not None:
@@ -91,9 +95,16 @@ def choose(
         apart = 1 - similar
         if sociable is not None:
             apart = np.where(np.outer(sociable[rows], sociable[rows]), DRAWN * apart, apart)
-        path, followed = _path(apart, None if strength is None else strength[rows], loudness), "visual"
+        opening = _opening(similar, covers, bool(wanted.any()))
+        if strength is None:
+            path, followed = short_path(apart, opening), "visual"
+        else:
+            path = _path(apart, strength[rows], opening if len(covers) else None, loudness)
+            followed = "visual"
     else:
         path, followed = by_path, "path"
+    if len(covers):
+        path = np.concatenate([covers[:1], path[path != covers[0]]])
     return Choice(
         rows=tuple(int(row) for row in rows[path]),
         order=followed,
@@ -104,14 +115,17 @@ def choose(
 
 def _path(
     distances: NDArray[np.floating],
-    strength: NDArray[np.floating] | None,
+    strength: NDArray[np.floating],
+    cover: int | None,
     loudness: Callable[[int], NDArray[np.floating] | None] | None,
 ) -> NDArray[np.intp]:
-    """A short path between the two strongest points that meets the music."""
-    if strength is None or len(strength) < 2:
-        return short_path(distances)
-    first, last = np.argsort(-strength, kind="stable")[:2].tolist()
-    path = short_path(distances, first, last)
+    """A short path that meets the music, from the cover or the strongest point to the strongest of the others."""
+    by_strength = np.argsort(-strength, kind="stable").tolist()
+    first = by_strength[0] if cover is None else cover
+    others = [point for point in by_strength if point != first]
+    if not others:
+        return np.array([first], np.intp)
+    path = short_path(distances, first, others[0])
     loud = loudness(len(path)) if loudness else None
     return path if loud is None else meet_the_music(path, distances, strength, loud)
 
@@ -178,16 +192,28 @@ def _detour(point: int, before: int, after: int, between: list[list[float]]) -> 
     return between[before][point] + between[point][after] - between[before][after]
 
 
-def _represent(similar: NDArray[np.float32], most: int) -> NDArray[np.intp]:
-    """Greedy facility location: positions of at most `most` points, the medoid first.
+def _sampled(rows: NDArray[np.intp], wanted: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """An even sample of at most `MOST_CANDIDATES` rows, and all that are wanted."""
+    kept = wanted.copy()
+    kept[even_sample(len(rows), MOST_CANDIDATES)] = True
+    return rows[kept]
+
+
+def _opening(similar: NDArray[np.float32], covers: NDArray[np.intp], given: bool) -> int:
+    """Position of the picture that opens the video: the cover, else the medoid, which is first where none is given."""
+    return int(covers[0]) if len(covers) else int(similar.sum(axis=0).argmax()) if given else 0
+
+
+def _represent(similar: NDArray[np.float32], most: int, given: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Greedy facility location: positions of at most `most` points, the given ones and then the rest, the medoid first.
 
     Evaluated lazily: what a point would add never grows, so an old figure is an upper bound (Minoux 1978).
     """
     worth = (similar + 1) / 2
-    best = np.zeros(len(worth), np.float32)
-    bounds = [(-float(gain), point) for point, gain in enumerate(worth.sum(axis=0))]
+    best = worth[given].max(axis=0, initial=0)
+    bounds = [(-float(gain), point) for point, gain in enumerate(worth.sum(axis=0)) if point not in given]
     heapq.heapify(bounds)
-    picked: list[int] = []
+    picked = given.tolist()
     while bounds and len(picked) < most:
         _, point = heapq.heappop(bounds)
         gain = (-float(np.maximum(worth[point] - best, 0).sum()), point)
@@ -199,12 +225,16 @@ def _represent(similar: NDArray[np.float32], most: int) -> NDArray[np.intp]:
     return np.asarray(picked, np.intp)
 
 
-def _most_typical(images: pd.DataFrame, rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """The most typical rows (by path where nothing is known), the most typical first."""
+def _most_typical(
+    images: pd.DataFrame, rows: NDArray[np.intp], most: int, wanted: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """The rows that are wanted, then the most typical (by path where nothing is known), the most typical first."""
+    given, rows = rows[wanted], rows[~wanted]
+    most = max(most - len(given), 0)
     if "typicality" not in images:
-        return rows[even_sample(len(rows), most)]
+        return np.concatenate([given, rows[even_sample(len(rows), most)]])
     typicality = images["typicality"].to_numpy(float)[rows]
-    return rows[np.argsort(-np.nan_to_num(typicality), kind="stable")[:most]]
+    return np.concatenate([given, rows[np.argsort(-np.nan_to_num(typicality), kind="stable")[:most]]])
 
 
 def _by_time(images: pd.DataFrame, rows: NDArray[np.intp]) -> NDArray[np.intp] | None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import beat_is_clear
-from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack
+from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack, window
+from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
@@ -22,10 +23,10 @@ from clustering_assets.video.faces import SEARCHED_SIDE, Box, find_dlib, find_he
 from clustering_assets.video.framing import MOVES
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left, picture_failure
 from clustering_assets.video.pairs import in_pairs, stands_against
-from clustering_assets.video.recipe import recipe_digest
+from clustering_assets.video.recipe import MOST_STRETCHED, recipe_digest
 from clustering_assets.video.selection import Choice, choose
 from clustering_assets.video.strength import LEAST_SPREAD, correlation, face_bonus, loudness_at, strengths
-from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, fixed_cuts, lay_out
+from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, cuts_within, fixed_cuts, lay_out
 from clustering_assets.video.titles import describe
 from clustering_assets.video.transitions import choose_kinds, tempo
 
@@ -226,10 +227,10 @@ def plan(
     rows = images.iloc[usable].assign(duplicate_of="")
     vectors = None if material.vectors is None else np.asarray(material.vectors)[usable]
     strength = strengths(rows, vectors) + rows["path"].map(dict(faces or {})).fillna(0.0).to_numpy(float)
-    choice = choose(
+    choosing = partial(
+        choose,
         rows,
         vectors,
-        most=settings.max_images_per_video,
         order=settings.order,
         strength=strength,
         loudness=lambda count: _expected_loudness(material, count),
@@ -237,6 +238,7 @@ def plan(
             [stands_against(Still.of(row).size, settings.size) for row in rows.itertuples()], bool
         ),
     )
+    choice = choosing(most=settings.max_images_per_video)
     if not choice.rows:
         reasons = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:5])
         raise VideoError(
@@ -244,18 +246,22 @@ def plan(
             + (f" ({reasons})" if reasons else "")
             + "; if its pictures are elsewhere, name their folder with the setting images"
         )
-    shown = rows.iloc[list(choice.rows)]
-    slides, captions, strong = _slides(shown, strength[list(choice.rows)], material)
+    slides, captions, strong = _slides(rows, choice, strength, material)
+    card = int(settings.titles and bool(material.title))
+    counts = min(max(int(chosen(rows, MUST, COVER).sum()), 1) + card, len(slides)), len(slides)
     known_failures = tuple(failures)
     track = material.track
     if any(failure.stage == SOUNDTRACK for failure in failures):
         track = None
     try:
-        cuts, soundtrack = _cut(len(slides), track, settings)
+        cuts, soundtrack = _cut(*counts, track, settings)
     except SoundtrackError as error:
         assert track is not None
         known_failures += (Failure(str(track.path), SOUNDTRACK, str(error)),)
-        cuts, soundtrack = _cut(len(slides), None, settings)
+        cuts, soundtrack = _cut(*counts, None, settings)
+    if (shown := len(cuts.frames) - 1) < len(slides):
+        choice = choosing(most=shown - card)
+        slides, captions, strong = _slides(rows, choice, strength, material, pairs=False)
     energy = material.track.arousal if material.track else None
     return Storyboard(
         material=material,
@@ -288,8 +294,12 @@ class _Cuts:
     error_ms: float | None = None
 
 
-def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cuts, Soundtrack | None]:
+def _cut(
+    least: int, count: int, track: Track | None, settings: VideoSettings
+) -> tuple[_Cuts, Soundtrack | None]:
     """The cuts of `count` slides, on the beat where there is a clear one, and a soundtrack as long as they need.
+
+    Where the settings say how long the video is, there may be fewer slides, but not fewer than `least`.
 
     How long the video becomes depends on the beats, and which beats are heard on how long it is: a track that is looped
     jumps. So a first plan is made on more music than needed and checked on the real one.
@@ -298,6 +308,8 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
         SoundtrackError: There is no sound in the track.
     """
     seconds, fps = settings.seconds_per_image, settings.fps
+    if settings.length:
+        return _cut_to_length(least, count, track, settings)
     clock = fixed_cuts(count, seconds, fps)
     if track is None:
         return _Cuts(clock), None
@@ -319,6 +331,28 @@ def _cut(count: int, track: Track | None, settings: VideoSettings) -> tuple[_Cut
     return _Cuts(frames, stride, cut_error(frames, beats, fps)), make_soundtrack(track, frames[-1] / fps)
 
 
+def _cut_to_length(
+    least: int, most: int, track: Track | None, settings: VideoSettings
+) -> tuple[_Cuts, Soundtrack | None]:
+    """The cuts of a video that is as long as the settings say, as far as its pictures go, and its soundtrack.
+
+    Raises:
+        SoundtrackError: There is no sound in the track.
+    """
+    fps, wanted = settings.fps, settings.seconds_per_image
+    seconds = min(float(settings.length), MOST_STRETCHED * wanted * most)
+    begin, seconds = window(track, seconds) if track else (0.0, seconds)
+    frames = max(int(seconds * fps + 1e-6), 1)
+    sound = make_soundtrack(track, frames / fps, begin=begin) if track else None
+    beats = sound.beat_times() if sound else np.zeros(0)
+    if track and sound and settings.beat_sync and beat_is_clear(beats, track.beat_clarity):
+        cuts, stride = cuts_within(most, wanted, frames / fps, fps, beats, _downbeat(track, sound), track.bar)
+        if len(cuts) > least:
+            return _Cuts(cuts, stride, cut_error(cuts, beats, fps)), sound
+    count = min(max(least, round(frames / fps / wanted)), max(least, most))
+    return _Cuts(fixed_cuts(count, frames / fps / count, fps)), sound
+
+
 def _downbeat(track: Track, sound: Soundtrack) -> int:
     """Index, among the beats in video time, of one that begins a bar."""
     skipped = int(np.searchsorted(track.beat_times, sound.track_start - 1e-6))
@@ -326,10 +360,16 @@ def _downbeat(track: Track, sound: Soundtrack) -> int:
 
 
 def _slides(
-    shown: pd.DataFrame, strength: NDArray[np.floating], material: Material
+    rows: pd.DataFrame,
+    choice: Choice,
+    strength: NDArray[np.floating],
+    material: Material,
+    *,
+    pairs: bool = True,
 ) -> tuple[tuple[Still | None, ...], tuple[str, ...], tuple[float, ...]]:
-    """The slides of pictures in the order shown, with their captions and strengths, a title card before them."""
+    """The slides of chosen pictures, with their captions and strengths, a title card before them."""
     settings = material.settings
+    shown, strength = rows.iloc[list(choice.rows)], strength[list(choice.rows)]
     pictures = [Still.of(row) for row in shown.itertuples()]
     said = [caption_of(row, material.title) if settings.captions else "" for row in shown.itertuples()]
     slides: list[Still | None] = []
@@ -338,7 +378,7 @@ def _slides(
         slides.append(None)
         captions.append("")
         strong.append(0.5)
-    for numbers in in_pairs([picture.size for picture in pictures], settings.size):
+    for numbers in in_pairs([picture.size if pairs else None for picture in pictures], settings.size):
         first, *others = (pictures[number] for number in numbers)
         slides.append(replace(first, beside=others[0]) if others else first)
         captions.append(" · ".join(dict.fromkeys(filter(None, (said[number] for number in numbers)))))
@@ -389,11 +429,16 @@ def _heads(material: Material, path: str) -> tuple[Box, ...] | None:
 
 
 def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:
-    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed."""
+    """Positions of the rows that may be shown: of near-duplicates the sharpest that has not failed; none excluded."""
     usable, stood_in_for = [], set()
+    excluded = chosen(images, EXCLUDE)
     for position, (path, sharper) in enumerate(zip(images["path"], images["duplicate_of"], strict=True)):
         sharper = sharper if isinstance(sharper, str) else ""
-        if path in failed or (sharper and (sharper not in failed or sharper in stood_in_for)):
+        if (
+            excluded[position]
+            or path in failed
+            or (sharper and (sharper not in failed or sharper in stood_in_for))
+        ):
             continue
         stood_in_for.add(sharper)
         usable.append(position)

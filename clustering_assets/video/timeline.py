@@ -169,6 +169,44 @@ def beat_cuts(
     return cuts, stride
 
 
+def cuts_within(
+    most: int,
+    seconds: float,
+    length: float,
+    fps: int,
+    beats: NDArray[np.floating],
+    downbeat: int = 0,
+    bar: int = BAR,
+) -> tuple[list[int], int]:
+    """Cuts on beats in a video whose end is given.
+
+    Args:
+        most: Most slides.
+        seconds: Wanted seconds a slide; more where there are too few slides.
+        length: Seconds of the video.
+        fps: Frames per second.
+        beats: Times of the beats in the video, in seconds, rising, at least two.
+        downbeat: Index of a beat on which a bar begins.
+        bar: Beats in a bar.
+
+    Returns:
+        The cut frames, 0 and the end among them, and the beats a slide. The last slide is seen for 0.6 to 1.6 times as
+        long as the others.
+    """
+    period = float(np.median(np.diff(beats)))
+    stride = beats_a_slide(period, seconds, bar)
+    while True:
+        wanted, unit = stride * period, min(stride, bar)
+        grid = [float(beats[j]) for j in range(len(beats)) if (j - downbeat) % unit == 0]
+        steps = stride // unit
+        eligible = [place for place, time in enumerate(grid) if time >= 0.6 * wanted]
+        first = min(eligible, key=lambda place: abs(grid[place] - wanted), default=len(grid))
+        cuts = [time for time in grid[first::steps] if time <= length - 0.6 * wanted]
+        if len(cuts) < most:
+            return [0, *(round(time * fps) for time in cuts), round(length * fps)], stride
+        stride *= 3 if stride == 1 and bar % 3 == 0 else 2
+
+
 def cut_error(cuts: Sequence[int], beats: NDArray[np.floating], fps: int) -> float | None:
     """Mean distance of the inner cuts from the beat nearest to each, in milliseconds; None without any."""
     if len(cuts) < 3 or not len(beats):

@@ -19,6 +19,7 @@ from clustering_assets.audio.soundtrack import (
     SoundtrackError,
     Track,
     make_soundtrack,
+    window,
 )
 from clustering_assets.music.analysis import analyse_track
 from clustering_assets_tests.sounds import drums, sine, write_sound
@@ -358,3 +359,33 @@ def test_passes_cover_the_whole_video_and_stay_inside_the_track(start, length, p
     assert all(one.at + one.length <= other.at + 1e-6 for one, other in zip(passes, passes[2:], strict=False))
     beats = soundtrack.beat_times()
     assert (np.diff(beats) > 0).all()
+
+
+def beaten(seconds: float, **facts: object) -> Track:
+    """A track with a bar every two seconds from 0.5 s on."""
+    beats = np.arange(0.5, seconds - 0.2, 0.5)
+    return Track(Path("song.ogg"), **{"end": seconds, "beat_times": beats, "beat_clarity": 1.0, **facts})
+
+
+@pytest.mark.parametrize(("seconds", "unit"), [(15, 2), (30, 2), (60, 8), (90, 8)])
+def test_a_window_of_a_long_track_ends_with_a_phrase_or_where_none_does_with_a_bar(seconds, unit):
+    begin, length = window(beaten(300.0), seconds)
+    assert 0.85 * seconds <= length <= seconds
+    assert (begin + length - 0.5) % unit == pytest.approx(0)
+
+
+def test_a_window_ends_with_the_track_where_that_is_little_longer_and_takes_all_of_it_where_it_is_little_shorter():
+    begin, length = window(beaten(40.0), 30)
+    assert begin + length == pytest.approx(40) and 25.5 <= length <= 30
+    assert (begin + 0.06 - 0.5) % 2 == pytest.approx(0)
+    assert window(beaten(28.0), 30) == (0.0, 28.0)
+
+
+def test_a_window_without_a_beat_or_of_a_short_track_is_as_long_as_wanted():
+    assert window(beaten(300.0, beat_times=np.zeros(0)), 30) == (0.0, 30)
+    assert window(beaten(12.0), 30) == (0.0, 30)
+
+
+def test_a_window_begins_where_the_music_has_come_to_its_strength():
+    begin, length = window(beaten(300.0, full_from=40.0), 30)
+    assert begin == pytest.approx(40.44) and (begin + length - 0.5) % 2 == pytest.approx(0)

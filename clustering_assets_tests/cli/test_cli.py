@@ -48,6 +48,7 @@ def flags(**changed):
         (["run", "--music", __file__], ["music", "is a file", "name the folder"]),
         (["run", "--resolution", "HD"], ["resolution", "HD", "1920x1080"]),
         (["run", "--no-such-flag"], ["--no-such-flag"]),
+        (["run", "--again"], ["output", "without --again"]),
         (["fly"], ["fly"]),
     ],
 )

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from clustering_assets.cli.terminal import show_progress
+from clustering_assets.progress import task
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
@@ -19,3 +20,11 @@ def test_names_of_files_and_clusters_command_no_terminal(is_terminal, capsys, mo
     assert "[bold]red[/bold] [/]" in shown
     assert "song" in shown
     assert not any(code in shown for code in ("\x1b[2J", "\x07", "\x1b]0", "song\r"))
+
+
+def test_a_pipe_gets_results_and_no_progress(capsys):
+    with show_progress() as say, task("Scanning", total=1) as scanning:
+        say("Looking")
+        scanning.advance()
+    out, err = capsys.readouterr()
+    assert out == "" and "Looking" in err and "Scanning" in err

@@ -91,11 +91,16 @@ def test_a_changed_picture_of_the_same_name_starts_an_update(folder):
     assert len(result.run_requests) == 1
 
 
-def test_music_pins_and_names_that_change_start_an_update_too(folder):
+def test_music_pins_names_and_choices_that_change_start_an_update_too(folder):
     put(folder, "a.png")
     cursor = tick(folder, tick(folder, None).cursor).cursor
     root = folder.parent
-    for name in ("music/song.mp3", "music/pins.csv", "output/clusters/names.csv"):
+    for name in (
+        "music/song.mp3",
+        "music/pins.csv",
+        "output/clusters/names.csv",
+        "output/clusters/choices.csv",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("calm,song.mp3")
         result = tick(folder, tick(folder, cursor).cursor)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import av
 import dagster as dg
@@ -676,3 +677,29 @@ def test_a_failed_run_says_why_in_its_own_words(project):
         assert described.startswith("music_tracks cannot be stored in broken: ")
         described = failure_of(one_asset(project, "cluster_videos", instance))
         assert described.startswith("There is no cluster_assignments")
+
+
+@pytest.mark.slow
+def test_a_choice_is_heeded_in_the_videos_that_it_touches_and_in_no_other(project):
+    before = {key: project.shown(key) for key in project.recipes()}
+    key, other = sorted(before, key=lambda key: -len(project.recipes()[key].images))[:2]
+    images = project.recipes()[key].images
+    hidden = images.loc[~images["path"].isin(before[key]) & (images["duplicate_of"] == ""), "path"].iloc[0]
+    choices = Path("output/clusters/choices.csv")
+    choices.write_text(f"{before[key][1]},exclude\n{hidden},cover\nnowhere.png,must\n")
+    result = project.update()
+    assert result.rendered == [key]
+    shown = project.shown(key)
+    assert shown[0] == hidden and before[key][1] not in shown
+    report = json.loads(Path("output/summary_report.json").read_text())
+    assert "no picture nowhere.png" in report["quality"]["notes"]
+    assert not project.update().made
+
+    gone = project.recipes()[other].images["path"]
+    choices.write_text("".join(f"{path},exclude\n" for path in gone))
+    result = project.update()
+    assert result.rendered == [key] and other in result.partitions.delete
+    assert project.shown(key) == before[key]
+    choices.unlink()
+    assert project.update().rendered == []  # the video that was set aside is brought back
+    assert project.shown(other) == before[other]

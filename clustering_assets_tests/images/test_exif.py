@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from clustering_assets.images.exif import Facts, read_facts
 from clustering_assets.images.load import decode_picture
@@ -140,3 +141,41 @@ def test_a_colour_space_without_an_interoperability_folder_costs_no_fact(format,
     pixels = Image.new("RGB", (64, 32), (200, 30, 30))
     facts = decode_picture(encoded(pixels, format, exif=exif), "a").facts
     assert (facts.taken_at, facts.camera, facts.adobe_rgb) == (datetime(2021, 5, 6, 7, 8, 9), "Ace", False)
+
+
+def located(north: tuple, east: tuple, sides: str = "NE", format: str = "JPEG") -> Facts:
+    """The facts of a picture that was taken there, degrees, minutes and seconds."""
+    exif = Image.Exif()
+    exif[271] = "Ace"
+    exif.get_ifd(0x8825).update({1: sides[0], 2: north, 3: sides[1], 4: east})
+    tags = Image.Exif()
+    tags.load(exif.tobytes())  # Pillow writes a folder into a TIFF only where it has read it
+    target = io.BytesIO()
+    Image.new("RGB", (16, 8)).save(target, format, exif=tags)
+    return decode_picture(target.getvalue(), "a").facts
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_where_a_picture_was_taken_is_read_in_degrees(format):
+    facts = located((43.0, 46.0, 15.6), (11.0, 15.0, 18.0), format=format)
+    assert (facts.latitude, facts.longitude) == pytest.approx((43.771, 11.255), abs=1e-6)
+
+
+def test_south_and_west_are_below_nought():
+    facts = located((33.0, 51.5, 0.0), (70.0, 40.0, 12.0), "SW")
+    assert (facts.latitude, facts.longitude) == pytest.approx((-33.858333, -70.67), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("north", "east", "sides"),
+    [
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "NE"),
+        ((95.0, 0.0, 0.0), (11.0, 0.0, 0.0), "NE"),
+        ((43.0, 0.0, 0.0), (200.0, 0.0, 0.0), "NE"),
+        ((43.0, 0.0, 0.0), (11.0, 0.0, 0.0), "XE"),
+        ((IFDRational(7, 0), 0.0, 0.0), (11.0, 0.0, 0.0), "NE"),
+    ],
+)
+def test_a_place_that_is_none_costs_no_other_fact(north, east, sides):
+    facts = located(north, east, sides)
+    assert (facts.latitude, facts.longitude, facts.orientation) == (None, None, 1)

@@ -61,7 +61,7 @@ def test_a_cluster_is_found_however_its_number_is_written(tmp_path):
     }
 
 
-@pytest.mark.parametrize("line", ["cluster_0;a.ogg", 'calm,"' + "a" * 140_000 + '"'])
+@pytest.mark.parametrize("line", ["cluster_0|a.ogg", 'calm,"' + "a" * 140_000 + '"'])
 def test_what_is_wrong_with_a_line_is_said_with_the_way_out(tmp_path, line):
     with pytest.raises(PinsError, match=r"line 1: .*cluster_0,song\.mp3"):
         pins(tmp_path, line)

@@ -68,6 +68,20 @@ def test_the_figure_is_drawn_on_an_opaque_ground(folder):
     assert picture.getchannel("A").getextrema() == (255, 255)
 
 
+@pytest.mark.parametrize("days", [1, 3, 400])
+def test_the_map_of_events_has_dates_and_hours_beside_it(folder, days):
+    table = assignments(2)
+    table["x"], table["y"] = 19857 + np.linspace(0, days - 1, 12).round(), [*np.linspace(-7, -21, 11), -25]
+    figure = plot_clusters(table, folder, timeline=True)
+    assert draw(figure).size == (1600, 900)
+    axes = figure.axes[0]
+    assert {"9:00", "21:00", "no time"} <= {label.get_text() for label in axes.get_yticklabels()}
+    assert any(label.get_text() for label in axes.get_xticklabels())
+    assert "202" in axes.xaxis.get_offset_text().get_text() + "".join(
+        label.get_text() for label in axes.get_xticklabels()
+    )
+
+
 @pytest.mark.parametrize("clusters", [1, 20, 25])
 def test_any_number_of_clusters_can_be_drawn(folder, clusters):
     assert draw(plot_clusters(assignments(clusters), folder)).size == (1600, 900)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.images.manifest import scan
-from clustering_assets.report.page import make_gallery, relative_address
+from clustering_assets.report.page import Editing, UserFile, make_gallery, relative_address
 from clustering_assets.report.samples import FEWEST, MOST, choose_pictures, sample_points
 from clustering_assets.report.thumbnails import collage
 
@@ -194,6 +194,16 @@ def test_the_principal_components_are_one_click_away_where_they_are_known(folder
     assert maps[1]["x"] == [0, 200, 400, 600, 800, 1000] and maps[1]["y"] == maps[1]["x"]
 
 
+def test_the_map_of_events_goes_by_day_and_hour_and_says_so(folder):
+    table, _ = draw(folder)
+    moments = table.assign(x=19857.0 + np.arange(6) * 40, y=-np.array([6.0, 9, 12, 15, 18, 25]))
+    drawn = make_gallery(scan(folder), moments, music_of([0, 1, -1]), {}, folder, timeline=True).html
+    points = json.loads(re.search(r"const maps = (\[.*\]);", drawn)[1])[0]
+    assert (max(points["x"]), max(points["y"])) == (1000, 500), "days and hours have no common measure"
+    assert np.all(np.diff(points["x"]) > 0) and np.all(np.diff(points["y"]) > 0), "evenings lie below"
+    assert "from left to right by its day" in drawn and "similar ones near" not in drawn
+
+
 def test_one_picture_makes_a_page(tmp_path):
     Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "only.png")
     gallery = make_gallery(scan(tmp_path), assignments_of(["only.png"], [0]), music_of([0]), {}, tmp_path)
@@ -243,3 +253,20 @@ def test_a_collage_has_no_empty_tile(count):
 def test_the_way_from_the_page_to_the_pictures(tmp_path):
     page = tmp_path / "my output" / "gallery" / "index.html"
     assert relative_address(tmp_path / "my photos", page) == "../../my%20photos"
+
+
+def test_what_the_page_is_given_to_edit_is_what_the_files_hold_whatever_they_hold(folder):
+    text = 'path,choice\n"</script><b>.jpg",exclude\n'
+    files = [UserFile(f"out/{name}.csv", "out", True, text) for name in ("choices", "names", "pins")]
+    _, gallery = draw(folder, editing=Editing(*files, music="../../music", run="run it"))
+    page = Page(gallery.html)
+    assert [button["id"] for button in page.all("button") if "id" in button] == ["edit"]
+    given = json.loads(re.findall(r"const given = (.*);", gallery.html)[0])
+    assert given["files"]["choices"]["text"] == text and given["run"] == "run it"
+    assert len(given["paths"]) == 6 and given["clusters"][0]["tracks"][0]["path"] == "<slow> & low.ogg"
+    assert given["clusters"][0]["tracks"][0]["url"] == "../../music/%3Cslow%3E%20%26%20low.ogg"
+    assert gallery.html.count("</script>") == 2
+
+
+def test_without_the_files_there_is_nothing_to_edit(folder):
+    assert "editor" not in draw(folder)[1].html

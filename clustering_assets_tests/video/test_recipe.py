@@ -55,6 +55,37 @@ def test_what_the_pictures_are_changes_the_digest(images, column, value):
     assert recipe_digest(changed, "m", "", VideoSettings()) != recipe_digest(images, "m", "", VideoSettings())
 
 
+def test_only_choices_that_there_are_reach_the_digest(images):
+    plain = recipe_digest(images, "m", "", VideoSettings())
+    assert recipe_digest(images.assign(choice=""), "m", "", VideoSettings()) == plain
+    chosen = [
+        recipe_digest(images.assign(choice=["", kind, ""]), "m", "", VideoSettings())
+        for kind in ("exclude", "must", "cover")
+    ]
+    assert len({plain, *chosen}) == 4
+
+
+def test_length_and_shape_reach_the_digest_where_they_are_set(images):
+    def digest(**changed):
+        return recipe_digest(images, "m", "", VideoSettings(**changed))
+
+    assert digest(length=0, shape="") == digest() == digest(shape="wide")
+    assert (
+        len(
+            {digest(), digest(length=30), digest(length=15), digest(shape="vertical"), digest(shape="square")}
+        )
+        == 5
+    )
+    assert digest(shape="vertical") == digest(resolution="1080x1920")
+
+
+def test_the_digest_of_a_video_without_what_came_later_is_the_one_that_older_versions_gave(
+    images, monkeypatch
+):
+    monkeypatch.setattr(faces, "version", lambda: "none")
+    assert recipe_digest(images, "m", "Sea", VideoSettings()) == "f9ce4984c19a14e1c49bb273c125754c"
+
+
 def test_another_track_changes_the_digest(images):
     assert recipe_digest(images, "m", "", VideoSettings()) != recipe_digest(images, "", "", VideoSettings())
 
@@ -63,7 +94,13 @@ def test_another_track_changes_the_digest(images):
 def test_every_setting_changes_the_digest(images, field):
     plain = VideoSettings()
     value = getattr(plain, field)
-    texts = {"resolution": "640x360", "order": "time", "quality": "high", "encoder": "nvenc"}
+    texts = {
+        "resolution": "640x360",
+        "shape": "square",
+        "order": "time",
+        "quality": "high",
+        "encoder": "nvenc",
+    }
     other = texts.get(field)
     if other is None:
         other = not value if isinstance(value, bool) else value + 2

@@ -97,3 +97,20 @@ def test_a_short_path_visits_each_point_once_and_is_nearly_the_shortest(seed):
 
     best = min(length(np.array([0, *rest])) for rest in permutations(range(1, 7)))
     assert length(path) <= 1.1 * best
+
+
+def test_what_must_be_shown_is_shown_and_the_cover_comes_first():
+    images = table(40, choice="")
+    images.loc[[3, 17, 30], "choice"] = ["must", "cover", "must"]
+    for vectors in (groups((30, 10)), None):
+        for most in (2, 6):
+            rows = choose(images, vectors, most=most).rows
+            assert rows[0] == 17 and {3, 17, 30} <= set(rows)
+            assert len(rows) == max(most, 3) == len(set(rows))
+
+
+def test_pictures_that_must_be_shown_leave_the_medoid_of_those_shown_at_the_beginning():
+    vectors = groups((9, 4))
+    images = table(13, choice="")
+    images.loc[12, "choice"] = "must"
+    assert choose(images, vectors, most=13).rows[0] == choose(table(13), vectors, most=13).rows[0]

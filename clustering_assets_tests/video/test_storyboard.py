@@ -23,6 +23,30 @@ def board(tmp_path, small):
     return make
 
 
+def test_a_picture_that_is_left_out_is_not_shown_nor_one_that_looks_the_same(pictures, board):
+    images = pictures(*[(60, 40)] * 4).assign(choice=["exclude", "", "", "cover"])
+    images.loc[1, "duplicate_of"] = images.loc[0, "path"]
+    shown = [slide.path for slide in board(images).timeline.slides]
+    assert shown == images.loc[[3, 2], "path"].tolist()
+
+
+@pytest.mark.parametrize(("length", "slides", "seconds"), [(3, 3, 3.0), (6, 5, 6.0), (60, 5, 10.0)])
+def test_a_video_is_as_long_as_its_setting_says_as_far_as_its_pictures_go(
+    pictures, board, small, length, slides, seconds
+):
+    storyboard = board(pictures(*[(60, 40)] * 5), small.model_copy(update={"length": length}))
+    assert storyboard.timeline.seconds == seconds
+    assert len(storyboard.timeline.slides) == slides
+
+
+def test_music_and_pictures_end_together_and_what_must_be_shown_is(pictures, board, small, chord):
+    images = pictures(*[(60, 40)] * 6).assign(choice="must")
+    settings = small.model_copy(update={"length": 4, "titles": True})
+    storyboard = board(images, settings, track=chord)
+    assert len(storyboard.slides) == 7 and storyboard.slides[0] is None
+    assert storyboard.timeline.seconds == storyboard.soundtrack.seconds <= 4
+
+
 def test_slides_last_as_long_as_wanted(pictures, board, small):
     settings = small.model_copy(update={"seconds_per_image": 1.5})
     storyboard = board(pictures(*[(60, 40)] * 4), settings)

@@ -1,5 +1,7 @@
 """Where slides, cuts and transitions lie."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from clustering_assets.video.timeline import (
     beat_cuts,
     beats_a_slide,
     cut_error,
+    cuts_within,
     ease,
     fixed_cuts,
     lay_out,
@@ -143,3 +146,24 @@ def test_the_mean_distance_from_the_beat_is_reported_in_milliseconds():
 @given(st.floats(-1, 2))
 def test_easing_stays_between_nothing_and_all(share):
     assert 0 <= ease(share) <= 1
+
+
+@given(
+    COUNTS,
+    st.floats(0.3, 6),
+    st.floats(2, 90),
+    st.floats(0.25, 1.2),
+    st.integers(0, 5),
+    st.sampled_from([3, 4, 6]),
+)
+def test_cuts_within_a_length_lie_on_beats_and_end_where_it_does(
+    most, seconds, length, period, downbeat, bar
+):
+    beats = np.arange(0, length, period)
+    if len(beats) < 2:
+        return
+    cuts, stride = cuts_within(most, seconds, length, 50, beats, downbeat, bar)
+    assert cuts[0] == 0 and cuts[-1] == round(length * 50) and 2 <= len(cuts) <= most + 1
+    assert all(after > before for before, after in itertools.pairwise(cuts))
+    assert all(abs(beats * 50 - cut).min() <= 0.51 for cut in cuts[1:-1])
+    assert stride % min(stride, bar) == 0

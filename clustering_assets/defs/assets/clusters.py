@@ -10,7 +10,7 @@ from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.clustering.quality import STABLE
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
-from clustering_assets.defs.data_versions import USES, data_version
+from clustering_assets.defs.data_versions import CAPTURE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
@@ -19,7 +19,7 @@ from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, StoredError
 from clustering_assets.files import file_source
-from clustering_assets.outputs import CLUSTER_PLOT, names_file
+from clustering_assets.outputs import CLUSTER_PLOT, choices_file, names_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 
@@ -72,7 +72,11 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     code_version="9",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: CLUSTER_ASSIGNMENTS.file, USES: ["algorithm", "clusters", "eps", "seed", "names_file"]},
+    metadata={
+        OUTPUT: CLUSTER_ASSIGNMENTS.file,
+        USES: ["algorithm", "clusters", "eps", "seed", "names_file", "choices_file"],
+        CAPTURE: True,
+    },
     check_specs=checks.specs,
 )
 @told()
@@ -86,10 +90,12 @@ def cluster_assignments(
 
     Clusters keep their number from run to run: each is matched to the previous one that shares most pictures with
     it, and a number is never used for another cluster. Pictures that belong nowhere have cluster -1. Each cluster has a
-    short name, a hint made from what the network recognises and from its colours.
+    short name, a hint made from what the network recognises and from its colours. Where `group_by` asks for events or
+    folders, those are the clusters, and their days and places or the folders' names are the names.
     """
     from clustering_assets.clustering.algorithms import Request
     from clustering_assets.clustering.assignments import Pictures, assign
+    from clustering_assets.clustering.choices import read_choices
     from clustering_assets.clustering.given_names import read_names
     from clustering_assets.images.duplicates import near_duplicates
 
@@ -110,9 +116,10 @@ def cluster_assignments(
                 images, embeddings.vectors, file_source(values.images, "images"), values.limits
             ),
         ),
-        Request(values.algorithm, values.clusters, values.eps, values.seed),
+        Request(values.algorithm, values.clusters, values.eps, values.seed, values.group_by),
         _previous(context, settings, network),
         names=read_names(names_file(values)),
+        choices=read_choices(choices_file(values), image_manifest),
     )
     keys = list(assignment.clusters["key"])
     context.instance.add_dynamic_partitions(str(CLUSTERS.name), keys)
@@ -225,5 +232,9 @@ def cluster_plot(
     from clustering_assets.report.cluster_plot import plot_clusters
 
     version = data_version(context, settings.value)
-    figure = plot_clusters(cluster_assignments, file_source(settings.value.images, "images"))
+    figure = plot_clusters(
+        cluster_assignments,
+        file_source(settings.value.images, "images"),
+        timeline="events" in settings.value.group_by,
+    )
     return dg.MaterializeResult(value=figure, data_version=version)

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from clustering_assets.defs.checks import Checks, Verdict
-from clustering_assets.defs.data_versions import DETAILS, USES, data_version, digest
+from clustering_assets.defs.data_versions import CAPTURE, DETAILS, USES, data_version, digest
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
@@ -16,13 +16,16 @@ from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import file_source
 from clustering_assets.outputs import DATASET_ANALYSIS
 from clustering_assets.places import is_url
-from clustering_assets.settings import NUMBERED, Limits, Settings
+from clustering_assets.settings import LOOKS, NUMBERED, Limits, Settings
 from clustering_assets.tables import IMAGE_MANIFEST
 
 OWNERS = ["team:clustering-assets"]
 
 FACTS = ["path", "bytes", "format", "taken_at", "camera", "stage", "reason"]
 """Columns of the manifest that reports show, and that no picture's vector, cluster or music depends on."""
+
+CAPTURED = ["path", "taken_at", "camera", "latitude", "longitude"]
+"""Columns of the manifest that groups by events depend on."""
 
 source_images = dg.AssetSpec(
     "source_images",
@@ -82,8 +85,8 @@ def image_manifest(
     """Every file of the image folder, one row each, with exactly one outcome.
 
     A file is **used**, a **duplicate** of another, or **rejected** with the stage and the reason. The row holds its
-    size and format, when and with what it was taken, and what it looks like: sharpness, brightness, colourfulness,
-    contrast, dominant colours. A file that has not changed since the last run is not opened again.
+    size and format, when, where and with what it was taken, and what it looks like: sharpness, brightness,
+    colourfulness, contrast, dominant colours. A file that has not changed since the last run is not opened again.
     """
     from clustering_assets.images.manifest import DatasetError, content_digest, scan
     from clustering_assets.work.choice import make_engine
@@ -115,6 +118,7 @@ def image_manifest(
             ),
             "megabytes": round(float(manifest["bytes"].sum()) / 1e6, 1),
             DETAILS: digest(manifest[FACTS].values.tolist()),
+            CAPTURE: digest(manifest[CAPTURED].values.tolist()),
         },
     )
     if problem:  # the check would stop the run too, but not say why
@@ -132,7 +136,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     except DatasetError as error:
         return str(error)
     different = int((manifest["outcome"] == "used").sum())
-    if values.clusters > different and values.algorithm in NUMBERED:
+    if values.clusters > different and values.algorithm in NUMBERED and values.group_by == LOOKS:
         return f"clusters = {values.clusters}: must be at most {different}, the number of different usable pictures"
     return ""
 

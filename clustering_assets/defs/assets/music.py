@@ -76,7 +76,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     dagster_type=TABLE,
     metadata={
         OUTPUT: MUSIC_CHOICE.file,
-        USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "seed"],
+        USES: ["music", "pins_file", "seconds_per_image", "max_images_per_video", "length", "seed"],
     },
 )
 @told()

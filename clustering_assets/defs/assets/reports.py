@@ -1,5 +1,6 @@
 """What came of it all: the ledger of files, the page that a person opens first, and the summary."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,15 @@ from clustering_assets.defs.records import latest_videos, noted, stage_records, 
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.files import file_source
-from clustering_assets.outputs import GALLERY, SUMMARY_REPORT, VIDEOS, Outputs
+from clustering_assets.outputs import (
+    GALLERY,
+    SUMMARY_REPORT,
+    VIDEOS,
+    Outputs,
+    choices_file,
+    names_file,
+    pins_file,
+)
 from clustering_assets.places import is_url
 from clustering_assets.report.summary import failures_of, summarise
 from clustering_assets.tables import LEDGER
@@ -142,7 +151,7 @@ def summary_report(
     code_version="2",
     io_manager_key="page_io",
     deps=[cluster_videos],
-    metadata={OUTPUT: GALLERY, USES: ["images", "resolution"]},
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"]},
 )
 @told()
 def gallery(
@@ -157,7 +166,7 @@ def gallery(
     The page is self-contained: it fetches nothing but the videos beside it, so the output folder can be copied to where
     others look at it.
     """
-    from clustering_assets.report.page import make_gallery
+    from clustering_assets.report.page import Editing, UserFile, make_gallery
 
     values, outputs = settings.value, settings.outputs
     version = data_version(context, values)
@@ -169,8 +178,18 @@ def gallery(
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
         folder=file_source(values.images, "images"),
         video_size=values.size,
-        originals=_address_of_pictures(values.images, outputs),
+        originals=_address_of(values.images, outputs),
         limits=values.limits,
+        editing=Editing(
+            UserFile.of(choices_file(values)),
+            UserFile.of(names_file(values)),
+            UserFile.of(pins_file(values)),
+            music=_address_of(values.music, outputs),
+            run=shlex.join(
+                ["python", "-m", "clustering_assets", "run", "--again", "--output", values.output]
+            ),
+        ),
+        timeline="events" in values.group_by,
     )
     return dg.MaterializeResult(
         value=page,
@@ -182,9 +201,9 @@ def gallery(
     )
 
 
-def _address_of_pictures(images: str, outputs: Outputs) -> str | None:
-    """Address of the folder of pictures as seen from the page; None where one of the two is not on a local disk."""
+def _address_of(folder: str, outputs: Outputs) -> str | None:
+    """Address of a folder as seen from the page; None where one of the two is not on a local disk."""
     from clustering_assets.report.page import relative_address
 
     page = outputs.path(GALLERY)
-    return relative_address(Path(images), page) if isinstance(page, Path) and not is_url(images) else None
+    return relative_address(Path(folder), page) if isinstance(page, Path) and not is_url(folder) else None

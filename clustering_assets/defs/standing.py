@@ -1,0 +1,169 @@
+"""How everything stands: what is done, what is stale, what is missing, and why. Nothing is made."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import dagster as dg
+
+from clustering_assets.defs.data_versions import USES, expected_version
+from clustering_assets.defs.graph import project_specs, project_stages
+from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.defs.records import (
+    VIDEOS,
+    latest_videos,
+    made_there,
+    recorded_version,
+    stage_records,
+    video_record,
+)
+from clustering_assets.defs.staleness import changed_upstream, is_as_made, news, videos_due
+from clustering_assets.integrity import State
+from clustering_assets.outputs import Outputs, files_of
+from clustering_assets.settings import Settings, VideoSettings
+from clustering_assets.slideshows import settings_of_output
+from clustering_assets.tables import (
+    CLUSTER_ASSIGNMENTS,
+    IMAGE_MANIFEST,
+    MUSIC_CHOICE,
+    MUSIC_TRACKS,
+    DamagedTable,
+    Table,
+)
+from clustering_assets.video.recipe import recipes
+from clustering_assets.words import listed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one stage or one video stands.
+
+    Attributes:
+        name: Name of the asset, or partition key of the video.
+        state: `done`, `stale` (an update makes it anew) or `missing`.
+        why: Why it is not done, in words; empty where it is.
+        seconds: How long it took when it was made last, or, for a video that has not been rendered, as long as those
+            that were; None where that is not known.
+    """
+
+    name: str
+    state: Literal["done", "stale", "missing"]
+    why: str = ""
+    seconds: float | None = None
+
+
+def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing]:
+    """How every stage and every video stands, in the order in which an update goes along them.
+
+    Args:
+        instance: Where it is recorded what was made.
+        settings: The settings in force.
+    """
+    stages = project_stages()
+    specs = {spec.key.to_user_string(): spec for spec in project_specs()}
+    before = settings_of_output(output=settings.output)
+    changed = {
+        name for name in type(settings).model_fields if getattr(settings, name) != getattr(before, name)
+    }
+    took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
+    found: dict[str, Standing] = {}
+    for name in (*stages.scans, *stages.middle, *stages.closing):
+        if name == stages.closing[0]:
+            found |= {video.name: video for video in _videos(instance, settings, changed)}
+        state, why = _state(
+            instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
+        )
+        found[name] = Standing(name, state, why, took[name].seconds or None if name in took else None)
+    return list(found.values())
+
+
+def _state(
+    instance: dg.DagsterInstance,
+    spec: dg.AssetSpec,
+    settings: Settings,
+    changed: Collection[str],
+    undone: Collection[str],
+) -> tuple[Literal["done", "stale", "missing"], str]:
+    """How an unpartitioned asset stands, and why it is not done.
+
+    Args:
+        instance: Where it is recorded what was made.
+        spec: The asset.
+        settings: The settings in force.
+        changed: Names of the settings that were others when the output was made.
+        undone: Names of the assets before it, and keys of the videos, that are not done.
+    """
+    outputs = Outputs(settings.output)
+    if not made_there(instance, spec.key, outputs.path(spec.metadata[OUTPUT])):
+        return "missing", "it has not been made in this output"
+    if not is_as_made(instance, spec, outputs):
+        files = files_of(spec.metadata[OUTPUT])
+        gone = [file for file in files if outputs.records.state(file) is State.MISSING]
+        damaged = f"{listed(gone)} is gone" if gone else f"{listed(files)} is not as it was written"
+        return ("missing" if gone else "stale"), damaged
+    own = sorted({*spec.metadata.get(USES, ())} & {*changed})
+    if spec.key.to_user_string() in project_stages().scans:
+        why = _news(spec.key.to_user_string(), outputs, settings)
+        return ("stale", why) if why else ("done", "")
+    reasons = []
+    if recorded_version(instance, spec.key) != expected_version(instance, spec, settings):
+        reasons += [
+            f"{name} changed"
+            for name in (*changed_upstream(instance, spec.key), *(f"setting {one}" for one in own))
+        ]
+        reasons = reasons or ["a file of yours (names, choices, pins) or the program changed"]
+    follows = [name for name in undone if dg.AssetKey(name) in {dep.asset_key for dep in spec.deps}]
+    videos = VIDEOS in {dep.asset_key for dep in spec.deps} and [
+        name for name in undone if name not in _stage_names()
+    ]
+    reasons += [f"follows {name}" for name in follows] + (["follows the videos"] if videos else [])
+    return ("stale", "; ".join(reasons)) if reasons else ("done", "")
+
+
+def _stage_names() -> set[str]:
+    return {*project_stages().recorded, *project_stages().last}
+
+
+def _news(name: str, outputs: Outputs, settings: Settings) -> str:
+    """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
+    from clustering_assets.files import file_source
+    from clustering_assets.images.manifest import pictures_among
+    from clustering_assets.music.library import tracks_among
+
+    pictures = name == IMAGE_MANIFEST.asset
+    table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
+    source = file_source(settings.images if pictures else settings.music, "images" if pictures else "music")
+    among = pictures_among if pictures else tracks_among
+    try:
+        return news(outputs.read_table(table), among(source.files(), source))
+    except FileNotFoundError:
+        return "" if not pictures else f"{source} is not there"
+
+
+def _videos(instance: dg.DagsterInstance, settings: Settings, changed: Collection[str]) -> Iterable[Standing]:
+    """How the video of each cluster stands."""
+    outputs = Outputs(settings.output)
+    try:
+        read = outputs.read_table
+        wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), settings)
+    except (FileNotFoundError, DamagedTable):
+        return [Standing(VIDEOS.to_user_string(), "missing", "there are no clusters yet")]
+    due, latest = videos_due(instance, wanted, settings), latest_videos(instance, wanted)
+    took = {
+        key: video_record(instance, outputs, key, latest.get(key), started=0.0, due=False).render_seconds
+        for key in wanted
+    }
+    known = [seconds for seconds in took.values() if seconds]
+    usual = sum(known) / len(known) if known else None
+    own = [f"setting {name} changed" for name in sorted({*VideoSettings.model_fields} & {*changed})]
+    found = []
+    for key in wanted:
+        missing = outputs.existing_video(key) is None
+        why = (
+            "it has not been rendered"
+            if missing
+            else "; ".join(own) or "its pictures or its track changed, or the file"
+        )
+        state = "done" if key not in due else "missing" if missing else "stale"
+        found.append(Standing(key, state, "" if state == "done" else why, took[key] or usual))
+    return found
