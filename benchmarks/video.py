@@ -19,10 +19,17 @@ second, the most memory held for few and for many slides, how evenly a dot moves
 Portraits from a second folder, each filled by one head, are pasted into the pictures of the first, which show nobody,
 at several sizes and random places: how many are found, how many heads are seen where there are none, what the search
 costs, and how many pictures lose part of a head in videos of three shapes with and without it.
+
+    python benchmarks/video.py --bands
+
+A smooth gradient, moving slowly, rounded to whole levels or with noise before that, encoded as the project does: what
+is left between it and the gradient where the eye looks at bands, in levels of luma, and how many kB 36 frames take.
 """
 
 import argparse
 import copy
+import io
+import itertools
 import json
 import os
 import resource
@@ -36,6 +43,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -62,6 +70,12 @@ def main() -> None:
     if options.memory_of:
         _render_for_memory(options)
         return
+    if options.bands:
+        for name, (error, size) in bands().items():
+            print(f"{name:32}{error:8.3f} levels{size / 1024:8.0f} kB")
+        return
+    if not options.images:
+        sys.exit("name a folder with --images, or --bands")
     folder = Path(options.images)
     if options.people:
         found = search_for_people(folder, Path(options.people))
@@ -92,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", required=True, help="folder with at least a few large landscape pictures")
+    parser.add_argument("--bands", action="store_true", help="only measure how smooth gradients come out")
+    parser.add_argument("--images", help="folder with at least a few large landscape pictures")
     parser.add_argument("--json", help="file for the figures")
     parser.add_argument("--slides", type=int, default=4, help="pictures in the compared video")
     parser.add_argument("--rounds", type=int, default=3)
@@ -507,6 +522,53 @@ def _keeps(framing: Framing, frame: tuple[int, int], head: Box) -> bool:
         for view in views
     ]
     return any(inside) if framing.kind == "pan" else all(inside)
+
+
+def bands(size: tuple[int, int] = (1280, 720), frames: int = 36) -> dict[str, tuple[float, int]]:
+    """Root mean square error of smooth gradients once encoded and smoothed, in levels, and the bytes that they take."""
+    width, height = size
+    across, down = np.meshgrid(np.linspace(0, 2.2, width), np.linspace(0, 1, height))
+    random = np.random.default_rng(0)
+    tile = np.tile(random.random((64, 64)) - 0.5, (height // 64 + 1, width // 64 + 1))[:height, :width]
+    noises: dict[str, Callable[[], Any]] = {
+        "whole levels": lambda: 0.0,
+        "half a level of noise": lambda: tile,
+        "moving grain of 0.7 levels": lambda: random.normal(0, 0.7, (height, width)),
+    }
+    gradients = {"steep": (70.0, 38.0, 16.0, 6.0), "slow, dark": (24.0, 9.0, 3.0, 16.0)}
+    found = {}
+    for (kind, (dark, fall, swing, eye)), (name, noise) in itertools.product(
+        gradients.items(), noises.items()
+    ):
+        smooth = [dark + fall * down + swing * np.sin(across + index / 500) for index in range(frames)]
+        shown = [np.rint(np.clip(luma + noise(), 16, 235)).astype(np.uint8) for luma in smooth]
+        found[f"{kind}, {name}"] = _after_encoding(smooth, shown, eye)
+    return found
+
+
+def _after_encoding(
+    smooth: list[NDArray[np.float64]], shown: list[NDArray[np.uint8]], eye: float
+) -> tuple[float, int]:
+    """What is left of bands in every sixth frame seen through a blur of so many pixels; bytes of all frames."""
+    height, width = shown[0].shape
+    grey = np.full((height // 2, width), 128, np.uint8)
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=25, options=QUALITIES["standard"][0])
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for luma in shown:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.concatenate([luma, grey]), "yuv420p")))
+        container.mux(stream.encode())
+    size, errors = file.tell(), []
+    file.seek(0)
+    with av.open(file, "r") as written:
+        for index, frame in enumerate(written.decode(video=0)):
+            if index % 6 == 5:
+                left = cv2.GaussianBlur(frame.to_ndarray()[:height] - smooth[index], (0, 0), eye)[
+                    40:-40, 40:-40
+                ]
+                errors.append(float(left.std()))
+    return statistics.fmean(errors), size
 
 
 def _report(result: dict[str, Any]) -> None:

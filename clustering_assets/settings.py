@@ -241,7 +241,8 @@ class _Video(Group):
     )
     titles: bool = Field(default=False, description="Begin each video with a title card.")
     captions: bool = Field(
-        default=False, description="Write the cluster's name in a corner of every picture."
+        default=False,
+        description="Write in a corner of every picture your own name of its cluster, else its date or folder.",
     )
     quality: Literal["preview", "standard", "high"] = Field(
         default="standard", description="Quality of the videos: preview (quick and small), standard or high."

@@ -195,12 +195,14 @@ CLUSTER_ASSIGNMENTS = Table(
             "Path of the sharper picture that looks the same; it takes this one's place in the video.",
             needed=True,
         ),
-        "x": Column(NUMBER, "First coordinate in the plot."),
-        "y": Column(NUMBER, "Second coordinate in the plot."),
+        "x": Column(NUMBER, "First coordinate on the map, where pictures that look alike are neighbours."),
+        "y": Column(NUMBER, "Second coordinate on the map."),
         "earlier_clusters": Column(
             TEXT, "Numbers of clusters that are gone and that the picture was in, the newest first."
         ),
         "cluster_hint": Column(TEXT, "What the cluster is called where you have not named it."),
+        "component_1": Column(NUMBER, "First principal component of the feature space."),
+        "component_2": Column(NUMBER, "Second principal component."),
         "choice": Column(TEXT, "Your choice of the picture: exclude, must or cover; empty: none."),
         "found_cluster": Column(
             WHOLE, "Number of its cluster without your choices; empty: the same.", limits=_IDS
@@ -242,6 +244,7 @@ MUSIC_TRACKS = Table(
         "end": Column(NUMBER, "Second where the last silence begins."),
         "full_from": Column(NUMBER, "Second from which it has its full strength."),
         "full_until": Column(NUMBER, "Second until which it has its full strength."),
+        "loudness_curve": Column(NUMBERS, "Loudness of each second, in LUFS."),
         **_MOOD,
         "tags": Column(TEXT, "Moods that words in its name, title or genre speak of."),
     },

@@ -102,6 +102,7 @@ class Track:
         downbeat: Index of the first beat that begins one.
         beat_clarity: 0 to 1; None where it is not known.
         arousal: How energetic it is, 0 to 1; None where it is not known.
+        loudness_curve: Loudness of each second, in LUFS, (n,); empty where it is not known.
     """
 
     path: AnyFile
@@ -115,6 +116,7 @@ class Track:
     downbeat: int = 0
     beat_clarity: float | None = None
     arousal: float | None = None
+    loudness_curve: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(cls, path: AnyFile, row: Mapping[Any, Any]) -> "Track":
@@ -122,7 +124,7 @@ class Track:
 
         Numbers that are missing or not finite count as not known; without an end, it is that of the file (`seconds`).
         """
-        beats = np.asarray(row.get("beat_times", ()), dtype=np.float64)
+        beats = _numbers(row, "beat_times")
         return cls(
             path,
             str(row.get("content_hash", "")),
@@ -135,6 +137,7 @@ class Track:
             downbeat=int(_number(row, "downbeat") or 0),
             beat_clarity=_number(row, "beat_clarity"),
             arousal=_number(row, "arousal"),
+            loudness_curve=np.nan_to_num(_numbers(row, "loudness_curve"), nan=-np.inf),
         )
 
 
@@ -264,6 +267,11 @@ class Soundtrack:
             heard.append(self._beats[inside] - run.source + run.at)
         times = np.concatenate(heard)
         return times[(times >= 0) & (times < until)]
+
+    def track_time(self, seconds: float) -> float:
+        """Second of the track that is heard at a second of the video, of the pass that comes in where two cross."""
+        run = next((run for run in reversed(self.passes) if run.at <= seconds), self.passes[0])
+        return run.source + seconds - run.at
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """The sound as float32 blocks of shape (2, n) at 48 kHz, `samples` samples in all.
@@ -563,6 +571,12 @@ def _counted(beats: NDArray[np.float64], begin: float, end: float, bar: int) -> 
     return np.concatenate(
         [beats[0] - first * np.arange(back, 0, -1), beats, beats[-1] + last * np.arange(1, on + 1)]
     )
+
+
+def _numbers(row: Mapping[Any, Any], name: str) -> NDArray[np.float64]:
+    """The numbers of a row, none where they are missing."""
+    values = row.get(name)
+    return np.zeros(0) if values is None or np.ndim(values) != 1 else np.asarray(values, dtype=np.float64)
 
 
 def _number(row: Mapping[Any, Any], name: str) -> float | None:

@@ -1,7 +1,7 @@
 """The table of cluster assignments: a clustering joined with its pictures, its ids and its names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from clustering_assets.clustering.grouping import Grouping, group, names_of_grou
 from clustering_assets.clustering.identity import Changes, keep_ids, remember_gone
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.keys import UNCLUSTERED, UNCLUSTERED_KEY, in_order, partition_key
+from clustering_assets.clustering.map_layout import earlier_places, lay_out_map
 from clustering_assets.clustering.names import name_clusters, with_given
 from clustering_assets.clustering.near_duplicates import keepers
 from clustering_assets.clustering.previous import Previous
@@ -126,12 +127,13 @@ def assign(
     found, given, before, notes = _found(pictures, request, hashes, previous)
     gone = previous.gone() if before else {}
     ids, changes = keep_ids(found.labels, hashes, before, previous.ids, gone)
+    times = None
     if given is None or found.groups is None:
         hints = _hints(pictures, ids, hashes, before, previous, request)
     else:
         hints = _group_hints(pictures, ids, found.groups, given.names)
         if given.times is not None:
-            found = replace(found, coordinates=time_line(given.times, found.groups))
+            times = time_line(given.times, found.groups)
     used = {*map(int, previous.ids), *before.values(), *ids.tolist()}.union(*gone.values())
     choices, found_ids, own = choices or Choices(), ids, own_clusters(previous.table)
     if choices.groups:
@@ -146,6 +148,10 @@ def assign(
         found = measured(found, by_size(ids), request)
         hints = {UNCLUSTERED: UNCLUSTERED_KEY, **hints, **made}
         notes = [*notes, *odd]
+    earlier = earlier_places(previous.table, hashes) if previous.request == str(request) else None
+    places = times
+    if places is None:
+        places = lay_out_map(found.points, found.coordinates, ids, pictures.order(), earlier)
     table = _table(
         pictures,
         found,
@@ -153,6 +159,7 @@ def assign(
         with_given(hints, names or {}),
         hints,
         remember_gone(found_ids, hashes, before, gone),
+        places,
     )
     table, odd = with_choices(
         table.assign(found_cluster=np.where(found_ids == ids, np.nan, found_ids)), choices
@@ -242,6 +249,7 @@ def _table(
     named: dict[int, str],
     hints: dict[int, str],
     gone: list[list[int]],
+    places: NDArray[np.float64],
 ) -> pd.DataFrame:
     images, duplicate_of = pictures.images, pictures.duplicate_of
     representative = np.zeros(len(images), dtype=bool)
@@ -257,10 +265,12 @@ def _table(
             "is_representative": representative,
             "typicality": found.fit.typicality,
             "duplicate_of": "" if duplicate_of is None else keepers(duplicate_of, ids, images),
-            "x": found.coordinates[:, 0],
-            "y": found.coordinates[:, 1],
+            "x": places[:, 0],
+            "y": places[:, 1],
             "earlier_clusters": [" ".join(map(str, numbers)) for numbers in gone],
             "cluster_hint": [hints[int(i)] for i in ids],
+            "component_1": found.coordinates[:, 0],
+            "component_2": found.coordinates[:, 1],
             "choice": "",
             "found_cluster": np.nan,
         },

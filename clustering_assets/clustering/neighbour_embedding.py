@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering_assets.clustering.graph import connect, eigenmap, fuzzy_graph
+from clustering_assets.clustering.graph import Sparse, connect, eigenmap, fuzzy_graph
 
 NEIGHBOURS = 15
 """Neighbours that attract each picture."""
@@ -55,7 +55,32 @@ def lay_out(
     place = vectors[:, 1:] * (10 / max(np.abs(vectors[:, 1:]).max(), 1e-9))
     place = (place + random.normal(0, 1e-3, place.shape)).astype(np.float32)
 
-    a, b = CURVE
+    return descend(graph, place, random, epochs=epochs)
+
+
+def descend(
+    graph: Sparse,
+    start: NDArray[np.floating],
+    random: np.random.Generator,
+    *,
+    epochs: int = EPOCHS,
+    repulsion: float = REPULSION,
+    curve: tuple[float, float] = CURVE,
+    pace: float = 1.0,
+) -> NDArray[np.float64]:
+    """Coordinates (n, d) that neighbours in a graph pull together and all others push apart, from a start.
+
+    Args:
+        graph: Symmetric (n, n) weights of neighbours, 0 to 1.
+        start: (n, d) first coordinates.
+        random: What draws the pushing sets.
+        epochs: Steps of the descent.
+        repulsion: Pushes per pull.
+        curve: The a, b of 1 / (1 + a x^2b), how likely two pictures at a distance x are neighbours.
+        pace: Length of the first step; the last one is next to nothing.
+    """
+    n, place = len(start), np.asarray(start, np.float32)
+    a, b = curve
     pull = graph.tocsr().astype(np.float32)
     weight = pull.data.copy()
     rows = np.repeat(np.arange(n), np.diff(pull.indptr))
@@ -69,12 +94,12 @@ def lay_out(
 
         chosen = random.choice(n, pushers, replace=False) if pushers < n else np.arange(n)
         square = _squares(place, place[chosen])
-        rate = (degree[:, None] + degree[chosen]) * (REPULSION / pushers)
+        rate = (degree[:, None] + degree[chosen]) * (repulsion / pushers)
         push = rate * b / ((0.001 + square) * (1 + a * square**b))
         push[chosen, np.arange(pushers)] = 0
         gradient += push.sum(axis=1, keepdims=True) * place - push @ place[chosen]
 
-        place = place + np.float32(1 - epoch / epochs) * np.clip(gradient, -4, 4)
+        place = place + np.float32(pace * (1 - epoch / epochs)) * np.clip(gradient, -4, 4)
     return place.astype(np.float64)
 
 

@@ -23,6 +23,17 @@ STABLE = 0.5
 """Least stability at which another sample of the same pictures would be clustered much alike."""
 
 
+FITS = (
+    (0.5, "far apart"),
+    (0.25, "clearly apart"),
+    (0.1, "apart"),
+    (0.0, "runs into others"),
+    (-1.0, "hardly apart"),
+)
+"""Least mean silhouette of a cluster and what it comes to in words. Of photos, even good clusters seldom reach 0.5: two
+pictures of a kind are alike in some ways and unlike in many."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """Figures about a whole clustering; nan where a figure has no meaning (fewer than two clusters).
@@ -71,6 +82,20 @@ class Fit:
     typicality: NDArray[np.float64]
     representatives: dict[int, int]
     neighbours: dict[int, int]
+
+
+def fit_in_words(silhouettes: NDArray[np.floating]) -> str:
+    """How well a cluster stands apart, and how many of its pictures lie nearer to another; '' where not known.
+
+    Args:
+        silhouettes: Those of its pictures, (n,); nan where one has none.
+    """
+    known = silhouettes[np.isfinite(silhouettes)]
+    if not len(known):
+        return ""
+    words = next(words for least, words in FITS if known.mean() >= least)
+    doubtful = int((known < 0).sum())
+    return f"{words}, {doubtful:,} doubtful" if doubtful else words
 
 
 def measure_fit(points: NDArray[np.floating], labels: NDArray[np.integer], seed: int = 0) -> Fit:

@@ -108,7 +108,7 @@ def _pictures(slideshow: "Slideshow", card: Path) -> "schema.Track":
             )
         track.append(
             otio.schema.Clip(
-                still.path if still else slideshow.title,
+                " and ".join(still.paths) if still else slideshow.title,
                 otio.schema.ExternalReference(
                     _url(board.material.source / still.path) if still else card.absolute().as_uri(),
                     _range(0, place.stop - place.start, rate),

@@ -1,10 +1,17 @@
-"""Copies of one picture: a perceptual hash finds them, also turned and mirrored ones, embeddings verify them."""
+"""Copies of one picture: a perceptual hash finds them, also turned and mirrored ones, embeddings verify them.
+
+Of the pictures of a burst, which are no copies, the best one is shown, too.
+"""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clustering_assets.files.source import FileSource
+from clustering_assets.images.bursts import leaders_of_bursts
+from clustering_assets.images.perceptual_hash import differing_bits
 from clustering_assets.progress import track
+from clustering_assets.settings import DEFAULT_LIMITS, Limits
 
 MOST_BITS = 14
 """Largest number of differing bits, of 63, between the hashes of two copies."""
@@ -14,13 +21,19 @@ _FINE, _LIGHT, _COLOURLESS = 0.6, 75, 3
 """What makes a page of text or a drawing: edges, for the contrast there is (0.9 for dense text, below 0.55 for 99 of
 100 photos), or lightness without colour. The hash sees the grey that lines make together, the same on every page."""
 _FLAT = 0.005
+_WELL_LIT, _WELL_LIT_WITHIN = 55, 15
 _COLOUR_TOLERANCE = {"brightness": 0.5, "chroma": 0.5, "colourfulness": 1.5, "contrast": 0.005}
 _LEAST_IF_COLOURS_DIFFER, _LEAST_IF_MANY_BITS_DIFFER = 0.65, 0.85
 _ODD_COLUMNS = 0x55555555_55555555
 _ODD_ROWS = 0x00FF00FF_00FF00FF
 
 
-def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -> NDArray[np.str_]:
+def near_duplicates(
+    manifest_rows: pd.DataFrame,
+    vectors: NDArray[np.float32],
+    source: FileSource | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> NDArray[np.str_]:
     """For each picture the better copy of it that should be shown instead, if there is one.
 
     Two pictures are copies if their pixels are the same, or if their perceptual hashes agree in all but
@@ -28,12 +41,16 @@ def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -
     those of two pictures of this folder usually are. Pictures without any structure are only compared by pixels. Of
     pages of text and drawings in black on white the hashes must agree in all but two bits.
 
-    In each group the sharpest picture stays; among about equally sharp ones the largest. Every other member is a
-    copy of that one, or all but identical to such a copy, so a chain of small changes does not end in one group.
+    In each group the sharpest picture stays; among about equally sharp ones the best exposed, then the largest. Every
+    other member is a copy of that one, or all but identical to such a copy, so a chain of small changes does not end
+    in one group. Then pictures of a burst join those that show the same view, also where they are blurred, shaken or
+    framed anew (`bursts.leaders_of_bursts`); pages of text do not.
 
     Args:
         manifest_rows: Rows of the manifest, one for each row of `vectors`.
         vectors: Embeddings, (n, d); may be a memory map.
+        source: Where the pictures are; None: bursts are not looked for.
+        limits: What is refused before it is decoded.
 
     Returns:
         Array of n paths; empty strings for pictures that are alone or the best of their group.
@@ -46,7 +63,17 @@ def near_duplicates(manifest_rows: pd.DataFrame, vectors: NDArray[np.float32]) -
     best: dict[str | int, int] = {}
     for index in _best_first(manifest_rows):
         best.setdefault(contents[index] or index, index)
-    leaders = _leaders(manifest_rows, vectors, np.array(list(best.values()), np.intp))
+    order = np.array(list(best.values()), np.intp)
+    pictures = _Pictures(manifest_rows, vectors, order)
+    leaders = _leaders(pictures, order)
+    if source is not None:
+        photos = ~_pages(manifest_rows)
+        alone = pictures.order[
+            [leaders[index] == index and photos[index] for index in pictures.order.tolist()]
+        ]
+        first = leaders_of_bursts(manifest_rows.iloc[alone], vectors[alone], pictures.usual, source, limits)
+        of_burst = dict(zip(alone.tolist(), alone[first].tolist(), strict=True))
+        leaders = {index: of_burst.get(leader, leader) for index, leader in leaders.items()}
     shown = [leaders[best[contents[index] or index]] for index in range(count)]
     return np.array(["" if leader == index else paths[leader] for index, leader in enumerate(shown)], str)
 
@@ -66,10 +93,9 @@ def positions(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.concatenate([codes ^ masks, turned.astype(np.uint64) ^ masks])
 
 
-def _leaders(rows: pd.DataFrame, vectors: NDArray[np.float32], order: NDArray[np.intp]) -> dict[int, int]:
+def _leaders(pictures: "_Pictures", order: NDArray[np.intp]) -> dict[int, int]:
     """For each row number of `order`, which begins with the best picture, the one that stands for its group."""
     leaders = {int(index): int(index) for index in order}
-    pictures = _Pictures(rows, vectors, order)
     open_ = np.ones(len(pictures.order), bool)
     for first in track(range(len(pictures.order)), "Comparing", len(pictures.order), "pictures"):
         if not open_[first]:
@@ -96,14 +122,14 @@ class _Pictures:
         self._positions = positions(np.array([int(code, 16) for code in hashes], np.uint64))
         self._colours = rows[list(_COLOUR_TOLERANCE)].to_numpy(float)[self.order]
         self._most = np.where(_pages(rows), _CERTAIN_BITS, MOST_BITS).astype(np.uint8)[self.order]
-        self._usual = self._usual_cosine()
+        self.usual = self._usual_cosine()
 
     def copies(self, at: int, begin: int, open_: NDArray[np.bool_], certain: bool) -> list[int]:
         """Which open pictures from `begin` on are copies of picture `at`; only all but identical ones if `certain`."""
         rest = self._positions[0, begin:]
         bits = np.full(len(rest), 64, np.uint8)
         for code in self._positions[:, at]:
-            np.minimum(bits, _ones(rest ^ code), out=bits)
+            np.minimum(bits, differing_bits(code, rest), out=bits)
         most = _CERTAIN_BITS if certain else np.minimum(self._most[begin:], self._most[at])
         near = np.flatnonzero(bits <= most)
         bits, near = bits[near], near + begin
@@ -123,7 +149,7 @@ class _Pictures:
         turned picture as another one, so pairs with just the same colours may be further apart.
         """
         least = np.where(same_colours, 0.0, _LEAST_IF_COLOURS_DIFFER)
-        return self._usual + (1 - self._usual) * np.clip(0.1 * bits, least, _LEAST_IF_MANY_BITS_DIFFER)
+        return self.usual + (1 - self.usual) * np.clip(0.1 * bits, least, _LEAST_IF_MANY_BITS_DIFFER)
 
     def _usual_cosine(self) -> float:
         """The median cosine of 2,000 pairs of pictures taken at random; 0 if there are too few to tell."""
@@ -150,21 +176,15 @@ def _pages(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return (fine | ((rows["brightness"] > _LIGHT) & (rows["chroma"] < _COLOURLESS))).to_numpy(bool)
 
 
-def _ones(codes: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Number of bits that are set in each code."""
-    if hasattr(np, "bitwise_count"):
-        return np.bitwise_count(codes)
-    return np.unpackbits(codes.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1, dtype=np.uint8)
-
-
 def _best_first(rows: pd.DataFrame) -> list[int]:
     """Row numbers from the best picture to the worst.
 
     Sharpness decides, for the contrast there is, so that a brightened copy does not count as sharper. Where it is
-    about the same (a tenth), the number of pixels decides, then of bytes.
+    about the same (a tenth), exposure decides and the number of pixels, then of bytes.
     """
     pixels = rows["width"].to_numpy(float) * rows["height"].to_numpy(float)
     score = np.log(np.maximum(rows["sharpness"].to_numpy(float), 1e-3))
     score -= 2 * np.log(np.maximum(rows["contrast"].to_numpy(float), 1e-3))
+    score -= 0.06 * np.maximum(np.abs(rows["brightness"].to_numpy(float) - _WELL_LIT) - _WELL_LIT_WITHIN, 0)
     score += 0.1 * np.log(pixels) + 0.02 * np.log(rows["bytes"].to_numpy(float))
     return np.lexsort((rows["path"].to_numpy(str), -score)).tolist()

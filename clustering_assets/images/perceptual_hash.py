@@ -26,3 +26,11 @@ def perceptual_hash(rgb: NDArray[np.uint8]) -> str:
     positive = (_DCT @ (grid - 128) @ _DCT.T) > 1e-3
     positive[0, 0] = False
     return np.packbits(positive).tobytes().hex()
+
+
+def differing_bits(code: np.uint64, others: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """How many bits of a hash, as a number, each of the others does not share, (n,)."""
+    codes = others ^ code
+    if hasattr(np, "bitwise_count"):
+        return np.bitwise_count(codes)
+    return np.unpackbits(codes.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1, dtype=np.uint8)

@@ -17,7 +17,7 @@ from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 from clustering_assets.words import one_line
 
-VERSION = 7
+VERSION = 8
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -73,6 +73,7 @@ class TrackFacts:
     end: float = 0.0
     full_from: float = 0.0
     full_until: float = 0.0
+    loudness_curve: list[float] = field(default_factory=list)
     valence: float = math.nan
     arousal: float = math.nan
     mood: str = ""
@@ -158,6 +159,7 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
         end=end,
         full_from=full_from,
         full_until=full_until,
+        loudness_curve=[round(float(step), 1) for step in meter.sliding(1.0)[::10]],
     )
     emotion = music_emotion(asdict(facts))
     return replace(facts, valence=emotion.valence, arousal=emotion.arousal, mood=emotion.mood)

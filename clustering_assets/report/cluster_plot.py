@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from clustering_assets.clustering.grouping import NO_TIME
 from clustering_assets.clustering.keys import UNCLUSTERED, in_order, partition_key
+from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
-from clustering_assets.report.palette import cluster_colour, cluster_marker
+from clustering_assets.report.palette import cluster_styles
 from clustering_assets.report.thumbnails import shrink_pictures
 from clustering_assets.video.lettering import cleaned, font, shortened
 from clustering_assets.words import counted
@@ -57,10 +58,10 @@ def plot_clusters(
 ) -> "Figure":
     """A figure of 16 by 9 inches: the map of all images on the left, a silhouette for each on the right.
 
-    The map shows the first two principal components of the feature space. Each cluster has an outline around
-    its denser part, its medoid's thumbnail with a line to its place, and its number. The right side is the legend
-    too: number, name, count and mean silhouette of each cluster over the silhouettes of its images, sorted.
-    Colour, marker and number all tell clusters apart, so that none has to be seen.
+    On the map neighbours look alike (`clustering.map_layout`). Each cluster has an outline around its denser part, its
+    medoid's thumbnail with a line to its place, and its number. The right side is the legend too: number, name, count
+    and fit of each cluster beside the silhouettes of its images, sorted. Colour, marker and number all tell clusters
+    apart, so that none has to be seen; all stay with a cluster when others come or go.
 
     Args:
         table: Cluster assignments.
@@ -95,18 +96,17 @@ def plot_clusters(
 def _groups(table: pd.DataFrame) -> list[_Group]:
     """The clusters in order of id, unclustered last."""
     groups = []
-    for position, number in enumerate(in_order(table["cluster"])):
+    styles = cluster_styles(table["cluster"])
+    for number in in_order(table["cluster"]):
         rows = np.flatnonzero(table["cluster"] == number)
         members = table.iloc[rows]
         medoid = members.loc[members["is_representative"].astype(bool), "path"]
-        place = UNCLUSTERED if number == UNCLUSTERED else position
         groups.append(
             _Group(
                 number,
                 str(members["cluster_name"].iloc[0]),
                 rows,
-                cluster_colour(place),
-                cluster_marker(place),
+                *styles[number],
                 str(medoid.iloc[0]) if len(medoid) else "",
             )
         )
@@ -137,7 +137,7 @@ def _draw_map(
 
 
 def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
-    """Limits with a margin, no ticks: the components have no unit that means anything."""
+    """Limits with a margin, no ticks: the map has no unit that means anything."""
     low, high = places.min(axis=0), places.max(axis=0)
     margin = np.maximum(high - low, 1e-6) * 0.09
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
@@ -146,8 +146,12 @@ def _frame(axes: "Axes", places: NDArray[np.float64]) -> None:
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_color("#d5d9e0")
-    axes.set_xlabel("first principal component", color=FAINT, fontsize=9)
-    axes.set_ylabel("second principal component", color=FAINT, fontsize=9)
+    axes.set_xlabel(
+        "Pictures near each other look alike; how far apart groups lie says little. "
+        "The gallery has this map and the principal components.",
+        color=FAINT,
+        fontsize=9,
+    )
 
 
 def _label_times(axes: "Axes", places: NDArray[np.float64]) -> None:
@@ -202,12 +206,15 @@ def _draw_thumbnails(
     for path, error in lost:
         log.warning("no thumbnail of %s in the cluster plot: %s", folder / path, error)
     anchors = np.array([places[number[group.representative]] for group in groups]).reshape(-1, 2)
+    tops = np.array([np.quantile(places[group.rows], 0.95, axis=0)[1] for group in groups])
     part = axes.get_position()
     extent = np.array([part.width * 1600, part.height * 900])
     low = np.array([axes.get_xlim()[0], axes.get_ylim()[0]])
     span = np.array([axes.get_xlim()[1], axes.get_ylim()[1]]) - low
     side = THUMBNAIL * min(1.0, (12 / max(len(groups), 1)) ** 0.35)
-    spots = spread_apart((anchors - low) / span * extent, side + 14, extent)
+    # above the points of its cluster, so that it hides none of them
+    wished = (np.column_stack([anchors[:, 0], tops]) - low) / span * extent + [0, 0.5 * side + 12]
+    spots = spread_apart(wished, side + 14, extent)
     for group, anchor, spot in zip(groups, anchors, spots, strict=True):
         place = low + spot / extent * span
         axes.plot(*np.vstack([anchor, place]).T, color=INK, linewidth=1.0, alpha=0.8, zorder=3)
@@ -273,8 +280,8 @@ class _Silhouettes:
 
     def note(self, group: _Group) -> str:
         """What the legend says of a cluster beside its count."""
-        own = self._of(group)
-        return f", silhouette {own.mean():+.2f}" if len(own) else ""
+        fit = fit_in_words(self._of(group))
+        return f", {fit}" if fit else ""
 
     def draw(self, axes: "Axes", row: int, group: _Group) -> None:
         """One cluster's row."""
@@ -290,7 +297,7 @@ class _Silhouettes:
         known = self.values[np.isfinite(self.values)]
         if len(known):
             axes.set_xlim(min(-0.1, known.min() - 0.02), max(0.3, known.max() + 0.05))
-        axes.set_xlabel("silhouette of each image", color=FAINT, fontsize=9)
+        axes.set_xlabel("fit of each image\n(doubtful below 0)", color=FAINT, fontsize=8)
 
     def _of(self, group: _Group) -> NDArray[np.float64]:
         own = np.sort(self.values[group.rows])[::-1]

@@ -11,14 +11,16 @@ from urllib.parse import quote
 import jinja2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 from upath import UPath
 
 from clustering_assets.clustering.choices import COVER
 from clustering_assets.clustering.choices import chosen as is_chosen
 from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
+from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
-from clustering_assets.report.palette import cluster_colour
+from clustering_assets.report.palette import cluster_styles
 from clustering_assets.report.samples import choose_pictures, sample_points
 from clustering_assets.report.summary import count_clusters, count_outcomes
 from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
@@ -126,9 +128,9 @@ def make_gallery(
     small, lost = shrink_pictures(shown, folder, BOX, title="Gallery", limits=limits)
     thumbnails = {path: encode_thumbnail(image) for path, image in small.items()}
     facts = {int(row["cluster"]): row for row in choice.to_dict("records")}
-    silhouettes = assignments.groupby("cluster")["silhouette"].mean()
+    styles = cluster_styles(chosen)
     clusters = []
-    for position, (number, paths) in enumerate(chosen.items()):
+    for number, paths in chosen.items():
         members = assignments[assignments["cluster"] == number]
         key = partition_key(number)
         clusters.append(
@@ -137,8 +139,11 @@ def make_gallery(
                 "name": str(members["cluster_name"].iloc[0]),
                 "size": len(members),
                 "near_duplicates": int((members["duplicate_of"] != "").sum()),
-                "colour": cluster_colour(UNCLUSTERED if number == UNCLUSTERED else position),
-                "silhouette": None if number == UNCLUSTERED or timeline else float(silhouettes[number]),
+                "colour": styles[number].colour,
+                "silhouette": None
+                if number == UNCLUSTERED or timeline
+                else float(members["silhouette"].mean()),
+                "fit": fit_in_words(members["silhouette"].to_numpy(float)),
                 "music": facts.get(number),
                 "video": videos.get(key),
                 "poster": _poster([small[path] for path in paths if path in small], video_size),
@@ -153,7 +158,8 @@ def make_gallery(
         rejected=_rejected(ledger),
         more_rejected=max(0, counts["rejected"] - REJECTED),
         editing=editing and _editor(editing, clusters, chosen, assignments),
-        points=_points(sample_points(assignments), list(chosen), shown, timeline=timeline),
+        points=_points(sample_points(assignments), list(chosen), shown),
+        maps=_maps(sample_points(assignments), timeline=timeline),
         timeline=timeline,
     )
     return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
@@ -238,23 +244,34 @@ def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _points(
-    table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str], *, timeline: bool
-) -> dict[str, list[int]]:
-    """The map as whole numbers: coordinates on a grid, position of the cluster, number of the thumbnail or -1."""
-    places = table[["x", "y"]].to_numpy(dtype=float)
+def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> dict[str, list[int]]:
+    """What the points of the map are: position of the cluster, number of the thumbnail or -1."""
+    numbers = {path: number for number, path in enumerate(shown)}
+    position = {number: place for place, number in enumerate(ids)}
+    return {
+        "cluster": [position[int(number)] for number in table["cluster"]],
+        "picture": [numbers.get(path, -1) for path in table["path"]],
+    }
+
+
+def _maps(table: pd.DataFrame, *, timeline: bool) -> list[dict[str, Any]]:
+    """Where the points are, whole numbers on a grid: by likeness or time, and by principal components where known."""
+    first = "Time" if timeline else "Likeness"
+    named = [(first, ["x", "y"]), ("Principal components", ["component_1", "component_2"])]
+    return [
+        {"name": name, **_on_grid(table[columns].to_numpy(dtype=float), timeline=timeline and name == first)}
+        for name, columns in named
+        if set(columns) <= set(table.columns)
+    ]
+
+
+def _on_grid(places: NDArray[np.float64], *, timeline: bool) -> dict[str, list[int]]:
+    """Places (n, 2) as whole numbers, y downwards as on a page; days and hours have no common measure."""
     low, high = places.min(axis=0), places.max(axis=0)
     span = np.maximum(high - low, 1e-12)
     scale = np.array([GRID, GRID / 2]) / span if timeline else GRID / span.max()
     x, y = ((places - low) * scale).round().astype(int).T
-    numbers = {path: number for number, path in enumerate(shown)}
-    position = {number: place for place, number in enumerate(ids)}
-    return {
-        "x": x.tolist(),
-        "y": (int(y.max()) - y).tolist(),
-        "cluster": [position[int(number)] for number in table["cluster"]],
-        "picture": [numbers.get(path, -1) for path in table["path"]],
-    }
+    return {"x": x.tolist(), "y": (int(y.max()) - y).tolist()}
 
 
 def _template() -> jinja2.Template:

@@ -1,5 +1,8 @@
 """Colours and markers of clusters, the same in every picture of them."""
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 from clustering_assets.clustering.keys import UNCLUSTERED
 
 PALETTE = (
@@ -12,23 +15,54 @@ PALETTE = (
     "#b5a800",
     "#332288",
     "#882255",
-    "#44aa99",
+    "#f0005a",
+    "#4b3cff",
+    "#5a7800",
+    "#ff9687",
+    "#875a4b",
+    "#d20fe1",
+    "#007878",
+    "#c3b4e1",
+    "#1e4b2d",
+    "#87c3b4",
+    "#4b3c00",
 )
-"""Ten colours that stay apart for colour-blind readers: those of Okabe and Ito (2008) and of Paul Tol's
-muted scheme (SRON technical note EPS/TN/09-002), the yellow darkened to show on white."""
+"""Twenty colours, no two nearer than 15 by CIEDE2000. The first nine are those of Okabe and Ito (2008) and of Paul
+Tol's muted scheme (SRON technical note EPS/TN/09-002), which colour-blind readers tell apart, the yellow darkened to
+show on white; the others were sought as far from all of them as can be."""
 
 GREY = "#8a8f98"
 """Colour of unclustered pictures."""
 
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
-"""Shapes; from the eleventh cluster on the shape tells apart what shares a colour."""
+"""Shapes: another one for each ten clusters."""
 
 
-def cluster_colour(position: int) -> str:
-    """The colour of the cluster at a position in a legend; grey for -1."""
-    return GREY if position == UNCLUSTERED else PALETTE[position % len(PALETTE)]
+class Style(NamedTuple):
+    """Colour and marker of a cluster."""
+
+    colour: str
+    marker: str
 
 
-def cluster_marker(position: int) -> str:
-    """The marker of the cluster at a position in a legend; a cross for -1."""
-    return "x" if position == UNCLUSTERED else MARKERS[position // len(PALETTE) % len(MARKERS)]
+def cluster_styles(clusters: Collection[int]) -> dict[int, Style]:
+    """The style of each cluster, by its number.
+
+    It goes with the number, so a cluster keeps it when others come or go. Where two numbers ask for one colour, the
+    greater one takes the next that is free; so up to twenty clusters differ in colour.
+
+    Args:
+        clusters: Their numbers; -1 for the unclustered, which are grey.
+    """
+    size = len(PALETTE)
+    used = [0] * size
+    styles = {}
+    for number in sorted(set(clusters)):
+        if number == UNCLUSTERED:
+            styles[number] = Style(GREY, "x")
+            continue
+        slot = min(((number + step) % size for step in range(size)), key=lambda place: used[place])
+        shape = slot * 2 // size + 2 * used[slot]
+        styles[number] = Style(PALETTE[slot], MARKERS[shape % len(MARKERS)])
+        used[slot] += 1
+    return styles

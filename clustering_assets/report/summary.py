@@ -11,6 +11,7 @@ import pandas as pd
 
 from clustering_assets.files.source import printable
 from clustering_assets.video.omissions import SOUNDTRACK
+from clustering_assets.video.strength import in_words
 from clustering_assets.words import counted
 
 PACKAGES = (
@@ -205,6 +206,7 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping
         | {
             "video": video.path if video else "",
             "video_seconds": video.noted.get("duration_seconds") if video else None,
+            "music_fit": video.noted.get("music_fit") if video else None,
         }
     )
 
@@ -254,6 +256,8 @@ def _text(data: Mapping[str, Any]) -> str:
         lines.append(f"    music: {cluster['track'] or 'none'}")
         lines.append(f"    why:   {cluster['why']}")
         lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
+        if fit := in_words(cluster["music_fit"]):
+            lines.append(f"           {fit} ({cluster['music_fit']:+.2f})")
     if files := data["rejected_files"]:
         lines += ["", "Rejected files", "--------------"]
         lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]

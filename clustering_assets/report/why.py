@@ -128,7 +128,8 @@ def _fit(silhouette: float) -> str:
 
 def _shown(path: str, member: pd.Series, storyboard: "Storyboard") -> str:
     """Where in its cluster's video a picture is seen, or what keeps it out."""
-    seen = {slide.path: number for number, slide in enumerate(storyboard.timeline.slides)}
+    slides = enumerate(storyboard.slides)
+    seen = {shown: number for number, still in slides if still for shown in still.paths}
     if path in seen:
         return f"The video shows it {_place(storyboard.timeline, seen[path])}."
     if member.get("choice") == EXCLUDE:

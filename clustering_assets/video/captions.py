@@ -1,10 +1,13 @@
-"""The caption: a cluster's name in a lower corner of every picture."""
+"""The caption: what is true of a picture, in a lower corner of it."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -74,6 +77,26 @@ class Caption:
             cv2.resize(kept, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32
         )
         return (kept, 1 - kept), (half, 1 - half)
+
+
+def caption_of(row: Any, title: str) -> str:
+    """What a caption may say of one picture of a cluster; '' where nothing is sure.
+
+    A name that the user has given stands on every picture. One that was found (a kind of thing, a colour) is true of
+    most, so each picture has its date instead, else the folder that it lies in.
+
+    Args:
+        row: A row, a named tuple, with `path`; `cluster_hint` and `taken_at` where known. Without a hint the title
+            counts as given.
+        title: The name of the cluster.
+    """
+    if title != getattr(row, "cluster_hint", None):
+        return title
+    taken = getattr(row, "taken_at", None)
+    if taken is not None and not pd.isna(taken):
+        moment = pd.Timestamp(taken)
+        return f"{moment.day} {moment:%B %Y}"
+    return PurePosixPath(str(row.path)).parent.name
 
 
 def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:

@@ -110,6 +110,7 @@ class VideoFacts:
         kept_head: Share of the head that is cut off most that stays in view, 0 to 1; None without heads.
         mean_step: Mean cosine distance between neighbouring pictures; None without embeddings.
         file_order_step: The same in the order of the file names.
+        music_fit: How well strong pictures meet the loud parts of the music, -1 to 1; None where it has none.
         render_seconds: How long drawing and encoding took.
         digest: Recipe digest, as stored in the file.
     """
@@ -131,6 +132,7 @@ class VideoFacts:
     kept_head: float | None
     mean_step: float | None
     file_order_step: float | None
+    music_fit: float | None
     render_seconds: float
     digest: str
 
@@ -194,6 +196,7 @@ def write_video(
         kept_head=round(min(slideshow.kept_heads.values()), 4) if slideshow.kept_heads else None,
         mean_step=slideshow.storyboard.choice.mean_step,
         file_order_step=slideshow.storyboard.choice.file_order_step,
+        music_fit=slideshow.storyboard.music_fit,
         render_seconds=time.monotonic() - begun,
         digest=slideshow.digest,
     )

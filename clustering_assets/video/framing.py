@@ -25,8 +25,8 @@ MIN_KEPT = 0.7
 PANORAMA = 2.2
 """From this aspect ratio on (or its inverse) the view travels along the picture."""
 
-MAX_ENLARGEMENT = 1.9
-"""Output pixels for each pixel of the picture, at most, where it fills the frame (1024x768 does at 1080p)."""
+MAX_ENLARGEMENT = 2.0
+"""Output pixels for each pixel of the picture, at most, where it fills the frame (960x540 does at 1080p)."""
 
 MAX_CARD_ENLARGEMENT = 2.0
 """The same where it lies on its own blurred copy."""

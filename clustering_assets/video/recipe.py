@@ -13,7 +13,7 @@ from clustering_assets.clustering.keys import partition_key
 from clustering_assets.settings import LATER, Settings, VideoSettings
 from clustering_assets.video import faces
 
-RECIPE_VERSION = 8
+RECIPE_VERSION = 9
 """Goes up whenever the same pictures, music and settings would give a different video. What is drawn and planned is
 pinned beside this number in the tests, which fail where one changes without the other."""
 
@@ -24,7 +24,17 @@ SOUND_VERSION = 1
 MOST_STRETCHED = 2
 """How many times as long as wanted a picture may be seen so that a video is as long as its setting `length` says."""
 
-IMAGE_FACTS = ["path", "bytes", "mtime_ns", "width", "height", "taken_at", "sharpness"]
+IMAGE_FACTS = [
+    "path",
+    "bytes",
+    "mtime_ns",
+    "width",
+    "height",
+    "taken_at",
+    "sharpness",
+    "brightness",
+    "contrast",
+]
 """Columns of the manifest that a video depends on beside those of the cluster assignments."""
 
 
@@ -99,7 +109,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         settings: How the video shall look.
     """
     columns = ["path", "content_hash", "duplicate_of"]
-    if settings.order == "time" or settings.titles:
+    if settings.order == "time" or settings.titles or settings.captions:
         columns.append("taken_at")
     present = [name for name in columns if name in images]
     rows = sorted(tuple(map(str, row)) for row in images[present].itertuples(index=False))
@@ -113,6 +123,9 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         "images": rows,
         "track": track_hash,
         "title": title if settings.titles or settings.captions else "",
+        "given": settings.captions
+        and "cluster_hint" in images
+        and bool((images["cluster_hint"] != title).any()),
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION

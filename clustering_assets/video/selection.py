@@ -1,6 +1,7 @@
 """Which pictures of a cluster a video shows, and in what order."""
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.choices import COVER, MUST, chosen
+from clustering_assets.video.strength import meet_the_music
 
 MOST_CANDIDATES = 3000
 """Above this many pictures the choice is made among an even sample of them (memory grows with the square)."""
+
+DRAWN = 0.6
+"""How far apart pictures count as being that could share a slide, in parts of what they are."""
 
 MOST_PASSES = 30
 """Most times that the whole path is gone through for something to shorten."""
@@ -34,15 +39,23 @@ class Choice:
 
 
 def choose(
-    images: pd.DataFrame, vectors: NDArray[np.floating] | None, *, most: int, order: str = "visual"
+    images: pd.DataFrame,
+    vectors: NDArray[np.floating] | None,
+    *,
+    most: int,
+    order: str = "visual",
+    strength: NDArray[np.floating] | None = None,
+    loudness: Callable[[int], NDArray[np.floating] | None] | None = None,
+    sociable: NDArray[np.bool_] | None = None,
 ) -> Choice:
     """At most `most` pictures of one cluster, representative and varied, in the order they are shown.
 
     Near-duplicates (`duplicate_of` not '') stay out. The choice is the greedy one for facility location,
     which picks the medoid first and then whatever represents best what is not represented yet
     (Nemhauser, Wolsey & Fisher 1978: within 1 - 1/e of the best). The order is a short path through
-    the embedding space that starts at the medoid, or the time taken where that is wanted and known of at
-    least two thirds of them. The order of the rows makes no difference. Where the user has chosen pictures, those
+    the embedding space from the strongest picture (the medoid where that is not known) to the second strongest,
+    on which strong pictures are moved to where the music is loud; or the time taken where that is wanted and known of
+    at least two thirds of them. The order of the rows makes no difference. Where the user has chosen pictures, those
     that must be shown are, beyond `most` if need be, and the cover comes first.
 
     Args:
@@ -50,6 +63,9 @@ def choose(
         vectors: Embeddings (n, d), row i for row i of `images`; None: typicality decides.
         most: Most pictures chosen.
         order: `visual` or `time`.
+        strength: How strong each picture is (n,).
+        loudness: Loudness of the music at each place of a video of so many pictures; None where it is not known.
+        sociable: Which pictures could share a slide with one another (n,); they rather come one after the other.
     """
     rows = np.arange(len(images))
     if "duplicate_of" in images:
@@ -76,7 +92,15 @@ def choose(
     if order == "time" and (found := _by_time(images, rows)) is not None:
         path, followed = found, "time"
     elif similar is not None:
-        path, followed = short_path(1 - similar, _opening(similar, covers, bool(wanted.any()))), "visual"
+        apart = 1 - similar
+        if sociable is not None:
+            apart = np.where(np.outer(sociable[rows], sociable[rows]), DRAWN * apart, apart)
+        opening = _opening(similar, covers, bool(wanted.any()))
+        if strength is None:
+            path, followed = short_path(apart, opening), "visual"
+        else:
+            path = _path(apart, strength[rows], opening if len(covers) else None, loudness)
+            followed = "visual"
     else:
         path, followed = by_path, "path"
     if len(covers):
@@ -89,32 +113,54 @@ def choose(
     )
 
 
-def short_path(distances: NDArray[np.floating], start: int = 0) -> NDArray[np.intp]:
-    """A short open path (n,) through all points of a distance matrix (n, n), from point `start`.
+def _path(
+    distances: NDArray[np.floating],
+    strength: NDArray[np.floating],
+    cover: int | None,
+    loudness: Callable[[int], NDArray[np.floating] | None] | None,
+) -> NDArray[np.intp]:
+    """A short path that meets the music, from the cover or the strongest point to the strongest of the others."""
+    by_strength = np.argsort(-strength, kind="stable").tolist()
+    first = by_strength[0] if cover is None else cover
+    others = [point for point in by_strength if point != first]
+    if not others:
+        return np.array([first], np.intp)
+    path = short_path(distances, first, others[0])
+    loud = loudness(len(path)) if loudness else None
+    return path if loud is None else meet_the_music(path, distances, strength, loud)
+
+
+def short_path(distances: NDArray[np.floating], start: int = 0, end: int | None = None) -> NDArray[np.intp]:
+    """A short open path (n,) through all points of a distance matrix (n, n), from `start`, and to `end` where given.
 
     Nearest neighbour first, then 2-opt and moves of single points until nothing gets shorter.
     """
     between: list[list[float]] = np.asarray(distances, float).tolist()
     path = [start]
-    left = set(range(len(between))) - {start}
+    left = set(range(len(between))) - {start, end}
     while left:
         here = between[path[-1]]
         path.append(min(left, key=lambda point: (here[point], point)))
         left.remove(path[-1])
+    path += [] if end is None else [end]
+    loose = len(path) if end is None else len(path) - 1
     for _ in range(MOST_PASSES):
-        turned = _two_opt(path, between)
-        moved = _move_points(path, between)
+        turned = _two_opt(path, between, loose)
+        moved = _move_points(path, between, loose)
         if not (turned or moved):
             break
     return np.asarray(path, np.intp)
 
 
-def _two_opt(path: list[int], between: list[list[float]]) -> bool:
-    """Reverse stretches of the path where that makes it shorter; whether any was. The first point stays."""
+def _two_opt(path: list[int], between: list[list[float]], loose: int) -> bool:
+    """Reverse stretches of the path where that makes it shorter; whether any was.
+
+    The first point stays, and those from place `loose` on.
+    """
     better = False
     count = len(path)
-    for i in range(1, count - 1):
-        for j in range(i + 1, count):
+    for i in range(1, loose - 1):
+        for j in range(i + 1, loose):
             before, first, last = path[i - 1], path[i], path[j]
             change = between[before][last] - between[before][first]
             if j + 1 < count:
@@ -125,14 +171,15 @@ def _two_opt(path: list[int], between: list[list[float]]) -> bool:
     return better
 
 
-def _move_points(path: list[int], between: list[list[float]]) -> bool:
-    """Move single points to where they lengthen the path least; whether any was moved."""
+def _move_points(path: list[int], between: list[list[float]], loose: int) -> bool:
+    """Move single points to where they lengthen the path least; whether any was moved. The same ones stay."""
     better = False
-    for i in range(1, len(path)):
+    for i in range(1, loose):
         point = path[i]
         rest = path[:i] + path[i + 1 :]
         costs = [_detour(point, rest[j - 1], rest[j], between) for j in range(1, len(rest))]
-        costs.append(between[rest[-1]][point])
+        if loose == len(path):
+            costs.append(between[rest[-1]][point])
         place = int(np.argmin(costs))
         if costs[place] < costs[i - 1] - 1e-7:
             path[:] = [*rest[: place + 1], point, *rest[place + 1 :]]

@@ -15,13 +15,14 @@ from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import read_picture
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.canvas import Canvas, lay
-from clustering_assets.video.captions import make_caption
+from clustering_assets.video.captions import Caption, make_caption
 from clustering_assets.video.colour import dim, split, to_rgb
 from clustering_assets.video.errors import Failure, PictureLost
 from clustering_assets.video.faces import Box, find_heads
 from clustering_assets.video.framing import frame_picture, needed_side, shrunk
 from clustering_assets.video.moviepy_clips import audio_clip, writing_arguments
 from clustering_assets.video.omissions import picture_failure
+from clustering_assets.video.pairs import joined, joined_size
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.storyboard import Still, Storyboard
 from clustering_assets.video.timeline import Timeline, ease
@@ -50,7 +51,7 @@ class Slideshow(VideoClip):
         self.kept: dict[str, float] = {}
         self.kept_heads: dict[str, float] = {}
         self._heads: dict[str, tuple[Box, ...] | None] = {}
-        self._caption = make_caption(storyboard.caption, self.settings.size)
+        self._captions: dict[str, Caption | None] = {}
         self._shelf = _Shelf(self._lay)
         super().__init__(duration=self.timeline.seconds)
         self.size = self.settings.size
@@ -131,8 +132,7 @@ class Slideshow(VideoClip):
         ahead = slide + (1 if transition is None else 2)
         if ahead < len(self.timeline.slides):
             self._shelf.expect(ahead)
-        if self._caption is not None:
-            self._caption.write(frame, self._captioned(slide, index))
+        self._write_captions(frame, slide, 0.0 if transition is None else ease(transition.progress(index)))
         light = self.timeline.light(index)
         if light < 1:
             dim(frame, light)
@@ -174,8 +174,8 @@ class Slideshow(VideoClip):
             VideoError: No usable picture is left.
         """
         material = self.storyboard.material
-        stills = filter(None, self.storyboard.slides)
-        lost = [picture_failure(material.source, still.path, material.limits) for still in stills]
+        paths = [path for still in self.storyboard.slides if still for path in still.paths]
+        lost = [picture_failure(material.source, path, material.limits) for path in paths]
         for failure in filter(None, lost):
             self.drop(failure)
         if any(lost):
@@ -205,12 +205,23 @@ class Slideshow(VideoClip):
         share = (index - place.start + 0.5) / (place.stop - place.start)
         return canvas, canvas.view(share)
 
-    def _captioned(self, slide: int, index: int) -> float:
-        """How much of the caption a frame shows: nothing on the title card, then it comes with the first picture."""
-        if self.storyboard.slides[slide] is not None:
-            return 1.0
-        _, transition = self.timeline.shown(index)
-        return 0.0 if transition is None else ease(transition.progress(index))
+    def _write_captions(self, frame: NDArray[np.uint8], slide: int, gone: float) -> None:
+        """Write the caption of a slide, which goes as the next one comes; one that both have stays.
+
+        Args:
+            frame: The frame, which is written to.
+            slide: The slide.
+            gone: How much of the next slide is seen, 0 to 1.
+        """
+        here, *after = self.storyboard.captions[slide : slide + 2]
+        shares = {here: 1.0 - gone}
+        if gone:
+            shares[after[0]] = shares.get(after[0], 0.0) + gone
+        for text, strength in shares.items():
+            if text not in self._captions:
+                self._captions[text] = make_caption(text, self.settings.size)
+            if (caption := self._captions[text]) is not None:
+                caption.write(frame, strength)
 
     def _lay(self, slide: int, share: float = 1.0) -> Canvas:
         """Decode a slide's picture and put it on its canvas, which is `share` as large as usual."""
@@ -245,9 +256,19 @@ class Slideshow(VideoClip):
         return lay(rgb, framing, frame)
 
     def _read(self, still: Still, seconds: float, share: float) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """A picture that is seen for so many seconds, as large as it needs to be, and its size in the file."""
+        """What is seen of a slide for so many seconds, as large as it needs to be, and its size in the files."""
+        frame = self.settings.size
+        if still.beside is None or still.size is None or still.beside.size is None:
+            side = needed_side(still.size, frame, seconds) * share if still.size else None
+            return self._decode(still, side)
+        size = joined_size(still.size, still.beside.size, frame)
+        side = needed_side(size, frame, seconds) * share
+        (one, _), (other, _) = (self._decode(each, side) for each in (still, still.beside))
+        return joined(one, other, frame), size
+
+    def _decode(self, still: Still, side: float | None) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """A picture whose shorter side has at least so many pixels, where it has them, and its size in the file."""
         material = self.storyboard.material
-        side = needed_side(still.size, self.settings.size, seconds) * share if still.size else None
         try:
             picture = read_picture(
                 material.source / still.path, min_side=int(side) + 1 if side else None, limits=material.limits

@@ -1,9 +1,9 @@
 """The storyboard of a video: everything that is decided before its first frame is drawn."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,23 @@ from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
 from clustering_assets.settings import DEFAULT_LIMITS, Limits, VideoSettings
+from clustering_assets.video.captions import caption_of
 from clustering_assets.video.errors import Failure, VideoError
+from clustering_assets.video.faces import SEARCHED_SIDE, Box, find_dlib, find_heads
 from clustering_assets.video.framing import MOVES
 from clustering_assets.video.omissions import SOUNDTRACK, digest_of_what_is_left, picture_failure
+from clustering_assets.video.pairs import in_pairs, stands_against
 from clustering_assets.video.recipe import MOST_STRETCHED, recipe_digest
 from clustering_assets.video.selection import Choice, choose
+from clustering_assets.video.strength import LEAST_SPREAD, correlation, face_bonus, loudness_at, strengths
 from clustering_assets.video.timeline import Timeline, beat_cuts, cut_error, cuts_within, fixed_cuts, lay_out
 from clustering_assets.video.titles import describe
 from clustering_assets.video.transitions import choose_kinds, tempo
 
 log = logging.getLogger("clustering_assets.video")
+
+OPENINGS = 6
+"""Strongest pictures whose faces are looked for, to choose the first and the last from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +42,7 @@ class Material:
 
     Attributes:
         images: The cluster's rows: `path`, `content_hash`, `duplicate_of`; `width`, `height`, `bytes`, `mtime_ns`,
-            `taken_at` and `typicality` where known.
+            `taken_at`, `typicality`, `sharpness`, `brightness`, `contrast` and `cluster_hint` where known.
         folder: Where the paths are.
         settings: How the video shall look.
         vectors: Embeddings (n, d), row i for row i of `images`; None: choice and order go without.
@@ -82,17 +89,24 @@ class Material:
 
 @dataclass(frozen=True)
 class Still:
-    """One picture to show, which `images.load.Picture` is when it is decoded.
+    """One picture to show, or two that share a slide, which `images.load.Picture` is when it is decoded.
 
     Attributes:
         path: Where it is below the folder.
         size: Its width and height as the scan saw them; None where they are not known.
         scanned: Its bytes and time of change (nanoseconds) as the scan saw them.
+        beside: The other picture of the slide; None where it has one alone.
     """
 
     path: str
     size: tuple[int, int] | None
     scanned: tuple[Any, Any]
+    beside: "Still | None" = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the pictures of the slide are below the folder."""
+        return (self.path, self.beside.path) if self.beside else (self.path,)
 
     @classmethod
     def of(cls, row: Any) -> "Still":
@@ -102,7 +116,7 @@ class Still:
         return cls(str(row.path), size, (getattr(row, "bytes", None), getattr(row, "mtime_ns", None)))
 
     def failure(self, material: Material) -> Failure | None:
-        """Why it cannot be shown, None if it can.
+        """Why it or what stands beside it cannot be shown, None if both can.
 
         A file whose size and time are still those of the scan has been decoded before; any other is decoded.
         """
@@ -110,9 +124,10 @@ class Still:
             facts = (material.source / self.path).stat()
         except OSError as error:
             return Failure(self.path, "video", error.strerror or type(error).__name__)
-        if self.scanned == (facts.bytes, facts.mtime_ns):
-            return None
-        return picture_failure(material.source, self.path, material.limits)
+        found = None
+        if self.scanned != (facts.bytes, facts.mtime_ns):
+            found = picture_failure(material.source, self.path, material.limits)
+        return found or (self.beside.failure(material) if self.beside else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +142,8 @@ class Storyboard:
         timeline: Which slide is seen when, in frames.
         soundtrack: The music, exactly as long as the video; None without.
         subtitle: What stands below the title on the title card.
-        caption: What stands in a corner of every picture; empty for nothing.
+        captions: What stands in a corner of each slide; empty for nothing.
+        strengths: How strong the picture of each slide is, 0 to 1; half for the title card.
         failures: The pictures and tracks that could not be used.
     """
 
@@ -138,8 +154,21 @@ class Storyboard:
     timeline: Timeline
     soundtrack: Soundtrack | None
     subtitle: str
-    caption: str
+    captions: tuple[str, ...]
+    strengths: tuple[float, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def music_fit(self) -> float | None:
+        """How well strong pictures meet the loud parts of the music, -1 to 1; None where there are none to meet."""
+        if self.material.track is None or self.soundtrack is None:
+            return None
+        shown = [number for number, still in enumerate(self.slides) if still]
+        middles = np.array([self.timeline.slides[number].middle for number in shown]) / self.timeline.fps
+        loud = _loudness(self.material.track, self.soundtrack, middles)
+        if loud is None or np.ptp(loud) < LEAST_SPREAD or len(shown) < 3:
+            return None
+        return correlation(np.array(self.strengths)[shown], loud)
 
     @property
     def digest(self) -> str:
@@ -176,11 +205,19 @@ def make_storyboard(material: Material, failures: Sequence[Failure] = ()) -> Sto
     while found := _unusable(storyboard := plan(material, known)):
         known += found
     _warn(material, storyboard.failures[len(failures) :])
-    return storyboard
+    faces = _face_bonuses(storyboard)
+    return plan(material, storyboard.failures, faces) if any(faces.values()) else storyboard
 
 
-def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
+def plan(
+    material: Material, failures: Sequence[Failure] = (), faces: Mapping[str, float] | None = None
+) -> Storyboard:
     """The storyboard of a material without what failed. No file is looked at.
+
+    Args:
+        material: What the video is made from.
+        failures: What cannot be used.
+        faces: What faces add to the strength of a picture, by path.
 
     Raises:
         VideoError: There is no picture that has not failed.
@@ -189,7 +226,19 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
     usable = _usable(images, {failure.path for failure in failures})
     rows = images.iloc[usable].assign(duplicate_of="")
     vectors = None if material.vectors is None else np.asarray(material.vectors)[usable]
-    choice = choose(rows, vectors, most=settings.max_images_per_video, order=settings.order)
+    strength = strengths(rows, vectors) + rows["path"].map(dict(faces or {})).fillna(0.0).to_numpy(float)
+    choosing = partial(
+        choose,
+        rows,
+        vectors,
+        order=settings.order,
+        strength=strength,
+        loudness=lambda count: _expected_loudness(material, count),
+        sociable=np.array(
+            [stands_against(Still.of(row).size, settings.size) for row in rows.itertuples()], bool
+        ),
+    )
+    choice = choosing(most=settings.max_images_per_video)
     if not choice.rows:
         reasons = "; ".join(f"{failure.path}: {failure.reason}" for failure in failures[:5])
         raise VideoError(
@@ -197,8 +246,9 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
             + (f" ({reasons})" if reasons else "")
             + "; if its pictures are elsewhere, name their folder with the setting images"
         )
+    slides, captions, strong = _slides(rows, choice, strength, material)
     card = int(settings.titles and bool(material.title))
-    counts = max(int(chosen(rows, MUST, COVER).sum()), 1) + card, len(choice.rows) + card
+    counts = min(max(int(chosen(rows, MUST, COVER).sum()), 1) + card, len(slides)), len(slides)
     known_failures = tuple(failures)
     track = material.track
     if any(failure.stage == SOUNDTRACK for failure in failures):
@@ -209,10 +259,9 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
         assert track is not None
         known_failures += (Failure(str(track.path), SOUNDTRACK, str(error)),)
         cuts, soundtrack = _cut(*counts, None, settings)
-    if (shown := len(cuts.frames) - 1 - card) < len(choice.rows):
-        choice = choose(rows, vectors, most=shown, order=settings.order)
-    pictures = [Still.of(row) for row in rows.iloc[list(choice.rows)].itertuples()]
-    slides = (None, *pictures) if card else tuple(pictures)
+    if (shown := len(cuts.frames) - 1) < len(slides):
+        choice = choosing(most=shown - card)
+        slides, captions, strong = _slides(rows, choice, strength, material, pairs=False)
     energy = material.track.arousal if material.track else None
     return Storyboard(
         material=material,
@@ -230,7 +279,8 @@ def plan(material: Material, failures: Sequence[Failure] = ()) -> Storyboard:
         ),
         soundtrack=soundtrack,
         subtitle=describe(len(usable), images["taken_at"].iloc[usable] if "taken_at" in images else None),
-        caption=material.title if settings.captions else "",
+        captions=captions,
+        strengths=strong,
         failures=known_failures,
     )
 
@@ -307,6 +357,75 @@ def _downbeat(track: Track, sound: Soundtrack) -> int:
     """Index, among the beats in video time, of one that begins a bar."""
     skipped = int(np.searchsorted(track.beat_times, sound.track_start - 1e-6))
     return (track.downbeat - skipped) % track.bar
+
+
+def _slides(
+    rows: pd.DataFrame,
+    choice: Choice,
+    strength: NDArray[np.floating],
+    material: Material,
+    *,
+    pairs: bool = True,
+) -> tuple[tuple[Still | None, ...], tuple[str, ...], tuple[float, ...]]:
+    """The slides of chosen pictures, with their captions and strengths, a title card before them."""
+    settings = material.settings
+    shown, strength = rows.iloc[list(choice.rows)], strength[list(choice.rows)]
+    pictures = [Still.of(row) for row in shown.itertuples()]
+    said = [caption_of(row, material.title) if settings.captions else "" for row in shown.itertuples()]
+    slides: list[Still | None] = []
+    captions, strong = [], []
+    if settings.titles and material.title:
+        slides.append(None)
+        captions.append("")
+        strong.append(0.5)
+    for numbers in in_pairs([picture.size if pairs else None for picture in pictures], settings.size):
+        first, *others = (pictures[number] for number in numbers)
+        slides.append(replace(first, beside=others[0]) if others else first)
+        captions.append(" · ".join(dict.fromkeys(filter(None, (said[number] for number in numbers)))))
+        strong.append(float(strength[list(numbers)].mean()))
+    return tuple(slides), tuple(captions), tuple(strong)
+
+
+def _expected_loudness(material: Material, count: int) -> NDArray[np.float64] | None:
+    """About how loud the music is at each of so many pictures, in LUFS; None where that is not known."""
+    if material.track is None:
+        return None
+    seconds = material.settings.seconds_per_image
+    try:
+        sound = make_soundtrack(material.track, count * seconds)
+    except SoundtrackError:
+        return None
+    return _loudness(material.track, sound, (np.arange(count) + 0.5) * seconds)
+
+
+def _loudness(track: Track, sound: Soundtrack, times: NDArray[np.floating]) -> NDArray[np.float64] | None:
+    """Loudness of the music, in LUFS, at seconds of the video; None where that is not known."""
+    return loudness_at(track.loudness_curve, sound.track_time, times) if len(track.loudness_curve) else None
+
+
+def _face_bonuses(storyboard: Storyboard) -> dict[str, float]:
+    """What faces add to the strongest pictures of a storyboard, by path; nothing where faces are not looked for."""
+    material = storyboard.material
+    if find_dlib() is None or storyboard.choice.order != "visual":
+        return {}
+    strongest = sorted(
+        (-strength, still.path)
+        for strength, still in zip(storyboard.strengths, storyboard.slides, strict=True)
+        if still
+    )[:OPENINGS]
+    return {path: face_bonus(_heads(material, path)) for _, path in strongest}
+
+
+def _heads(material: Material, path: str) -> tuple[Box, ...] | None:
+    """The heads in a picture; None where it cannot be read."""
+    from clustering_assets.images.errors import ImageError
+    from clustering_assets.images.load import read_picture
+
+    try:
+        picture = read_picture(material.source / path, min_side=SEARCHED_SIDE // 2, limits=material.limits)
+    except ImageError:
+        return None
+    return find_heads(np.asarray(picture.image, np.uint8))
 
 
 def _usable(images: pd.DataFrame, failed: set[str]) -> list[int]:

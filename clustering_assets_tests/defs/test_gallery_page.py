@@ -40,8 +40,8 @@ def test_pointing_at_the_map_shows_the_picture_and_a_click_goes_to_its_cluster(p
 
     canvas = page.find_element(By.CSS_SELECTOR, "#map canvas")
     x, y, cluster = page.execute_script(
-        "const b = canvas.getBoundingClientRect(); return [left + points.x[0] * scale - b.width / 2,"
-        " top_ + points.y[0] * scale - b.height / 2, clusters[points.cluster[0]]]"
+        "const b = canvas.getBoundingClientRect(); return [left + map.x[0] * scale - b.width / 2,"
+        " top_ + map.y[0] * scale - b.height / 2, clusters[points.cluster[0]]]"
     )
     ActionChains(page).move_to_element_with_offset(canvas, round(x), round(y)).perform()
     tip = page.find_element(By.ID, "tip")

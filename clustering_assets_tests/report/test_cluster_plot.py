@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from PIL import Image
 
 from clustering_assets.report.cluster_plot import plot_clusters, spread_apart
-from clustering_assets.report.palette import cluster_colour, cluster_marker
+from clustering_assets.report.palette import PALETTE, cluster_styles
 from clustering_assets.report.previews import figure_png
 
 
@@ -116,8 +116,65 @@ def test_only_unclustered_pictures_can_be_drawn(folder):
     assert draw(plot_clusters(assignments(0, outliers=5), folder)).size == (1600, 900)
 
 
-def test_twenty_clusters_differ_in_colour_or_marker():
-    assert len({(cluster_colour(i), cluster_marker(i)) for i in range(20)}) == 20
+def lab(colours):
+    """CIE L*a*b* (n, 3), D65, of colours such as "#aabbcc"."""
+    levels = np.array([[int(code[at : at + 2], 16) / 255 for at in (1, 3, 5)] for code in colours])
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    to_xyz = [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+    xyz = linear @ np.array(to_xyz).T / [0.95047, 1, 1.08883]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), (903.3 * xyz + 16) / 116).T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def ciede2000(one, other):
+    """Colour difference after Sharma, Wu and Dalal, 2005 (doi 10.1002/col.20070), of every pair of two tables."""
+    (l1, a1, b1), (l2, a2, b2) = np.moveaxis(one[:, None], -1, 0), np.moveaxis(other[None], -1, 0)
+    mean = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
+    stretch = 1.5 - 0.5 * np.sqrt(mean**7 / (mean**7 + 25**7))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
+    turn = (h2 - h1 + 180) % 360 - 180
+    hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
+    light, c, h = (l1 + l2) / 2, (c1 + c2) / 2, h1 + turn / 2
+    weights = ((1, 0, 0), (-0.17, 1, -30), (0.24, 2, 0), (0.32, 3, 6), (-0.2, 4, -63))
+    t = sum(weight * np.cos(np.radians(times * h + at)) for weight, times, at in weights)
+    sl = 1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2)
+    sc, sh = 1 + 0.045 * c, 1 + 0.015 * c * t
+    rest = np.sqrt(c**7 / (c**7 + 25**7)) * np.sin(np.radians(60 * np.exp(-((((h % 360) - 275) / 25) ** 2))))
+    d_l, d_c, d_h = (l2 - l1) / sl, (c2 - c1) / sc, hue / sh
+    return np.sqrt(d_l**2 + d_c**2 + d_h**2 - 2 * rest * d_c * d_h)
+
+
+def test_the_colour_difference_is_that_of_the_paper():
+    pairs = np.array(
+        [
+            [[50, 2.6772, -79.7751], [50, 0, -82.7485]],
+            [[22.7233, 20.0904, -46.694], [23.0331, 14.973, -42.5619]],
+        ]
+    )
+    found = [float(ciede2000(one[None], other[None])[0, 0]) for one, other in pairs]
+    np.testing.assert_allclose(found, [2.0425, 2.0373], atol=1e-4)
+
+
+def test_twenty_clusters_are_told_apart_by_colour():
+    styles = cluster_styles(range(20))
+    apart = ciede2000(*[lab([style.colour for style in styles.values()])] * 2)
+    np.fill_diagonal(apart, np.inf)
+    assert apart.min() >= 15
+    grounds = ciede2000(lab(PALETTE), lab(["#ffffff", "#8a8f98", "#1c2029"]))
+    assert grounds.min() >= 12, "on white paper, in the dark and beside the unclustered"
+
+
+def test_a_cluster_keeps_its_style_when_others_come_and_go():
+    few, many = cluster_styles([2, 5, 7, -1]), cluster_styles([0, 2, 3, 5, 6, 7, 8, 30])
+    assert all(few[number] == many[number] for number in (2, 5, 7))
+    assert len({style.colour for style in cluster_styles([3, 23, 43, 4]).values()}) == 4
+    assert len(set(cluster_styles(range(40)).values())) == 40
 
 
 def test_thumbnails_do_not_hide_one_another():

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.images.manifest import scan
 from clustering_assets.report.page import Editing, UserFile, make_gallery, relative_address
 from clustering_assets.report.samples import FEWEST, MOST, choose_pictures, sample_points
@@ -89,10 +90,10 @@ def folder(tmp_path):
     return images
 
 
-def draw(folder, clusters=(0, 0, 0, 1, 1, -1), **options):
+def draw(folder, clusters=(0, 0, 0, 1, 1, -1), columns=None, **options):
     manifest = scan(folder)
     usable = manifest.loc[manifest["outcome"] != "rejected", "path"].tolist()
-    table = assignments_of(usable, list(clusters))
+    table = assignments_of(usable, list(clusters)).assign(**(columns or {}))
     return table, make_gallery(
         manifest, table, music_of(list(clusters)), options.pop("videos", {}), folder, **options
     )
@@ -123,12 +124,12 @@ def test_the_page_fetches_nothing_but_its_videos(folder):
     assert "http" not in re.sub(r"data:[^\"]*", "", gallery.html)
 
 
-def test_the_silhouette_is_that_of_the_table_and_all_its_signs_are_explained(folder):
+def test_the_fit_is_said_in_words_beside_the_silhouette_of_the_table(folder):
     table, gallery = draw(folder)
     page = Page(gallery.html)
     for _, members in table[table["cluster"] >= 0].groupby("cluster"):
-        assert f"{members['silhouette'].mean():.2f} mean, from -1 to 1" in page.text
-    assert page.text.count("below 0 many are more like another cluster") == 2
+        silhouettes = members["silhouette"].to_numpy()
+        assert f"{fit_in_words(silhouettes)} (mean silhouette {silhouettes.mean():.2f})" in page.text
 
 
 def test_a_cluster_without_a_video_says_so(folder):
@@ -173,17 +174,31 @@ def test_thumbnails_keep_their_shape_and_stay_in_their_box(folder):
 def test_the_map_has_every_picture_at_its_place(folder):
     table, gallery = draw(folder)
     points = json.loads(re.search(r"const points = (\{.*\});", gallery.html)[1])
+    (likeness,) = json.loads(re.search(r"const maps = (\[.*\]);", gallery.html)[1])
     assert points["cluster"] == [0, 0, 0, 1, 1, 2]
-    assert np.all(np.diff(points["x"]) > 0) and np.all(np.diff(points["y"]) > 0), "y runs downwards on a page"
+    assert np.all(np.diff(likeness["x"]) > 0) and np.all(np.diff(likeness["y"]) > 0), (
+        "y runs downwards on a page"
+    )
     titles = [item["title"] for item in Page(gallery.html).all("li") if "title" in item]
     assert [titles[number] for number in points["picture"]] == table["path"].tolist()
+
+
+def test_the_principal_components_are_one_click_away_where_they_are_known(folder):
+    _, before = draw(folder)
+    assert not Page(before.html).all("button")
+    components = {"component_1": np.arange(6.0), "component_2": np.arange(6.0)[::-1]}
+    _, gallery = draw(folder, columns=components)
+    assert [button["aria-pressed"] for button in Page(gallery.html).all("button")] == ["true", "false"]
+    assert "Principal components" in Page(gallery.html).text
+    maps = json.loads(re.search(r"const maps = (\[.*\]);", gallery.html)[1])
+    assert maps[1]["x"] == [0, 200, 400, 600, 800, 1000] and maps[1]["y"] == maps[1]["x"]
 
 
 def test_the_map_of_events_goes_by_day_and_hour_and_says_so(folder):
     table, _ = draw(folder)
     moments = table.assign(x=19857.0 + np.arange(6) * 40, y=-np.array([6.0, 9, 12, 15, 18, 25]))
     drawn = make_gallery(scan(folder), moments, music_of([0, 1, -1]), {}, folder, timeline=True).html
-    points = json.loads(re.search(r"const points = (\{.*\});", drawn)[1])
+    points = json.loads(re.search(r"const maps = (\[.*\]);", drawn)[1])[0]
     assert (max(points["x"]), max(points["y"])) == (1000, 500), "days and hours have no common measure"
     assert np.all(np.diff(points["x"]) > 0) and np.all(np.diff(points["y"]) > 0), "evenings lie below"
     assert "from left to right by its day" in drawn and "similar ones near" not in drawn

@@ -3,10 +3,11 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import ImageFont
 
-from clustering_assets.video.captions import make_caption
+from clustering_assets.video.captions import caption_of, make_caption
 from clustering_assets.video.colour import split
 from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, filled, font, shortened
 from clustering_assets.video.titles import title_canvas, typeset
@@ -191,3 +192,19 @@ def test_the_digest_changes_with_captions_and_then_with_the_title(pictures, show
     assert show(images).digest != show(images, captions).digest
     assert show(images, captions).digest != show(images, captions, title="Other").digest
     assert show(images).digest == show(images, title="Other").digest
+
+
+def test_a_caption_says_only_what_is_true_of_each_picture(pictures, show, small):
+    images = pictures((60, 40), (60, 40)).assign(
+        cluster_hint="blue", taken_at=[pd.Timestamp("2023-05-03 10:00"), pd.NaT]
+    )
+    captions = small.model_copy(update={"captions": True})
+    found = show(images, captions, title="blue").storyboard.captions
+    assert set(found) == {"3 May 2023", ""}
+    assert set(show(images, captions, title="My name").storyboard.captions) == {"My name"}
+
+
+def test_the_folder_of_a_picture_is_its_caption_where_nothing_else_is_known():
+    row = pd.DataFrame({"path": ["trips/Rome/a.jpg"], "cluster_hint": ["grey"]})
+    (named,) = row.itertuples()
+    assert caption_of(named, "grey") == "Rome"

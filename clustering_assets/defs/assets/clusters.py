@@ -69,7 +69,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="8",
+    code_version="9",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
@@ -112,7 +112,9 @@ def cluster_assignments(
             embeddings.vectors,
             images,
             class_scores=_class_scores(context, settings, network) if network else None,
-            duplicate_of=near_duplicates(images, embeddings.vectors),
+            duplicate_of=near_duplicates(
+                images, embeddings.vectors, file_source(values.images, "images"), values.limits
+            ),
         ),
         Request(values.algorithm, values.clusters, values.eps, values.seed, values.group_by),
         _previous(context, settings, network),
@@ -218,7 +220,7 @@ def _fit(assignment: "Assignment") -> dict[str, dict[str, Any]]:
     group_name="clusters",
     kinds={"python", "matplotlib"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="figure_io",
     metadata={OUTPUT: CLUSTER_PLOT, USES: ["images"]},
 )
