@@ -42,9 +42,20 @@ HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
-LATER = frozenset({"choices_file", "shape", "length"})
-"""Settings that came later. They are left out of what results are known by while they are empty or 0, so that what was
-made before them stays current."""
+LATER = {"choices_file": "", "shape": "", "length": 0, "group_by": LOOKS}
+"""Settings that came later, each with the value that stands for how it was before."""
+
+
+def known_by(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result is known by: settings without those that came later and are empty or as it was before.
+
+    So what was made before there was a choice stays current.
+    """
+    return {
+        name: value
+        for name, value in values.items()
+        if (value and value != LATER.get(name)) or name not in LATER
+    }
 
 
 class SettingsError(ClusteringError):

@@ -12,7 +12,7 @@ def test_a_pipe_gets_lines_and_the_log_of_a_run_too(capsys, caplog, monkeypatch)
     with reporting(LineReporter()), task("Embedding", 4, "images") as running:
         for _ in range(4):
             running.advance()
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("  Embedding: 1 of 4 images, ") and lines[0].endswith(" left")
     assert lines[-1].startswith("  Embedding: 4 of 4 images, ") and "left" not in lines[-1]
 

@@ -15,7 +15,7 @@ import dagster as dg
 from clustering_assets.clustering import gazetteer
 from clustering_assets.defs.records import recorded, recorded_version
 from clustering_assets.outputs import choices_file, names_file, pins_file
-from clustering_assets.settings import LATER, LOOKS, Settings
+from clustering_assets.settings import Settings, known_by
 
 USES = "settings"
 """Metadata key of an asset definition: names of the settings that its result depends on."""
@@ -48,19 +48,11 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
     content = {
         "code": spec.code_version,
         "output": settings.output,
-        "settings": {
-            name: value
-            for name in spec.metadata.get(USES, ())
-            if (value := _setting(settings, name)) or name not in LATER
-        },
+        "settings": known_by({name: _setting(settings, name) for name in spec.metadata.get(USES, ())}),
         "upstream": upstream,
     }
-    if (
-        spec.metadata.get(CAPTURE) and settings.group_by != LOOKS
-    ):  # so outputs of before there was a choice stay
-        content["group_by"] = settings.group_by
-        if "events" in settings.group_by:
-            content[CAPTURE] = [recorded(instance, "image_manifest", CAPTURE), gazetteer.version()]
+    if spec.metadata.get(CAPTURE) and "events" in settings.group_by:
+        content[CAPTURE] = [recorded(instance, "image_manifest", CAPTURE), gazetteer.version()]
     return digest(content)
 
 

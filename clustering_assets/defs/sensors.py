@@ -46,7 +46,7 @@ from clustering_assets.defs.staleness import (
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
-from clustering_assets.settings import LATER, Settings
+from clustering_assets.settings import Settings, known_by
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
     CLUSTER_ASSIGNMENTS,
@@ -255,7 +255,7 @@ def _other_inputs(settings: Settings) -> list[str]:
 
     music = file_source(settings.music, "music")
     used = settings.model_dump(include=stage_settings())
-    prints = [digest({name: value for name, value in used.items() if value or name not in LATER})]
+    prints = [digest(known_by(used))]
     for find in (
         lambda: listing_fingerprint(tracks_among(_files(music), music)),
         lambda: str(last_change(pins_file(settings))),

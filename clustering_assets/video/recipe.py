@@ -10,7 +10,7 @@ import pandas as pd
 
 from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen, is_shown
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.settings import LATER, Settings, VideoSettings
+from clustering_assets.settings import Settings, VideoSettings, known_by
 from clustering_assets.video import faces
 
 RECIPE_VERSION = 9
@@ -137,8 +137,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
 def _digested(settings: VideoSettings) -> dict[str, Any]:
     """The settings under the names that digests have known them by from the first."""
     width, height = settings.size
-    values = settings.model_dump(exclude={"resolution", "shape", "max_images_per_video"})
-    values = {name: value for name, value in values.items() if value or name not in LATER}
+    values = known_by(settings.model_dump(exclude={"resolution", "shape", "max_images_per_video"}))
     return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
 
 

@@ -534,7 +534,7 @@ def test_a_fault_of_a_stage_is_raised_as_it_is_and_the_next_update_goes_on(proje
 
     shutil.copy(ROOT / "dagster.yaml", project.root)
 
-    def fault(*arguments):
+    def fault(*arguments, **named):
         raise ZeroDivisionError("of the test")
 
     (project.root / "output" / CLUSTER_PLOT).unlink()

@@ -74,7 +74,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     dagster_type=TABLE,
     metadata={
         OUTPUT: CLUSTER_ASSIGNMENTS.file,
-        USES: ["algorithm", "clusters", "eps", "seed", "names_file", "choices_file"],
+        USES: ["algorithm", "clusters", "eps", "seed", "names_file", "choices_file", "group_by"],
         CAPTURE: True,
     },
     check_specs=checks.specs,
