@@ -302,5 +302,5 @@ def _clear(orders: Sequence[Order]) -> None:
     for order in orders:
         folder = Outputs(order.settings.output).path(VIDEOS)
         with suppress(FileNotFoundError):
-            for path in list(folder.glob(f".{order.recipe.key}_*{_ending(mark(), order)}*")):
+            for path in list(folder.glob(f".*{order.recipe.key}_*{_ending(mark(), order)}*")):
                 path.unlink()
