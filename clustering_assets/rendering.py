@@ -21,7 +21,7 @@ from clustering_assets.places import is_url
 from clustering_assets.process_identity import mark
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import make_clip
-from clustering_assets.storage import PARTIAL, local_copy
+from clustering_assets.storage import PARTIAL, local_copy, move
 from clustering_assets.threads import available_cores
 from clustering_assets.video.recipe import Recipe
 from clustering_assets.work.choice import make_engine
@@ -192,7 +192,7 @@ def publish(rendered: Rendered, outputs: Outputs) -> None:
         outputs.video(rendered.key, music=music) for music in (rendered.music, not rendered.music)
     )
     outputs.records.forget(outputs.name_of(final))  # a new file without a record is looked at, not made again
-    outputs.path(rendered.staged).replace(final)
+    move(outputs.path(rendered.staged), final)
     other.unlink(missing_ok=True)
     outputs.records.forget(outputs.name_of(other))
 
