@@ -248,7 +248,9 @@ def test_a_video_that_cannot_be_written_fails_the_command_and_is_named(project):
     assert "No video of cluster_1" in result.stdout
 
 
-@pytest.mark.parametrize(("told", "at_once"), [(signal.SIGINT, 1), (signal.SIGTERM, 2)])
+@pytest.mark.parametrize(
+    ("told", "at_once"), [(signal.SIGINT, 1), pytest.param(signal.SIGTERM, 2, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(project, told, at_once):
     begin = (
         f"from clustering_assets import rendering; rendering.at_once = lambda orders: {at_once}; "

@@ -106,10 +106,8 @@ def test_each_file_that_is_destroyed_alone_is_noticed(destroy, project, another)
     assert all(is_whole(project.outputs, name) for name in RESULTS)
 
 
-@pytest.mark.parametrize(
-    "destroy",
-    [pytest.param(way, marks=[] if way is missing else pytest.mark.slow) for way in WAYS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("destroy", WAYS)
 def test_all_files_destroyed_at_once_are_made_again_as_they_were(destroy, project, another):
     before = contents(project)
     for name, path in published(project).items():

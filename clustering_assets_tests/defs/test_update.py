@@ -448,6 +448,7 @@ def test_a_video_that_cannot_be_made_whole_is_not_made_for_ever(project, monkeyp
     assert rendered == [3, 3, 3, 0, 0]
 
 
+@pytest.mark.slow
 def test_too_many_pictures_lost_before_embedding_fail_the_run_and_say_why(project):
     def vanish(line: str) -> None:
         if "embeddings" in line:
@@ -480,6 +481,7 @@ def test_an_output_folder_among_the_pictures_is_not_taken_for_pictures(project):
     assert not tracks["path"].str.contains("results").any()
 
 
+@pytest.mark.slow
 def test_without_music_the_videos_are_silent_and_say_so_in_their_name(project):
     shutil.rmtree(project.root / "music")
     project.update()
@@ -583,6 +585,7 @@ def test_a_cluster_that_is_gone_loses_its_partition(project):
     assert not earlier & set(back.rendered) and not any((videos / "earlier").iterdir())
 
 
+@pytest.mark.slow
 def test_videos_that_an_instance_knows_nothing_of_are_recorded_and_not_rendered(project):
     shutil.rmtree(".dagster")
     result = project.update()
