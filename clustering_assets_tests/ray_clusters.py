@@ -14,6 +14,8 @@ import psutil
 
 PORT = 6399
 ADDRESS = f"127.0.0.1:{PORT}"
+ROOT = Path(__file__).parents[1]
+
 _LIMIT = 150.0
 
 
@@ -37,7 +39,7 @@ class Network:
             | {
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_TMPDIR": str(self.home),
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
