@@ -25,6 +25,7 @@ import numpy as np
 from clustering import generate, way
 from duplicates import generated
 from idle import make_pictures
+from timing import cpu_seconds
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.duplicates import near_duplicates
@@ -76,11 +77,6 @@ STEPS = {
 """How to make ready for a step, and the largest size that is tried (0: any)."""
 
 
-def cpu() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def peak_megabytes() -> float:
     unit = 1 if sys.platform == "darwin" else 1024
     largest = max(
@@ -94,10 +90,10 @@ def in_this_process(name: str, count: int, answer: Connection) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {}
         for step, take in STEPS[name][0](Path(folder), count).items():
-            begun, used = time.monotonic(), cpu()
+            begun, used = time.monotonic(), cpu_seconds()
             take()
             found[step] = {
-                "cpu": round(cpu() - used, 2),
+                "cpu": round(cpu_seconds() - used, 2),
                 "wall": round(time.monotonic() - begun, 2),
                 "peak_mb": round(peak_megabytes()),
             }

@@ -26,13 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from timing import timed
 
 from clustering_assets.demo.music import make_music
 from clustering_assets.demo.pictures import make_pictures
@@ -82,7 +82,7 @@ def rendering(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, (engine, some) in ways.items():
-            spent[name].append(_timed(lambda engine=engine, some=some: render_all(engine, some)))
+            spent[name].append(timed(lambda engine=engine, some=some: render_all(engine, some)))
             print(f"  {name:20} {spent[name][-1][0]:7.2f} CPU s {spent[name][-1][1]:7.2f} s", flush=True)
     cpu = {name: statistics.median(cost for cost, _ in values) for name, values in spent.items()}
     return {
@@ -150,7 +150,7 @@ def overhead(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
                 if name == "plain"
                 else ["-m", "clustering_assets", "run"]
             )
-            seconds[name].append(_timed(lambda: _call(command, folder, environment)))  # noqa: B023
+            seconds[name].append(timed(lambda: _call(command, folder, environment)))  # noqa: B023
             print(f"  {name:6} {seconds[name][-1][0]:7.2f} CPU s {seconds[name][-1][1]:7.2f} s", flush=True)
             shutil.rmtree(folder)
     cpu, wall = (
@@ -173,7 +173,7 @@ def loading(scratch: Path, options: argparse.Namespace) -> dict[str, Any]:
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for number in range(options.rounds + 1):
         for name, code in ways.items():
-            spent = _timed(lambda: _call(["-c", code], scratch, dict(os.environ)))  # noqa: B023
+            spent = timed(lambda: _call(["-c", code], scratch, dict(os.environ)))  # noqa: B023
             seconds[name] += [spent] if number else []  # the first one reads the files
     cpu, wall = (
         {name: statistics.median(v[i] for v in values) for name, values in seconds.items()} for i in (0, 1)
@@ -296,18 +296,6 @@ def _call(command: list[str], folder: Path, environment: dict[str, str]) -> None
     subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL
     )
-
-
-def _timed(way: Callable[[], object]) -> tuple[float, float]:
-    """CPU seconds of this process and its finished children, and wall seconds."""
-    before, begun = _cpu(), time.monotonic()
-    way()
-    return _cpu() - before, time.monotonic() - begun
-
-
-def _cpu() -> float:
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
 if __name__ == "__main__":

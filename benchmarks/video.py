@@ -48,6 +48,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from timing import timed
 
 from clustering_assets.images.errors import ImageError
 from clustering_assets.images.load import read_picture
@@ -189,7 +190,7 @@ def _compare(
     for number in range(options.rounds):
         turn = names[number % len(names) :] + names[: number % len(names)]
         for name in [name for name in turn if name != "moviepy" or number == 0]:
-            spent, took = _timed(ways[name])
+            spent, took = timed(ways[name])
             cpu[name].append(spent)
             wall[name].append(took)
             print(f"  round {number + 1}: {name:8} {spent:7.2f} CPU s, {took:7.2f} s")
@@ -212,18 +213,6 @@ def _compare(
     }
 
 
-def _timed(way: Callable[[], object]) -> tuple[float, float]:
-    """CPU seconds of this process and its finished children, and wall seconds."""
-    before, begun = _cpu(), time.monotonic()
-    way()
-    return _cpu() - before, time.monotonic() - begun
-
-
-def _cpu() -> float:
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
-
-
 def _encode_only(planes: list[NDArray[np.uint8]], show: Slideshow, path: Path) -> None:
     """Write frames that are in memory already, with the project's own encoder."""
     remembered = copy.copy(show)
@@ -243,7 +232,7 @@ def _compare_options(show: Slideshow, options: argparse.Namespace) -> None:
             for name in sorted(ways, reverse=bool(number % 2)):
                 QUALITIES["standard"] = (ways[name], own[1])
                 path = Path(scratch) / f"{name}.mp4"
-                spent[name].append(_timed(lambda path=path: _encode_only(planes, show, path))[0])
+                spent[name].append(timed(lambda path=path: _encode_only(planes, show, path))[0])
         QUALITIES["standard"] = own
         for name, values in spent.items():
             path = Path(scratch) / f"{name}.mp4"

@@ -126,6 +126,8 @@ def test_folders_are_clusters_with_their_names_and_the_map_shows_looks(album):
     looks = assign(album, Request("kmeans", 2)).table["cluster"].to_numpy()
     same = looks[:, None] == looks[None]
     assert apart[same].mean() < apart[~same].mean() / 2
+    events = assign(album, Request("kmeans", group_by="events")).table
+    assert np.abs(places).max() < 1_000 < events["x"].min(), "days since 1970 are time"
 
 
 def test_folders_of_the_very_same_pictures_keep_their_numbers(album):
