@@ -42,18 +42,18 @@ def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flag
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
     """
     begun = time.monotonic()
-    settings = _settings_before(**flags) if again else load_settings(**flags)
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = _settings_before(**given) if again else load_settings(**given)
     if dry_run:
         tell_standing(settings, as_json=as_json, undone=True)
         return
-    given = {name: value for name, value in flags.items() if value is not None}
     remember(settings.output, {**recall(settings.output), **given} if again else given)
     with show_progress(apart=as_json) as say:
         result = bring_up_to_date(settings, say, only)
     close(result, settings, time.monotonic() - begun, as_json=as_json)
 
 
-def _settings_before(**flags: Any) -> Settings:
+def _settings_before(**given: Any) -> Settings:
     """The settings that the output was made with, and the flags.
 
     Raises:
@@ -62,7 +62,6 @@ def _settings_before(**flags: Any) -> Settings:
     from clustering_assets.outputs import SUMMARY_REPORT, Outputs
     from clustering_assets.slideshows import settings_of_output
 
-    given = {name: value for name, value in flags.items() if value is not None}
     settings = settings_of_output(**given)
     if not Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json").is_file():
         raise SettingsError(
