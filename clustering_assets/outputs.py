@@ -37,6 +37,7 @@ CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
 CLUSTER_CHOICES = "clusters/choices.csv"
 VIDEOS = "videos"
+ALBUM_FILM = "videos/album_film.mp4"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 

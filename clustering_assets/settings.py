@@ -42,7 +42,7 @@ HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
-LATER = {"choices_file": "", "shape": "", "length": 0, "group_by": LOOKS}
+LATER = {"choices_file": "", "shape": "", "length": 0, "group_by": LOOKS, "album_film": False}
 """Settings that came later, each with the value that stands for how it was before."""
 
 
@@ -296,6 +296,15 @@ class _Video(Group):
         return turned(_sides(self.resolution)) if turned else _sides(self.shape or self.resolution)
 
 
+class Film(Group):
+    """What is made of the videos."""
+
+    album_film: bool = Field(
+        default=False,
+        description="Also make one film of all videos, with a card, a chapter and its music for each cluster.",
+    )
+
+
 class Work(Group):
     """Where the work is done."""
 
@@ -335,6 +344,7 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     _Seed,
     _Sensors,
     Work,
+    Film,
     _Video,
     Music,
     Clustering,

@@ -67,8 +67,9 @@ def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing
     }
     took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
     found: dict[str, Standing] = {}
-    for name in (*stages.scans, *stages.middle, *stages.closing):
-        if name == stages.closing[0]:
+    after = (*stages.asked_for(settings), *stages.closing)
+    for name in (*stages.scans, *stages.middle, *after):
+        if name == after[0]:
             found |= {video.name: video for video in _videos(instance, settings, changed)}
         state, why = _state(
             instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
