@@ -354,7 +354,8 @@ def _encode(
     """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
     drawn.frames = 0
     fps = slideshow.timeline.fps
-    name = partition_key(slideshow.storyboard.material.cluster)
+    material = slideshow.storyboard.material
+    name = material.called or partition_key(material.cluster)
     with (
         task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
         av.open(local_address(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
