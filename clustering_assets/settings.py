@@ -43,7 +43,14 @@ HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
-LATER = {"choices_file": "", "shape": "", "length": 0, "group_by": LOOKS, "album_film": False}
+LATER = {
+    "choices_file": "",
+    "shape": "",
+    "length": 0,
+    "group_by": LOOKS,
+    "album_film": False,
+    "follow_links": False,
+}
 """Settings that came later, each with the value that stands for how it was before."""
 
 
@@ -115,6 +122,10 @@ class Folders(Group):
         default="output",
         min_length=1,
         description="Where results go: a folder, or an fsspec URL such as s3://bucket/prefix.",
+    )
+    follow_links: bool = Field(
+        default=False,
+        description="Also read what symbolic links in the folders of pictures and music lead to outside of them.",
     )
 
 
@@ -233,10 +244,6 @@ def _sides(text: str, wanted: str = "") -> tuple[int, int]:
     return width, height
 
 
-UPRIGHT = 1.2
-"""How many times as high as wide a video is that fills a phone, which puts words and buttons of its own on it."""
-
-
 class _Video(Group):
     resolution: str = Field(
         default="1920x1080",
@@ -341,11 +348,6 @@ class _Video(Group):
         """Width and height of the videos, in pixels."""
         turned = _SHAPES.get(self.shape)
         return turned(_sides(self.resolution)) if turned else _sides(self.shape or self.resolution)
-
-    @property
-    def upright(self) -> bool:
-        """Whether the videos are much higher than wide."""
-        return self.size[1] > UPRIGHT * self.size[0]
 
 
 class Film(Group):

@@ -8,7 +8,7 @@ import pandas as pd
 from upath import UPath
 
 from clustering_assets.embedding.files import EmbeddingPair, load_embeddings
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source, music_source
 from clustering_assets.outputs import WHATS_NEW, Outputs
 from clustering_assets.settings import Settings
 from clustering_assets.storage import local_copy
@@ -90,12 +90,12 @@ def make_news(settings: Settings, *, seconds: int, since: pd.Timestamp | None = 
     rows = pd.Index(pair.paths).get_indexer(pd.Index(images["path"]))
     material = Material(
         images,
-        file_source(settings.images, "images"),
+        image_source(settings),
         settings.video.model_copy(update={"length": seconds}),
         vectors=np.asarray(pair.vectors[rows]) if (rows >= 0).all() else None,
         track=None
         if known.empty
-        else Track.of(file_source(settings.music, "music") / known["path"].iloc[0], known.iloc[0].to_dict()),
+        else Track.of(music_source(settings) / known["path"].iloc[0], known.iloc[0].to_dict()),
         title=TITLE,
         called=TITLE.lower(),
         limits=settings.limits,

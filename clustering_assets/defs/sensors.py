@@ -164,11 +164,11 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the user's pins, names or choices, or settings have changed."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
 
-    folder = file_source(settings.value.images, "images")
+    folder = image_source(settings.value)
     try:
         files = pictures_among(folder.files(), folder)
     except OSError as error:
@@ -258,11 +258,11 @@ def _other_inputs(settings: Settings) -> list[str]:
 
     Choices count where there are some, so that folders without keep the fingerprint that they have.
     """
-    from clustering_assets.files import file_source
+    from clustering_assets.files import music_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
-    music = file_source(settings.music, "music")
+    music = music_source(settings)
     used = settings.model_dump(include=stage_settings())
     prints = [digest(known_by(used))]
     for find in (

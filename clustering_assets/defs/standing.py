@@ -127,13 +127,13 @@ def _stage_names() -> set[str]:
 
 def _news(name: str, outputs: Outputs, settings: Settings) -> str:
     """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source, music_source
     from clustering_assets.images.manifest import pictures_among
     from clustering_assets.music.library import tracks_among
 
     pictures = name == IMAGE_MANIFEST.asset
     table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
-    source = file_source(settings.images if pictures else settings.music, "images" if pictures else "music")
+    source = (image_source if pictures else music_source)(settings)
     among = pictures_among if pictures else tracks_among
     try:
         return news(outputs.read_table(table), among(source.files(), source))

@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, FoundFile, SourceFile, files_of_kind, printable
+from clustering_assets.files.source import (
+    FileSource,
+    FoundFile,
+    SourceFile,
+    files_of_kind,
+    links_left_out,
+    printable,
+)
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES, is_raw
 from clustering_assets.images.inspection import Look
@@ -76,8 +83,10 @@ def scan(
     """
     source = file_source(folder)
     files = _listed(source)
+    if links := links_left_out(files, source):
+        log.warning("%s", links)
     if previous is not None and "added_at" not in previous:  # of an older version
-        previous = previous.assign(added_at=pd.NaT)
+        previous = previous.assign(added_at=pd.Series(pd.NaT, previous.index))
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
@@ -201,8 +210,11 @@ def check_folder(folder: Path | FileSource, min_images: int) -> int:
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    files = sum(file.problem is None for file in _listed(file_source(folder)))
-    _check_count(files, "file", folder, min_images)
+    source = file_source(folder)
+    found = _listed(source)
+    files = sum(file.problem is None for file in found)
+    links = links_left_out(found, source)
+    _check_count(files, "file", folder, min_images, f"\n{links}" if links else "")
     return files
 
 

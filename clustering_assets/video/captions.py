@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from clustering_assets.settings import AUTO_CAPTION, NO_CAPTION, UPRIGHT
+from clustering_assets.settings import AUTO_CAPTION, NO_CAPTION
 from clustering_assets.video.colour import BLACK, GREY, split
 from clustering_assets.video.lettering import cleaned, font, shortened
 
@@ -27,8 +27,8 @@ UPRIGHT_RIGHT_MARGIN = 0.14
 """What is left free beside and below, as parts of width and height. In upright videos phones put a title over the fifth
 at the foot and buttons on the right."""
 
-SHADE = 0.55
-"""How dark the shadow is in its middle, 0 to 1: white letters stay readable on a white picture."""
+SHADE = 0.65
+"""How dark the shadow is in its middle, 0 to 1: on a white picture letters have a contrast of 5 to 1 or more."""
 
 _WHITE = 232
 """Luma of the letters."""
@@ -133,7 +133,7 @@ def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
     """
     width, height = frame
     size = max(9, round(HEIGHT * min(frame) * (1.25 if height > width else 1.0)))
-    upright = height > UPRIGHT * width
+    upright = height > 1.2 * width
     side = SIDE_MARGIN * width
     room = width - side - (UPRIGHT_RIGHT_MARGIN if upright else SIDE_MARGIN) * width
     foot = (UPRIGHT_FOOT_MARGIN if upright else FOOT_MARGIN) * height

@@ -24,8 +24,7 @@ SOUND_VERSION = 1
 """Goes up whenever the same track would sound different or be cut to at other places. Silent videos stay."""
 
 WORDS_VERSION = 1
-"""Goes up whenever title cards, or captions of upright videos, would say or be something else. Videos without them
-stay."""
+"""Goes up whenever title cards or captions would say something else or be drawn otherwise. Videos without them stay."""
 
 MOST_STRETCHED = 2
 """How many times as long as wanted a picture may be seen so that a video is as long as its setting `length` says."""
@@ -154,7 +153,7 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION
-    if settings.titles or (settings.caption_fields and settings.upright):
+    if settings.titles or settings.caption_fields:
         recipe["words"] = WORDS_VERSION
     if (choices := chosen(images, EXCLUDE, MUST, COVER)).any():
         recipe["choices"] = sorted(images.loc[choices, ["path", "choice"]].to_numpy().tolist())

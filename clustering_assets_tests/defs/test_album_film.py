@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from clustering_assets.cli.verify import read_everything
-from clustering_assets.defs.records import LEFT_OUT, recorded
+from clustering_assets.defs.records import FILM, LEFT_OUT, recorded
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.standing import standings
 from clustering_assets.integrity import State
@@ -90,10 +90,10 @@ def test_a_film_of_nothing_is_refused_with_words_and_stops_nothing(project):
     with project.instance() as instance:
         job = defs.resolve_implicit_global_asset_job_def()
         assert job.execute_in_process(
-            instance=instance, run_config=config, asset_selection=[["album_film"], ["ledger"]]
+            instance=instance, run_config=config, asset_selection=[FILM, dg.AssetKey("ledger")]
         ).success, "it was not asked for"
         alone = job.execute_in_process(
-            instance=instance, run_config=config, asset_selection=[["album_film"]], raise_on_error=False
+            instance=instance, run_config=config, asset_selection=[FILM], raise_on_error=False
         )
         assert not alone.success
         (failure,) = [event for event in alone.all_events if event.is_step_failure]

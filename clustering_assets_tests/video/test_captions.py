@@ -69,7 +69,7 @@ def test_what_lies_around_letters_leaves_them_a_contrast_that_can_be_read(size, 
     letters = (caption.kept < 0.02) & (caption.luma > 200)
     stroke = max(1, round(0.005 * min(size)))
     beside = cv2.dilate(letters.astype(np.uint8), np.ones((2 * stroke + 1, 2 * stroke + 1), np.uint8)) > 0
-    around = beside & (caption.kept > 0.05)  # where no part of a letter is drawn any more
+    around = beside & (caption.kept > 0.2)  # where no part of a letter is drawn any more
 
     def luminance(luma):
         value = np.clip((luma.astype(float) - 16) / 219, 0, 1)

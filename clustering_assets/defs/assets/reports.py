@@ -18,7 +18,7 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.outputs import (
     ALBUM_FILM,
     GALLERY,
@@ -178,7 +178,7 @@ def gallery(
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
-        folder=file_source(values.images, "images"),
+        folder=image_source(values),
         film=f"../{ALBUM_FILM}" if outputs.path(ALBUM_FILM).is_file() else None,
         video_size=values.size,
         originals=_address_of(values.images, outputs),
