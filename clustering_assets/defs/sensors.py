@@ -45,6 +45,7 @@ from clustering_assets.defs.staleness import (
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
+from clustering_assets.leases import OutputTaken, keep_off_others
 from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
 from clustering_assets.settings import Settings, known_by
 from clustering_assets.stores import StoreError, last_change
@@ -142,13 +143,14 @@ Answer = dg.SensorResult | dg.SkipReason
 def _skipping_trouble(
     sensor: Callable[[dg.SensorEvaluationContext, SettingsResource], Answer],
 ) -> Callable[[dg.SensorEvaluationContext, SettingsResource], Answer]:
-    """Let a tick in which a store cannot be used say so, and change nothing: the next one looks again."""
+    """Let a tick in which a store cannot be used, or is another machine's, say so; the next one looks again."""
 
     @functools.wraps(sensor)
     def evaluate(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
         try:
+            keep_off_others(settings.value.output)
             return sensor(context, settings)
-        except StoreError as error:
+        except (StoreError, OutputTaken) as error:
             return dg.SkipReason(str(error))
 
     return evaluate
