@@ -85,10 +85,12 @@ def move(path: "Path | UPath", target: "Path | UPath") -> None:
         FileNotFoundError: There is no such file.
         OSError: It cannot be moved.
     """
-    if isinstance(target, Path):
+    if isinstance(path, Path) and isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
-        Path(path).replace(target)
-    elif isinstance(path, Path):
+        path.replace(target)
+        return
+    assert not isinstance(target, Path)
+    if isinstance(path, Path):
         send(path, target)
         path.unlink()
     else:
