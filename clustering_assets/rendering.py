@@ -12,7 +12,7 @@ import pandas as pd
 
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source, music_source
 from clustering_assets.images.budget import decode_beside_others, memory
 from clustering_assets.images.reach import check_reach
 from clustering_assets.integrity import content_hash
@@ -249,9 +249,9 @@ def _ready(engine: Engine, orders: Sequence[Order]) -> Iterator[None]:
     pictures = [path for order in orders for path in order.recipe.images["path"]]
     tracks = [path for order in orders for path in order.tracks["path"]]
     with engine.connected():
-        check_reach(engine, file_source(settings.images, "images"), pictures, settings.output)
+        check_reach(engine, image_source(settings), pictures, settings.output)
         if tracks:
-            check_reach(engine, file_source(settings.music, "music"), tracks)
+            check_reach(engine, music_source(settings), tracks)
         yield
 
 

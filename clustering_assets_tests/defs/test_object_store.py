@@ -11,8 +11,9 @@ import pytest
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.update import run_config
 from clustering_assets.errors import ClusteringError
+from clustering_assets.integrity import State
 from clustering_assets.leases import LOCK, Lease, OutputTaken
-from clustering_assets.outputs import Outputs
+from clustering_assets.outputs import ALBUM_FILM, Outputs
 from clustering_assets.storage import PARTIAL
 from clustering_assets.stores import StoreError
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
@@ -67,6 +68,10 @@ def test_each_object_is_fetched_once_and_a_second_run_fetches_none(bucket, fresh
 
     _heals_what_was_damaged(bucket, project, places, result)
     _embeds_nothing_that_was_renamed(bucket, project, places, outputs)
+
+    assert "album_film" in project.update(**places, album_film=True).made
+    assert outputs.records.state(ALBUM_FILM, thorough=True) is State.WHOLE
+    assert project.update(**places, album_film=True).made == []
 
 
 def _heals_what_was_damaged(bucket, project, places, result):

@@ -1,4 +1,4 @@
-"""Videos: a rendered file is moved to its place."""
+"""Videos and the film of them: a finished file is moved to its place."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,10 @@ from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.defs.records import PUBLISHED
+from clustering_assets.films import Film
 from clustering_assets.leases import keep_off_others
 from clustering_assets.rendering import Rendered, publish
+from clustering_assets.storage import move
 
 if TYPE_CHECKING:
     from clustering_assets.video.encode import VideoFacts
@@ -75,6 +77,24 @@ class VideoIO(OutputIOManager):
 
     def _name(self, rendered: Rendered) -> str:
         return self.outputs.name_of(self.outputs.video(rendered.key, music=rendered.music))
+
+
+class FilmIO(OutputIOManager):
+    """Moves the finished film to its place, unless the one that is there is the same. Loading gives its path."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Film, path: UPath) -> None:
+        """Publish, or find that there is nothing to do."""
+        if obj.staged:
+            self.outputs.records.forget(self.outputs.name_of(path))
+            move(self.outputs.path(obj.staged), path)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
+        """Where the film is."""
+        return path
+
+    def get_metadata(self, context: dg.OutputContext, obj: Film) -> dict[str, Any]:
+        """Duration in seconds, and whether it was made anew."""
+        return {"duration_seconds": round(obj.seconds, 2), "rendered": bool(obj.staged)}
 
 
 def _shown(facts: "VideoFacts") -> dict[str, Any]:
