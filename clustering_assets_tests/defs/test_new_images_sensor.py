@@ -347,7 +347,7 @@ def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result(
     of_videos = {*VideoSettings.model_fields, *Film.model_fields}
     assert stage_settings() | of_videos | no_result == set(Settings.model_fields)
     assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
-    assert not {"fps", "quality", "titles", "album_film", *no_result} & stage_settings()
+    assert not {"fps", "quality", "titles", *Film.model_fields, *no_result} & stage_settings()
 
 
 def test_while_an_update_is_under_way_changes_wait(folder):

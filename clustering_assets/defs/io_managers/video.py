@@ -9,6 +9,7 @@ from upath import UPath
 from clustering_assets.defs.io_managers.base import OutputIOManager
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.films import Film
+from clustering_assets.leases import keep_off_others
 from clustering_assets.rendering import Rendered, publish
 from clustering_assets.storage import move
 
@@ -32,14 +33,19 @@ class VideoIO(OutputIOManager):
 
         Raises:
             OSError: It cannot be stored.
+            OutputTaken: The output is another machine's at the time.
         """
-        publish(rendered, self.outputs)
-        hashes = self.outputs.records.publish([self._name(rendered)])
+        keep_off_others(self.outputs.root)
+        hashes = publish(rendered, self.outputs)
         return {**self._metadata(rendered), PUBLISHED: dg.MetadataValue.json(hashes)}
 
     def files(self, context: dg.OutputContext, obj: Rendered) -> list[str]:
         """The name of the video below the output."""
         return [self._name(obj)]
+
+    def known_hashes(self, obj: Rendered) -> dict[str, str]:
+        """The hash of a video that has just been made."""
+        return {self._name(obj): obj.xxh3_128} if obj.staged else {}
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
