@@ -110,6 +110,7 @@ def make_gallery(
     videos: Mapping[str, str],
     folder: Path | FileSource,
     *,
+    film: str | None = None,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -128,6 +129,7 @@ def make_gallery(
         choice: The table `music_choice`.
         videos: Address of each cluster's video as seen from the page, by partition key.
         folder: Folder of the pictures.
+        film: Address of the film of all videos as seen from the page; None: there is none.
         video_size: Width and height of the videos, in pixels.
         originals: Address of the picture folder as seen from the page; None: pictures are no links.
         limits: What is refused before it is decoded.
@@ -175,6 +177,7 @@ def make_gallery(
     html = _template().render(
         clusters=clusters,
         first=_first(clusters),
+        film=film,
         video_size=video_size,
         counts=counts,
         rejected=_rejected(ledger),

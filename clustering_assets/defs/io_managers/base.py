@@ -10,6 +10,7 @@ from clustering_assets.defs.links import link_to
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.integrity import State
+from clustering_assets.leases import keep_off_others
 from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.storage import mark_output
 
@@ -86,14 +87,15 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Store a value, and record what was written.
 
         Raises:
-            Failure: It cannot be written.
+            Failure: It cannot be written, or the output is another machine's at the time.
         """
         try:
             with told():
+                keep_off_others(self.outputs.root)
                 super().handle_output(context, obj)
                 records = self.outputs.records
                 files = self.files(context, obj)
-                hashes = records.publish(files) | records.hashes(self.kept(obj))
+                hashes = records.publish(files, self.known_hashes(obj)) | records.hashes(self.kept(obj))
                 context.add_output_metadata({PUBLISHED: dg.MetadataValue.json(hashes)})
                 context.add_output_metadata(link_to(self.outputs.path(files[0])) if files else {})
         except OSError as error:
@@ -110,6 +112,10 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
     def kept(self, obj: Any) -> list[str]:
         """Names below the output of files that belong to the value and were there as they should be."""
         return []
+
+    def known_hashes(self, obj: Any) -> dict[str, str]:
+        """Hashes, by name below the output, of those files whose content was hashed before it was written."""
+        return {}
 
     def _names(self, context: dg.InputContext | dg.OutputContext) -> list[str]:
         """Names below the output of everything that a context is about."""
