@@ -10,7 +10,7 @@ from clustering_assets.defs.graph import ASSETS, project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
 from clustering_assets.defs.io_managers.reports import FigureIO, PageIO, TextIO
 from clustering_assets.defs.io_managers.table import TableIO
-from clustering_assets.defs.io_managers.video import VideoIO
+from clustering_assets.defs.io_managers.video import FilmIO, VideoIO
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import project_sensors
 from clustering_assets.settings import Settings, load_settings, unknown_variables
@@ -33,6 +33,7 @@ def project_resources(settings: Settings) -> dict[str, Any]:
         "text_io": TextIO(settings=shared),
         "page_io": PageIO(settings=shared),
         "video_io": VideoIO(settings=shared),
+        "film_io": FilmIO(settings=shared),
     }
 
 
@@ -51,6 +52,7 @@ def make_definitions(settings: Settings) -> dg.Definitions:
             jobs.cluster_images,
             jobs.render_videos,
             jobs.refresh_report,
+            jobs.make_film,
             import_jobs.import_from_kaggle,
             import_jobs.import_from_openimages,
         ],

@@ -37,6 +37,8 @@ CLUSTER_PLOT = "clusters/cluster_visualization.png"
 CLUSTER_NAMES = "clusters/names.csv"
 CLUSTER_CHOICES = "clusters/choices.csv"
 VIDEOS = "videos"
+ALBUM_FILM = "videos/album_film.mp4"
+WHATS_NEW = "videos/whats_new.mp4"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
 

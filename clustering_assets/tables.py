@@ -153,6 +153,9 @@ IMAGE_MANIFEST = Table(
         "scan_version": Column(
             SMALL, "Version of the scan that wrote the row; rows of others are made anew."
         ),
+        "added_at": Column(
+            TIME, "When a scan first found these pixels, in local time; empty: there from the first."
+        ),
     },
 )
 

@@ -9,7 +9,7 @@ down.
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -592,6 +592,31 @@ def make_soundtrack(
         passes = tuple(_looped(begin, loop, seconds))
     counted = _counted(beats, begin, end, track.bar)
     return Soundtrack(track.path, seconds, passes, counted, target=target, ceiling=ceiling)
+
+
+def extended(sound: Soundtrack, track: Track, *, before: float = 0.0, after: float = 0.0) -> Soundtrack:
+    """A soundtrack that begins earlier and ends later, in what its track has there.
+
+    Args:
+        sound: A soundtrack of the track.
+        track: The track.
+        before: Most seconds by which it begins earlier.
+        after: Most seconds by which it goes on.
+    """
+    first = sound.passes[0]
+    before = min(before, max(first.source - track.start, 0.0))
+    passes = [replace(run, at=run.at + before) for run in sound.passes]
+    passes[0] = replace(first, source=first.source - before, length=first.length + before)
+    after = min(after, max(track.end - passes[-1].source - passes[-1].length, 0.0))
+    passes[-1] = replace(passes[-1], length=passes[-1].length + after)
+    return Soundtrack(
+        sound.track_path,
+        before + sound.seconds + after,
+        tuple(passes),
+        sound._beats,
+        target=sound._target,
+        ceiling=sound._ceiling,
+    )
 
 
 def _counted(beats: NDArray[np.float64], begin: float, end: float, bar: int) -> NDArray[np.float64]:

@@ -80,6 +80,7 @@ def closing_words(result: "UpdateResult", summary: dict[str, Any], settings: Set
         *(f"No video of {key}: {reason}" for key, reason in result.failed.items()),
         *(f"The video of {key} is not as planned: {flaw}" for key, flaw in result.flawed.items()),
         f"Videos:   {settings.output}/{VIDEOS}/",
+        *([f"Film:     {summary['film']['path']}"] if "film" in summary else []),
         f"Plot:     {settings.output}/{CLUSTER_PLOT}",
         f"Report:   {settings.output}/{SUMMARY_REPORT}",
         *([f"Rejected: see {settings.output}/{DATASET_ANALYSIS}"] if counts["rejected"] else []),

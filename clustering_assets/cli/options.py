@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from clustering_assets.settings import Settings
+from clustering_assets.settings import AUTO_CAPTION, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,6 +32,8 @@ def settings_options(
             if field.annotation is bool:
                 command = click.option(f"{flag}/--no-{flag[2:]}", name, **told)(command)
             else:
+                if name == "captions":  # which once were on or off
+                    told |= {"is_flag": False, "flag_value": AUTO_CAPTION}
                 command = click.option(flag, name, metavar=_metavar(name, field.annotation), **told)(command)
         return command
 
@@ -43,6 +45,7 @@ def _metavar(name: str, annotation: Any) -> str:
     if name == "clusters":
         return "N|auto"
     named = {
+        "captions": "KIND-OR-TEMPLATE",
         "resolution": "WxH",
         "shape": "wide|vertical|square|WxH",
         "length": "SECONDS",

@@ -12,7 +12,7 @@ from clustering_assets.cli.last_flags import recall, remember
 from clustering_assets.cli.options import settings_options
 from clustering_assets.cli.status import tell_standing
 from clustering_assets.cli.terminal import show_progress
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.settings import NUMBERED, Settings, SettingsError, load_settings, unknown_variables
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _check_at_once(settings: Settings) -> None:
     from clustering_assets.preflight import check_named
 
     check_named(settings)
-    files = check_folder(file_source(settings.images, "images"), settings.min_images)
+    files = check_folder(image_source(settings), settings.min_images)
     if settings.clusters > files and settings.algorithm in NUMBERED:
         raise SettingsError(
             f"clusters = {settings.clusters}: must be at most {files:,}, the number of files in {settings.images}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from clustering_assets.defs.records import VIDEOS
+from clustering_assets.defs.records import FILM, VIDEOS
 
 TABLES = {".dagster/clustering_assets.writes": "tables"}
 """Tag of runs that write the same files; `dagster.yaml` lets one of them run at a time. Tags that begin with
@@ -58,7 +58,7 @@ def render_runs(
 
 cluster_images = dg.define_asset_job(
     "cluster_images",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(VIDEOS),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(VIDEOS, FILM),
     tags=TABLES,
     description="Everything but the videos: list, analyse, embed and cluster the pictures, choose the music, report. "
     "As long as there are no videos, Dagster asks whether you are sure: confirm.",
@@ -72,7 +72,14 @@ render_videos = dg.define_asset_job(
 
 refresh_report = dg.define_asset_job(
     "refresh_report",
-    selection=dg.AssetSelection.assets(VIDEOS).downstream(include_self=False),
+    selection=dg.AssetSelection.assets(VIDEOS).downstream(include_self=False)
+    - dg.AssetSelection.assets(FILM),
     tags=TABLES,
     description="Ledger, gallery and summary again, once the videos are there.",
+)
+
+make_film = dg.define_asset_job(
+    "make_film",
+    selection=dg.AssetSelection.assets(FILM),
+    description="One film of all videos that are there.",
 )

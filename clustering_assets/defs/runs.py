@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from clustering_assets.defs.graph import project_specs
-from clustering_assets.defs.jobs import cluster_images, refresh_report, render_videos
+from clustering_assets.defs.jobs import cluster_images, make_film, refresh_report, render_videos
 from clustering_assets.defs.partitions import UNFINISHED
 
 ATTEMPTS = 3
@@ -26,7 +26,9 @@ _OWN_FAULTS = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
 def is_ours(run: dg.DagsterRun) -> bool:
     """Whether a run is of this project; others in the instance have ad-hoc runs and partitions too."""
     if run.job_name != AD_HOC_JOB:
-        return run.job_name in (cluster_images.name, render_videos.name, refresh_report.name)
+        return run.job_name in {
+            job.name for job in (cluster_images, render_videos, make_film, refresh_report)
+        }
     return run.asset_selection is None or any(spec.key in run.asset_selection for spec in project_specs())
 
 

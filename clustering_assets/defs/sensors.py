@@ -11,20 +11,21 @@ import dagster as dg
 import pandas as pd
 import pydantic
 
-from clustering_assets.defs.data_versions import digest
+from clustering_assets.defs.data_versions import ON_REQUEST, digest, expected_version
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import (
     DIGEST_TAG,
     cluster_images,
     digest_tag,
+    make_film,
     refresh_report,
     render_runs,
     render_videos,
 )
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
-from clustering_assets.defs.records import VIDEOS, latest_videos, made_there
+from clustering_assets.defs.records import FILM, VIDEOS, latest_videos, made_there
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.runs import (
     ATTEMPTS,
@@ -40,11 +41,13 @@ from clustering_assets.defs.staleness import (
     confirm_videos,
     follows_upstream,
     is_as_made,
+    is_current,
     news,
     videos_due,
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
+from clustering_assets.leases import OutputTaken, keep_off_others
 from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
 from clustering_assets.settings import Settings, known_by
 from clustering_assets.stores import StoreError, last_change
@@ -72,7 +75,10 @@ REPORT_TAG = ".dagster/clustering_assets.report"
 REPAIR_TAG = ".dagster/clustering_assets.repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
-PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG)
+FILM_TAG = ".dagster/clustering_assets.film"
+"""Tag of a film that a sensor asked for: the version that it shall have."""
+
+PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG, FILM_TAG)
 """Tags that say what a run was asked for."""
 
 
@@ -88,7 +94,7 @@ def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             "files have settled.",
         )(new_images_sensor),
         dg.sensor(
-            jobs=[render_videos, refresh_report],
+            jobs=[render_videos, make_film, refresh_report],
             minimum_interval_seconds=15,
             default_status=status,
             description="Renders every video that is missing or out of date, and keeps partitions in line with "
@@ -142,13 +148,14 @@ Answer = dg.SensorResult | dg.SkipReason
 def _skipping_trouble(
     sensor: Callable[[dg.SensorEvaluationContext, SettingsResource], Answer],
 ) -> Callable[[dg.SensorEvaluationContext, SettingsResource], Answer]:
-    """Let a tick in which a store cannot be used say so, and change nothing: the next one looks again."""
+    """Let a tick in which a store cannot be used, or is another machine's, say so; the next one looks again."""
 
     @functools.wraps(sensor)
     def evaluate(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
         try:
+            keep_off_others(settings.value.output)
             return sensor(context, settings)
-        except StoreError as error:
+        except (StoreError, OutputTaken) as error:
             return dg.SkipReason(str(error))
 
     return evaluate
@@ -159,11 +166,11 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the user's pins, names or choices, or settings have changed."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
 
-    folder = file_source(settings.value.images, "images")
+    folder = image_source(settings.value)
     try:
         files = pictures_among(folder.files(), folder)
     except OSError as error:
@@ -216,7 +223,11 @@ def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | 
         outputs: Where they lie.
         above: Only what this asset is made of.
     """
-    specs = {spec.key: spec for spec in project_specs() if OUTPUT in spec.metadata and spec.key != VIDEOS}
+    specs = {
+        spec.key: spec
+        for spec in project_specs()
+        if OUTPUT in spec.metadata and spec.key != VIDEOS and ON_REQUEST not in spec.metadata
+    }
     keys = (
         specs
         if above is None
@@ -249,11 +260,11 @@ def _other_inputs(settings: Settings) -> list[str]:
 
     Choices count where there are some, so that folders without keep the fingerprint that they have.
     """
-    from clustering_assets.files import file_source
+    from clustering_assets.files import music_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
-    music = file_source(settings.music, "music")
+    music = music_source(settings)
     used = settings.model_dump(include=stage_settings())
     prints = [digest(known_by(used))]
     for find in (
@@ -336,7 +347,7 @@ def cluster_videos_sensor(
         for key, tags in render_runs(digests, [*known, *changes.add])
     ]
     if len(given_up) == len(due):
-        requests += _report_request(instance, wanted)
+        requests += _film_request(instance, settings.value) or _report_request(instance, wanted)
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
@@ -356,9 +367,25 @@ def _together(instance: dg.DagsterInstance, digests: dict[str, str]) -> list[dic
     return [together, *({key: digests[key]} for key in digests if key in alone)]
 
 
+def _film_request(instance: dg.DagsterInstance, settings: Settings) -> list[dg.RunRequest]:
+    """A request for the film where the settings ask for one, it is not up to date, and none is on its way."""
+    spec = next(spec for spec in project_specs() if spec.key == FILM)
+    if FILM.to_user_string() not in project_stages().asked_for(settings) or is_current(
+        instance, spec, settings
+    ):
+        return []
+    tags = {FILM_TAG: expected_version(instance, spec, settings)}
+    asked = latest_run(instance, tags)
+    if asked and not deserves_another_try(instance, asked, *PURPOSES):
+        return []
+    return [dg.RunRequest(job_name=make_film.name, tags=tags)]
+
+
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
-    """A request for the summary if a video is newer than it, and none is on its way."""
-    newest = max((event.timestamp for event in latest_videos(instance, keys).values()), default=0.0)
+    """A request for the summary if a video or the film is newer than it, and none is on its way."""
+    films = filter(None, [instance.get_latest_materialization_event(FILM)])
+    events = [*latest_videos(instance, keys).values(), *films]
+    newest = max((event.timestamp for event in events), default=0.0)
     report = instance.get_latest_materialization_event(dg.AssetKey("summary_report"))
     if report and report.timestamp >= newest:
         return []

@@ -20,7 +20,7 @@ from clustering_assets.defs.records import (
     recorded_version,
     tries_of_video,
 )
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.files.source import FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
@@ -155,7 +155,7 @@ def _is_there(
     in_vain = [recorded_digest(event) == recipe.digest and bool(_left_out(event)) for event in tries]
     if len(tries) == REPAIRS and all(in_vain):
         return True
-    return not readable_again(failures, file_source(settings.images, "images"), limits=settings.limits)
+    return not readable_again(failures, image_source(settings), limits=settings.limits)
 
 
 def _left_out(event: dg.EventLogEntry | None) -> list[list[str]]:

@@ -67,8 +67,9 @@ def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing
     }
     took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
     found: dict[str, Standing] = {}
-    for name in (*stages.scans, *stages.middle, *stages.closing):
-        if name == stages.closing[0]:
+    after = (*stages.asked_for(settings), *stages.closing)
+    for name in (*stages.scans, *stages.middle, *after):
+        if name == after[0]:
             found |= {video.name: video for video in _videos(instance, settings, changed)}
         state, why = _state(
             instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
@@ -126,13 +127,13 @@ def _stage_names() -> set[str]:
 
 def _news(name: str, outputs: Outputs, settings: Settings) -> str:
     """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source, music_source
     from clustering_assets.images.manifest import pictures_among
     from clustering_assets.music.library import tracks_among
 
     pictures = name == IMAGE_MANIFEST.asset
     table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
-    source = file_source(settings.images if pictures else settings.music, "images" if pictures else "music")
+    source = (image_source if pictures else music_source)(settings)
     among = pictures_among if pictures else tracks_among
     try:
         return news(outputs.read_table(table), among(source.files(), source))

@@ -96,6 +96,9 @@ def update(
         result.partitions = sync_partitions(instance, result.clusters)
         if videos := runner.wanted(result.clusters, only):
             runner.render(result, videos)
+        for name in runner.stale(runner.asked_for(only)):
+            announce(f"Making {name}")
+            runner.make(name, result)
         closing = runner.stale(runner.wanted(runner.stages.closing, only))
         if closing:
             announce(f"Updating {', '.join(closing)}")
@@ -177,12 +180,30 @@ class _Runner:
         for name in only:
             for dep in self._specs[videos if is_key(name) else name].deps:
                 above = dep.asset_key.to_user_string()
-                needed = above in known - {videos, *only}
+                needed = above in known - {videos, *self.stages.on_request, *only}
                 if needed and not self._outputs.path(self._specs[above].metadata[OUTPUT]).is_file():
                     raise RunFailed(
                         f"{name} is made of {above}, which is not there yet: run without --only first"
                     )
         return [name for name in names if not only or name in only or (videos in only and is_key(name))]
+
+    def asked_for(self, only: Collection[str]) -> list[str]:
+        """What is made only where somebody asks for it, and is: by its setting, or by name."""
+        asked = self.stages.asked_for(self._settings)
+        return [name for name in self.stages.on_request if name in (only or asked)]
+
+    def make(self, name: str, result: UpdateResult) -> None:
+        """Make what nothing else hangs on, and enter in `result` how that went."""
+        try:
+            flawed = [_noted(check.metadata, FLAWED) for check in self.run([name])]
+        except OutputTaken:
+            raise
+        except RunFailed as error:
+            result.failed[name] = str(error)
+            return
+        result.made.append(name)
+        for flaws in flawed:
+            result.flawed[name] = "; ".join(f"{what} is {said}" for what, said in flaws.items())
 
     def render(self, result: UpdateResult, videos: Collection[str]) -> None:
         """Render those of some `videos` of `result.clusters` that are due, and enter in it how that went."""

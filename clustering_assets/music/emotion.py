@@ -72,14 +72,14 @@ MUSIC_CUES: dict[str, Cue] = {
     # Eerola et al. 2013: timbre
     "centroid": Cue(660, 0.41, -2.0, 2.0, valence=0.20, arousal=0.15, logarithmic=True),
     # Eerola et al. 2013: mode leads; Palmer et al. 2013
-    "mode_score": Cue(-0.2, 0.3, -2.0, 2.0, valence=0.50, arousal=0.0),
+    "mode_score": Cue(0.0, 0.27, -2.0, 2.0, valence=0.50, arousal=0.0),
 }
 """The one table for music."""
 
 LEARNED_CUES: dict[str, Cue] = {
-    # the reference: 120 tracks of eight free games, rounded
-    "learned_energy": Cue(0.5, 0.2, -2.0, 2.0, valence=0.0, arousal=1.0),
-    "learned_valence": Cue(0.4, 0.2, -2.0, 2.0, valence=1.0, arousal=0.0),
+    # the reference: every other track of eight free games, 70 of them, rounded
+    "learned_energy": Cue(0.3, 0.2, -2.0, 2.0, valence=0.0, arousal=1.0),
+    "learned_valence": Cue(0.21, 0.145, -2.0, 2.0, valence=1.0, arousal=0.0),
 }
 """What a learned model hears (`clustering_assets.music.learned_mood`), which counts as much as all other cues."""
 

@@ -21,6 +21,7 @@ from clustering_assets.files.source import (
     FoundFile,
     SourceFile,
     files_of_kind,
+    links_left_out,
     printable,
 )
 from clustering_assets.music.analysis import VERSION, TrackFacts, analyse_track
@@ -90,8 +91,11 @@ def analyse_library(
             return found
 
         rows = list(pool.map(facts, files))
+    if links := links_left_out(files, source):
+        log.warning("%s", links)
+    told = {file.path for file in files if file.problem == LEAVES_FOLDER}
     for row in rows:
-        if row.outcome == "rejected":
+        if row.outcome == "rejected" and row.path not in told:
             log.warning("%s is not used: %s", printable(str(source / row.path)), row.reason)
     return track_table(rows)
 
@@ -150,7 +154,7 @@ def _facts(
     if file.problem:
         reasons = {
             NOT_REGULAR: "not a regular file",
-            LEAVES_FOLDER: f"{LEAVES_FOLDER}: put the music itself there",
+            LEAVES_FOLDER: f"{LEAVES_FOLDER}: put the music itself there, or set follow_links",
         }
         return TrackFacts(file.path, reason=reasons.get(file.problem, file.problem))
     same = known.get((file.path, file.bytes, file.mtime_ns))

@@ -103,6 +103,7 @@ def make_gallery(
     videos: Mapping[str, str],
     folder: Path | FileSource,
     *,
+    film: str | None = None,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -117,6 +118,7 @@ def make_gallery(
         choice: The table `music_choice`.
         videos: Address of each cluster's video as seen from the page, by partition key; those not yet made are missing.
         folder: Folder of the pictures.
+        film: Address of the film of all videos as seen from the page; None: there is none.
         video_size: Width and height of the videos, in pixels.
         originals: Address of that folder as seen from the page; None: the pictures are not linked.
         limits: What is refused before it is decoded.
@@ -153,6 +155,7 @@ def make_gallery(
     counts = {"pictures": len(assignments), **count_outcomes(ledger), **count_clusters(assignments)}
     html = _template().render(
         clusters=clusters,
+        film=film,
         video_size=video_size,
         counts=counts,
         rejected=_rejected(ledger),

@@ -91,6 +91,7 @@ def summarise(
     stages: Mapping[str, StageRecord],
     videos: Sequence[VideoRecord],
     settings: Mapping[str, Any],
+    film: str = "",
 ) -> Summary:
     """Sum up an update.
 
@@ -101,6 +102,7 @@ def summarise(
         stages: What was recorded of each unpartitioned asset, by name.
         videos: One record for each cluster.
         settings: The settings in force.
+        film: Where the film of all videos lies; empty where there is none.
     """
     clustering = stages.get("cluster_assignments")
     fit = clustering.noted.get("fit") or {} if clustering else {}
@@ -116,6 +118,7 @@ def summarise(
         "warnings": [
             line for stage in stages.values() for line in str(stage.noted.get("warning") or "").splitlines()
         ],
+        **({"film": _film(film, stages)} if film else {}),
         "settings": dict(settings),
         "versions": versions(),
     }
@@ -212,6 +215,12 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping
     )
 
 
+def _film(path: str, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """The film of all videos, and why clusters are not in it."""
+    noted = stages["album_film"].noted if "album_film" in stages else {}
+    return {"path": path, "seconds": noted.get("duration_seconds"), "left_out": noted.get("left_out") or {}}
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
@@ -259,6 +268,8 @@ def _text(data: Mapping[str, Any]) -> str:
         lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
         if fit := in_words(cluster["music_fit"]):
             lines.append(f"           {fit} ({cluster['music_fit']:+.2f})")
+    if film := data.get("film"):
+        lines += ["", f"Film of all: {film['path']}"]
     if files := data["rejected_files"]:
         lines += ["", "Rejected files", "--------------"]
         lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]

@@ -59,6 +59,7 @@ class Material:
         track: The music; None: no sound.
         title: Name of the cluster.
         cluster: Number of the cluster, -1 for the unclustered.
+        called: What it is called while it is rendered; empty: the key of the cluster.
         limits: What the picture loader refuses.
 
     Raises:
@@ -73,6 +74,7 @@ class Material:
     track: Track | None = None
     title: str = ""
     cluster: int = 0
+    called: str = ""
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
@@ -288,7 +290,12 @@ def plan(
             cut_error_ms=cuts.error_ms,
         ),
         soundtrack=soundtrack,
-        subtitle=describe(len(usable), images["taken_at"].iloc[usable] if "taken_at" in images else None),
+        subtitle=describe(
+            sum(len(still.paths) for still in slides if still),
+            len(usable),
+            images["taken_at"].iloc[usable] if "taken_at" in images else None,
+            material.title,
+        ),
         captions=captions,
         strengths=strong,
         failures=known_failures,
@@ -414,7 +421,7 @@ def _slides(
     settings = material.settings
     shown, strength = rows.iloc[list(choice.rows)], strength[list(choice.rows)]
     pictures = [Still.of(row) for row in shown.itertuples()]
-    said = [caption_of(row, material.title) if settings.captions else "" for row in shown.itertuples()]
+    said = [caption_of(row, material.title, settings.captions) for row in shown.itertuples()]
     slides: list[Still | None] = []
     captions, strong = [], []
     if settings.titles and material.title:

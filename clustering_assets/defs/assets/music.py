@@ -11,7 +11,7 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.files import file_source
+from clustering_assets.files import music_source
 from clustering_assets.outputs import pins_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import MUSIC_CHOICE, MUSIC_TRACKS
@@ -36,7 +36,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
     code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music", "mood_model"]},
+    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music", "follow_links", "mood_model"]},
     check_specs=checks.specs,
 )
 @told()
@@ -52,7 +52,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     values = settings.value
     previous = previous_table(context.instance, settings.outputs, MUSIC_TRACKS)
     mood_model = learned_mood(values.mood_model)
-    tracks = analyse_library(file_source(values.music, "music"), previous=previous, mood_model=mood_model)
+    tracks = analyse_library(music_source(values), previous=previous, mood_model=mood_model)
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(

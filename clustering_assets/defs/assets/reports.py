@@ -10,7 +10,7 @@ import pandas as pd
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
 from clustering_assets.defs.checks import Checks, Verdict
-from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, USES, data_version
+from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, IF_THERE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.graph import project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -18,8 +18,9 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.outputs import (
+    ALBUM_FILM,
     GALLERY,
     SUMMARY_REPORT,
     VIDEOS,
@@ -135,6 +136,7 @@ def summary_report(
             )
             for key in wanted
         ],
+        film=str(settings.outputs.path(ALBUM_FILM)) if settings.outputs.path(ALBUM_FILM).is_file() else "",
         settings=settings.value.model_dump(),
     )
     return dg.MaterializeResult(
@@ -151,7 +153,7 @@ def summary_report(
     code_version="2",
     io_manager_key="page_io",
     deps=[cluster_videos],
-    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"]},
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: ALBUM_FILM},
 )
 @told()
 def gallery(
@@ -176,7 +178,8 @@ def gallery(
         cluster_assignments,
         music_choice,
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
-        folder=file_source(values.images, "images"),
+        folder=image_source(values),
+        film=f"../{ALBUM_FILM}" if outputs.path(ALBUM_FILM).is_file() else None,
         video_size=values.size,
         originals=_address_of(values.images, outputs),
         limits=values.limits,

@@ -9,6 +9,7 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.integrity import State
+from clustering_assets.leases import keep_off_others
 from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.storage import mark_output
 
@@ -85,12 +86,13 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Store a value, and record what was written.
 
         Raises:
-            Failure: It cannot be written.
+            Failure: It cannot be written, or the output is another machine's at the time.
         """
         try:
             with told():
+                keep_off_others(self.outputs.root)
                 super().handle_output(context, obj)
-                hashes = self.outputs.records.publish(self.files(context, obj))
+                hashes = self.outputs.records.publish(self.files(context, obj), self.known_hashes(obj))
                 context.add_output_metadata({PUBLISHED: dg.MetadataValue.json(hashes)})
         except OSError as error:
             raise dg.Failure(
@@ -102,6 +104,10 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Names below the output of the files that were written."""
         outputs = self.outputs
         return [name for name in self._names(context) if outputs.path(name).is_file()]
+
+    def known_hashes(self, obj: Any) -> dict[str, str]:
+        """Hashes, by name below the output, of those files whose content was hashed before it was written."""
+        return {}
 
     def _names(self, context: dg.InputContext | dg.OutputContext) -> list[str]:
         """Names below the output of everything that a context is about."""
