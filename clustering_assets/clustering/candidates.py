@@ -1,5 +1,6 @@
 """Candidate partitions of one set of pictures, the evidence for each, and the choice among them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,16 +18,13 @@ from clustering_assets.clustering.graph import Sparse, eigenmap, modularity, sim
 from clustering_assets.clustering.quality import STABLE, silhouettes
 
 MOST = 20
-"""Largest number of clusters that is considered."""
+"""Largest number of clusters that is considered without the families of `choice`."""
 
 FINER = 1.5
 """Times as many clusters at which joined pieces are preferred to clusters of even size too."""
 
 BEHIND = 0.18
 """Score (of at most 2) by which joined pieces may be behind the best candidate; further behind, more are joined."""
-
-CLEAR = 0.05
-"""Lead (in score, of at most 2) that k-means on the votes needs over k-means on the neighbour graph."""
 
 PIECES = 16
 """Clusters that pictures are first parted into, to be joined until they are as few as wanted."""
@@ -87,6 +85,7 @@ class Partitions:
         self.consensus = consensus
         self.seed = seed
         self.smallest = max(2, min(8, len(points) // 20))
+        self.most = min(MOST, len(points) // self.smallest)
 
     @cached_property
     def graph(self) -> Sparse:
@@ -203,8 +202,7 @@ class Partitions:
     def candidates(self, *methods: str) -> list[Candidate]:
         """The partitions into 2 to `MOST` clusters by the methods named, without those that hold tiny ones."""
         found = []
-        most = min(MOST, len(self.points) // self.smallest)
-        for clusters in range(2, most + 1):
+        for clusters in range(2, self.most + 1):
             for method in methods:
                 labels = self.linkage(clusters) if method == "linkage" else getattr(self, method)(clusters, 4)
                 if labels is not None and np.bincount(labels).min() >= self.smallest:
@@ -221,14 +219,18 @@ def scores(candidates: list[Candidate]) -> NDArray[np.float64]:
     return shares_of_best(np.array([[c.modularity, c.silhouette] for c in candidates])).sum(axis=1)
 
 
-def shares_of_best(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+def shares_of_best(
+    evidence: NDArray[np.float64], least: Sequence[float] | float = 0.0
+) -> NDArray[np.float64]:
     """Each column as shares of its largest entry (-1 to 1); where nothing is positive, of its largest magnitude.
 
     Args:
         evidence: (candidates, kinds of evidence).
+        least: Smallest evidence of each kind that counts as a whole share, so that differences of next to nothing
+            stay small.
     """
     largest = evidence.max(axis=0)
-    scale = np.where(largest > 0, largest, np.abs(evidence).max(axis=0))
+    scale = np.maximum(np.where(largest > 0, largest, np.abs(evidence).max(axis=0)), least)
     shares = np.divide(evidence, scale, out=np.zeros_like(evidence, dtype=float), where=scale > 0)
     return np.clip(shares, -1, 1)
 
@@ -242,23 +244,6 @@ def even(candidate: Candidate) -> bool:
     """Whether the clusters are of about equal size."""
     sizes = np.bincount(candidate.labels)
     return bool(sizes.max() <= EVEN * sizes.min())
-
-
-def told(partitions: Partitions, clusters: int) -> Candidate:
-    """K-means with a given number of clusters.
-
-    Pieces that k-means made, joined by affinity; where there are too few, k-means with so many centres, on the
-    votes where they say clearly more than the neighbour graph alone.
-    """
-    labels = partitions.joined(clusters)
-    if labels is not None:
-        return partitions.judge("joined", labels)
-    plain = partitions.judge("kmeans", partitions.kmeans(clusters))
-    if partitions.consensus is None:
-        return plain
-    joint = partitions.judge("joint", partitions.joint(clusters))
-    lead = np.subtract(*scores([joint, plain]))
-    return joint if lead >= CLEAR else plain
 
 
 def chosen_or_joined(chosen: Candidate, candidates: list[Candidate], partitions: Partitions) -> Candidate:
@@ -333,7 +318,8 @@ def explain(chosen: Candidate, candidates: list[Candidate], points: NDArray[np.f
     shape = max(same, key=lambda c: calinski_harabasz_score(points, c.labels)).clusters
     apart = min(same, key=lambda c: davies_bouldin_score(points, c.labels)).clusters
     inside = max(same, key=lambda c: c.silhouette).clusters
-    return f"{text}; silhouette alone prefers {inside}, Calinski-Harabasz {shape}, Davies-Bouldin {apart}"
+    text += f"; silhouette alone prefers {inside}, Calinski-Harabasz {shape}, Davies-Bouldin {apart}"
+    return text + (f"; more than {MOST} were not tried" if chosen.clusters >= MOST else "")
 
 
 def _margin(own: float, rival: float) -> str:

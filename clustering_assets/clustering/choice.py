@@ -2,18 +2,18 @@
 
 Each family is wrong about some folders: k-means takes clusters for balls of one size, linkage spends clusters on odd
 pictures, a neighbour graph joins small groups. What tells the better partition is how far apart its clusters stand in
-what the neighbour embeddings agree on, how far it agrees with the other partitions, and its modularity. The weights
-were set on 15 labelled sets with two networks, and tried on others (benchmarks/labelled_sets.py).
+what the neighbour embeddings agree on and in the feature space, how far it agrees with the other partitions, and its
+modularity. The weights were set on labelled sets with two networks, and tried on others (benchmarks/labelled_sets.py).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import normalize
 
@@ -22,11 +22,17 @@ from clustering_assets.clustering.consensus import Consensus, settle
 from clustering_assets.clustering.graph import eigenmap, modularity
 from clustering_assets.clustering.quality import mean_silhouette
 
-WEIGHTS = (1.0, 1.0, 0.5)
-"""Of the silhouette in the votes, of the agreement with the other partitions, and of modularity."""
+WEIGHTS = (1.0, 2.0, 1.0, 4.0)
+"""Of the silhouette in the votes, the agreement with the other partitions, the modularity, and the silhouette in the
+feature space."""
+
+WHOLE = (0.0, 0.0, 0.0, 1.0)
+"""Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
+as bursts, have a silhouette in the feature space to speak of."""
 
 MOST = 60
-"""Largest number of clusters that is tried; it is said when it is reached."""
+"""Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
+there are pictures."""
 
 EACH, STEP = 12, 1.15
 """Up to the first every number of clusters is tried, beyond it each is so many times the one before."""
@@ -38,7 +44,28 @@ DOMINANT = 0.97
 """Share of all pictures in one cluster from which a partition says nothing."""
 
 LINKED = ("tree", "average")
-"""Families of hierarchical clustering; the other is k-means on the votes."""
+"""Families of hierarchical clustering that are tried for every number of clusters: linkage of disagreement and of
+distance."""
+
+FAMILIES = (*LINKED, "votes")
+"""Families that are tried for every number of clusters; the last is k-means on the votes."""
+
+TOLD_LINKED = (*LINKED, "ward", "joined")
+"""Families of hierarchical clustering that are tried for a number that is told; the last joins pieces by affinity."""
+
+TOLD = (*TOLD_LINKED, "votes", "kmeans", "shared")
+"""All families that are tried for a number that is told; the last is what the others share."""
+
+WORDS = {
+    "tree": "linkage of the votes",
+    "average": "average linkage",
+    "ward": "Ward's linkage",
+    "votes": "k-means on the votes",
+    "joined": "pieces that are joined",
+    "kmeans": "k-means",
+    "shared": "what several methods share",
+}
+"""How the families are called in notes."""
 
 
 @dataclass(frozen=True)
@@ -74,30 +101,63 @@ class Families:
     def __init__(
         self, partitions: Partitions, consensus: Consensus, views: list[NDArray[np.floating]], most: int
     ) -> None:
-        self.consensus, self.seed = consensus, partitions.seed
-        apart = np.mean([pdist(view) for view in views], axis=0)
+        self.consensus, self._partitions = consensus, partitions
+        self._points = np.hstack(views) / np.sqrt(len(views))
+        self._apart = np.mean([pdist(view) for view in views], axis=0)
         graphs = [partitions.graph_of(view) for view in views]
         self.graph = sum(graphs[1:], graphs[0]) / len(views)
-        self._tree = consensus.tree(apart)
-        self._average = linkage(apart, "average")
+        self._trees = {
+            "tree": consensus.tree(self._apart),
+            "average": linkage(self._apart, "average"),
+            "ward": linkage(self._points, "ward"),
+        }
         self._joint = eigenmap(self.graph + sparse.csr_matrix(consensus.agreement**2), most)[1]
 
-    def made(self, clusters: int, starts: int) -> Iterator[tuple[str, NDArray[np.integer]]]:
-        """Partitions in all views together: the trees of disagreement and of distance, and k-means on the votes."""
-        yield "tree", fcluster(self._tree, clusters, "maxclust")
-        yield "average", fcluster(self._average, clusters, "maxclust")
-        yield "votes", self._kmeans(self._joint[:, :clusters], clusters, starts)
+    def made(
+        self, clusters: int, starts: int, only: Sequence[str] = FAMILIES
+    ) -> list[tuple[str, NDArray[np.integer]]]:
+        """The partitions of the families named into so many clusters, in all views together."""
+        made: list[tuple[str, NDArray[np.integer]]] = []
+        for family in only:
+            if family in self._trees:
+                labels = fcluster(self._trees[family], clusters, "maxclust")
+            elif family == "votes":
+                labels = self._kmeans(normalize(self._joint[:, :clusters]), clusters, starts)
+            elif family == "kmeans":
+                labels = self._kmeans(self._points, clusters, starts)
+            elif family == "joined":
+                labels = self._partitions.joined(clusters)
+            else:
+                labels = fcluster(self._shared([own for _, own in made]), clusters, "maxclust")
+            if labels is not None:
+                made.append((family, labels))
+        return made
 
-    def _kmeans(self, table: NDArray[np.float64], clusters: int, starts: int) -> NDArray[np.integer]:
-        model = KMeans(clusters, n_init=starts, random_state=self.seed)  # pyright: ignore[reportArgumentType]
-        return model.fit_predict(normalize(table))
+    def _kmeans(self, table: NDArray[np.floating], clusters: int, starts: int) -> NDArray[np.integer]:
+        model = KMeans(clusters, n_init=starts, random_state=self._partitions.seed)  # pyright: ignore[reportArgumentType]
+        return model.fit_predict(table)
 
-    def scores(self, labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
-        """The score of each partition (at most 2.5): `WEIGHTS` times evidence as a share of the best one's."""
-        disagreement = 1 - self.consensus.agreement
-        apart = [mean_silhouette(disagreement, own) for own in labels]
-        inside = [modularity(self.graph, own) for own in labels]
-        return shares_of_best(np.column_stack([apart, mean_agreement(labels), inside])) @ np.array(WEIGHTS)
+    def _shared(self, labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
+        """The tree of how many partitions put two pictures together (Strehl and Ghosh, 2002)."""
+        together = np.mean([own[:, None] == own for own in labels], axis=0)
+        return Consensus([], [], together).tree(self._apart)
+
+    def evidence(self, labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
+        """(partitions, 4) the evidence for each partition, in the order of `WEIGHTS`."""
+        disagreement, apart = 1 - self.consensus.agreement, squareform(self._apart)
+        return np.column_stack(
+            [
+                [mean_silhouette(disagreement, own) for own in labels],
+                mean_agreement(labels),
+                [modularity(self.graph, own) for own in labels],
+                [mean_silhouette(apart, own) for own in labels],
+            ]
+        )
+
+
+def weighed(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The score of each partition: `WEIGHTS` times evidence as a share of the best one's, or of `WHOLE`."""
+    return shares_of_best(evidence, WHOLE) @ np.array(WEIGHTS)
 
 
 def mean_agreement(labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
@@ -127,38 +187,84 @@ def numbers(most: int) -> list[int]:
     return found
 
 
-def choose_any(partitions: Partitions, views: list[NDArray[np.floating]], distinct: int) -> Choice | None:
+def choose_any(
+    partitions: Partitions,
+    views: list[NDArray[np.floating]],
+    distinct: int,
+    only: Sequence[str] = FAMILIES,
+    most: int = MOST,
+) -> Choice | None:
     """The best partition into any number of clusters; None where there are no votes, or nothing to choose from.
 
     Args:
         partitions: The points and the votes.
         views: The feature spaces.
         distinct: How many different pictures there are.
+        only: The families to choose among.
+        most: Largest number of clusters to try at first.
     """
     n = len(partitions.points)
     least = max(2, min(LEAST, n // 20))
-    most = min(MOST, n // least, distinct)
+    limit = min(n // least, distinct)
+    most = min(most, limit)
     if partitions.consensus is None or most < 2:
         return None
     families = Families(partitions, partitions.consensus, views, most)
     tried = numbers(most)
-    found = _partitions(families, tried, least, partitions.points)
+    found = _partitions(families, only, tried, least, partitions.points)
     while found:
-        score = families.scores([own for _, own in found])
+        sizes = np.array([int(own.max()) + 1 for _, own in found])
+        evidence = families.evidence([own for _, own in found])
+        if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
+            return choose_any(partitions, views, distinct, only, 2 * most)
+        score = weighed(evidence)
         family, labels = found[int(score.argmax())]
         missing = _between(tried, int(labels.max()) + 1)
         if not missing:
-            return Choice(labels, family, _told([own for _, own in found], score, most))
+            return Choice(labels, family, _told(sizes, score, most))
         tried = sorted([*tried, *missing])
-        found = _distinct([*found, *_partitions(families, missing, least, partitions.points)])
+        found = _distinct([*found, *_partitions(families, only, missing, least, partitions.points)])
     return None
 
 
+def choose_told(
+    partitions: Partitions,
+    views: list[NDArray[np.floating]],
+    clusters: int,
+    only: Sequence[str] = TOLD,
+) -> Choice | None:
+    """The best partition into a number of clusters; None where there are no votes, or no partition has so many.
+
+    Args:
+        partitions: The points and the votes.
+        views: The feature spaces.
+        clusters: The number.
+        only: The families to choose among.
+    """
+    if partitions.consensus is None:
+        return None
+    families = Families(partitions, partitions.consensus, views, clusters)
+    made = families.made(clusters, 10, only)
+    found = [(name, own) for name, own in _distinct(made) if int(own.max()) + 1 == clusters]
+    if not found:
+        return None
+    score = weighed(families.evidence([own for _, own in found]))
+    best, *others = np.argsort(-score, kind="stable")
+    family, labels = found[best]
+    note = f"{clusters} clusters by {WORDS[family]}"
+    if others:
+        lead = score[best] - score[others[0]]
+        note += f", {lead:.2f} of {sum(WEIGHTS):g} points ahead of {WORDS[found[others[0]][0]]}"
+    elif len(made) > 1:
+        note += ", as by every other method"
+    return Choice(labels, family, note)
+
+
 def _partitions(
-    families: Families, tried: list[int], least: int, points: NDArray[np.floating]
+    families: Families, only: Sequence[str], tried: list[int], least: int, points: NDArray[np.floating]
 ) -> list[tuple[str, NDArray[np.integer]]]:
     """The partitions into these numbers of clusters that say something, without tiny clusters."""
-    made = ((name, _settled(own, least, points)) for k in tried for name, own in families.made(k, 4))
+    made = ((name, _settled(own, least, points)) for k in tried for name, own in families.made(k, 4, only))
     limit = DOMINANT * len(points)
     return [(name, own) for name, own in _distinct(made) if own.max() and np.bincount(own).max() < limit]
 
@@ -186,9 +292,8 @@ def _distinct(pool: Iterable[tuple[str, NDArray[np.integer]]]) -> list[tuple[str
     return list(found.values())
 
 
-def _told(labels: list[NDArray[np.integer]], score: NDArray[np.float64], most: int) -> str:
+def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], most: int) -> str:
     """The choice of a number in one sentence, with its margin."""
-    sizes = np.array([int(own.max()) + 1 for own in labels])
     number = sizes[score.argmax()]
     text = (
         f"{number} clusters chosen from {sizes.min()} to {sizes.max()} by how far they stand apart and agree"

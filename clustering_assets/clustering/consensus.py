@@ -30,6 +30,9 @@ SHARE = 0.85
 DENSITIES = ((5, 0.015, 5), (10, 0.02, 8))
 """HDBSCAN's settings on each layout: points that make a core; smallest cluster as a share and as a number."""
 
+SCARCE = 100
+"""Pictures below which HDBSCAN's numbers shrink in proportion: the groups of a small folder are small."""
+
 FEWEST = 12
 """Fewest pictures that can vote."""
 
@@ -106,7 +109,7 @@ def gather(views: Sequence[NDArray[np.floating]], seed: int = 0) -> Consensus:
     """
     n = len(views[0])
     together, met = np.zeros((n, n)), np.zeros((n, n))
-    layouts, votes = [], []
+    layouts, votes, scale = [], [], min(1, n / SCARCE)
     turns = [(view, near) for near in NEIGHBOURHOODS for view in views]
     for number, (view, neighbours) in enumerate(track(turns, "Finding neighbourhoods", unit="layouts")):
         random = np.random.default_rng((seed, number))
@@ -114,7 +117,8 @@ def gather(views: Sequence[NDArray[np.floating]], seed: int = 0) -> Consensus:
         place = lay_out(view[rows], neighbours=neighbours, seed=seed + number)
         layouts.append((rows, place))
         for samples, share, least in DENSITIES:
-            labels = dense_groups(place, samples, max(least, round(share * len(rows))))
+            smallest = max(3, round(least * scale), round(share * len(rows)))
+            labels = dense_groups(place, max(2, round(samples * scale)), smallest)
             votes.append((rows, labels))
             together[np.ix_(rows, rows)] += labels[:, None] == labels[None]
             met[np.ix_(rows, rows)] += 1

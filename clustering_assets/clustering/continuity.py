@@ -17,6 +17,10 @@ REASON = 0.3
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them, for every old picture
 is then shown elsewhere."""
 
+CLEAR = 0.3, 0.1
+"""Modularity and silhouette in the feature space that clear clusters have. Where all have less there is little to
+choose between, and a lead counts as a share of these."""
+
 BIRTH = 0.05
 """Lead in score that the previous clusters with a new one beside them need over those without."""
 
@@ -35,7 +39,8 @@ def hold(
     Where no picture came or went the previous clusters stand in any case: another version of this program is no reason.
     Pictures that the previous run knew keep their cluster, or none; the others follow their nearest neighbours, or
     are a cluster of their own where the fresh clustering has one for them. All partitions are scored alike, by
-    modularity in the neighbour graph and by silhouette in the feature space, each as a share of the best one's.
+    modularity in the neighbour graph and by silhouette in the feature space, each as a share of the best one's, or of
+    what clear clusters have.
 
     Args:
         found: The fresh clustering.
@@ -62,7 +67,7 @@ def hold(
     rows = np.argsort(hashes, kind="stable")[:FULL_ROWS]
     graph = similarity_graph(found.points[rows])
     candidates = [found, *(measured(found, labels, request) for labels in ways)]
-    score = shares_of_best(np.array([_evidence(c, rows, graph) for c in candidates])).sum(axis=1)
+    score = shares_of_best(np.array([_evidence(c, rows, graph) for c in candidates]), CLEAR).sum(axis=1)
     best = len(score) - 1 if score[-1] - score[1] >= BIRTH else 1
     lead = float(score[0] - score[best])
     if lead >= REASON:

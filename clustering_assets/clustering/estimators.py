@@ -4,7 +4,7 @@ Each has `fit(X)` and then `labels_` ((n,) labels 0..k-1, -1 for noise), `stabil
 the clusterings of subsamples, nan where it was not measured) and `notes_` (what a person should know).
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -24,10 +24,9 @@ from clustering_assets.clustering.candidates import (
     chosen_or_joined,
     doubts,
     explain,
-    told,
     weakness,
 )
-from clustering_assets.clustering.choice import MOST, choose_any
+from clustering_assets.clustering.choice import FAMILIES, LINKED, TOLD, TOLD_LINKED, choose_any, choose_told
 from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.feature_space import count_distinct
 from clustering_assets.clustering.graph import nearest
@@ -80,13 +79,34 @@ class Estimator(ClusterMixin, BaseEstimator):
             self.stability_ = resampled_stability(partitions, chosen)
         self.notes_ += doubts(chosen, partitions, self.stability_)
 
-    def _choose(
-        self, found: list[Candidate], best_of: Callable[[list[Candidate]], Candidate], partitions: Partitions
-    ) -> None:
-        """Take the best candidate, or pieces joined in its stead, and say why."""
-        chosen = chosen_or_joined(best_of(found), found, partitions)
-        self.notes_.append(explain(chosen, found, partitions.points))
+    def _choose(self, found: list[Candidate], partitions: Partitions, only: Sequence[str]) -> None:
+        """Take the best candidate, or pieces joined in its stead, and say why.
+
+        These families are taken where they find more clusters than candidates can have.
+        """
+        chosen = chosen_or_joined(best(found), found, partitions)
+        points = partitions.points
+        further = choose_any(partitions, [points], _distinct(points), only)
+        if further is not None and further.labels.max() + 1 > partitions.most:
+            self.notes_.append(further.note)
+            chosen = partitions.judge(further.family, further.labels)
+        else:
+            self.notes_.append(explain(chosen, found, points))
         self._adopt(chosen, partitions)
+
+    def _divide(
+        self, points: NDArray[np.floating], clusters: int, only: Sequence[str], swift: bool = False
+    ) -> None:
+        """Take the best of these families' partitions into a number of clusters; without votes that of the last."""
+        views = self._views(points)
+        partitions = _partitions(views, self.random_state, swift)
+        choice = choose_told(partitions, views, clusters, only)
+        if choice is not None:
+            self.notes_.append(choice.note)
+            self._adopt(partitions.judge(choice.family, choice.labels), partitions)
+            return
+        plain = partitions.kmeans if "kmeans" in only else partitions.plain_linkage
+        self._adopt(partitions.judge("kmeans", plain(clusters)), partitions)
 
     def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> None:
         """Take labels made in a layout, and say so when they do not stand apart there.
@@ -125,13 +145,13 @@ class SpectralKMeans(Estimator):
     random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions([points], self.random_state, self.swift)
         if self.n_clusters:
-            self._adopt(told(partitions, self.n_clusters), partitions)
+            self._divide(points, self.n_clusters, TOLD, self.swift)
             return
+        partitions = _partitions([points], self.random_state, self.swift)
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        self._choose(found, best, partitions)
+        self._choose(found, partitions, ("votes",))
 
 
 @dataclass(eq=False, repr=False)
@@ -150,17 +170,12 @@ class ConsensusLinkage(Estimator):
     random_state: int = 0
 
     def _label(self, points: NDArray[np.floating]) -> None:
-        partitions = _partitions([points], self.random_state)
         if self.n_clusters:
-            labels = partitions.joined(self.n_clusters)
-            if labels is None:
-                labels = partitions.linkage(self.n_clusters)
-            if labels is None:
-                labels = partitions.plain_linkage(self.n_clusters)
-            self._adopt(partitions.judge("linkage", labels), partitions)
+            self._divide(points, self.n_clusters, TOLD_LINKED)
             return
+        partitions = _partitions([points], self.random_state)
         found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
-        self._choose(found, best, partitions)
+        self._choose(found, partitions, LINKED)
 
 
 @dataclass(eq=False, repr=False)
@@ -234,7 +249,7 @@ class AutoClustering(Estimator):
     def _label(self, points: NDArray[np.floating]) -> None:
         views = self._views(points)
         partitions = _partitions(views, self.random_state)
-        any_number = choose_any(partitions, views, count_distinct(points, MOST))
+        any_number = choose_any(partitions, views, _distinct(points))
         if any_number is not None:
             self.method_ = any_number.algorithm
             self.notes_.append(f"{self.method_} chosen; {any_number.note}")
@@ -242,7 +257,7 @@ class AutoClustering(Estimator):
             return
         found = partitions.candidates("kmeans") or [partitions.judge("kmeans", partitions.kmeans(2))]
         self.method_ = "kmeans"
-        self._choose(found, best, partitions)
+        self._choose(found, partitions, FAMILIES)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {
@@ -268,6 +283,11 @@ def estimator_for(request: Request, swift: bool = False, looks: int = 0) -> Esti
     model.looks = looks
     asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
     return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
+
+
+def _distinct(points: NDArray[np.floating]) -> int:
+    """How many different pictures there are."""
+    return count_distinct(points, len(points))
 
 
 def _partitions(views: list[NDArray[np.floating]], seed: int, swift: bool = False) -> Partitions:

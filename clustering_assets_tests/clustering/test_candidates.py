@@ -12,7 +12,6 @@ from clustering_assets.clustering.candidates import (
     even,
     explain,
     shares_of_best,
-    told,
 )
 from clustering_assets.clustering.cluster import beside, cluster
 from clustering_assets.clustering.consensus import Consensus, gather
@@ -52,12 +51,7 @@ def test_pieces_are_joined_to_the_groups_that_are_there():
     labels = parts().joined(6)
     assert labels is not None
     assert sorted(np.bincount(labels)) == [10, 10, 12, 20, 40, 70]
-    assert told(parts(), 6).method == "joined"
-
-
-def test_more_clusters_than_pieces_are_made_by_centres():
     assert parts().joined(30) is None
-    assert told(parts(), 30).clusters == 30
 
 
 def test_groups_of_uneven_size_are_all_found():
@@ -150,6 +144,20 @@ def test_a_single_candidate_is_not_chosen_from_2_to_2():
     found = [rated(2, 0.5, 0.4)]
     assert explain(found[0], found, spread_points()).startswith(
         "2 clusters, the only number that is possible"
+    )
+
+
+def test_the_largest_number_that_was_tried_is_said_where_it_wins():
+    many = Candidate("kmeans", 20, np.arange(60) % 20, 0.5, 0.4)
+    few = Candidate("kmeans", 4, np.arange(60) % 4, 0.5, 0.4)
+    points = np.random.default_rng(0).normal(size=(60, 3))
+    assert explain(many, [many, few], points).endswith("more than 20 were not tried")
+    assert "not tried" not in explain(few, [many, few], points)
+
+
+def test_shares_of_next_to_nothing_stay_small():
+    assert shares_of_best(np.array([[0.01, 0.4], [0.02, 0.2]]), (0.1, 0.1)) == pytest.approx(
+        np.array([[0.1, 1], [0.2, 0.5]])
     )
 
 

@@ -4,7 +4,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import Partitions
-from clustering_assets.clustering.choice import choose_any, mean_agreement, numbers
+from clustering_assets.clustering.choice import FAMILIES, choose_any, choose_told, mean_agreement, numbers
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.consensus import gather
 
@@ -35,14 +35,58 @@ def test_no_chosen_cluster_is_tiny(many_small):
     assert np.bincount(choose_any(partitions, [partitions.points], len(groups)).labels).min() >= 3
 
 
+@pytest.mark.parametrize("clusters", [2, 7, 30, 100])
+def test_a_number_that_is_told_is_made_exactly(many_small, clusters):
+    partitions, _ = many_small
+    found = choose_told(partitions, [partitions.points], clusters)
+    assert np.unique(found.labels).tolist() == list(range(clusters))
+
+
+def test_the_family_that_is_taken_and_its_lead_are_said(many_small):
+    partitions, groups = many_small
+    clear, unclear = (choose_told(partitions, [partitions.points], number) for number in (30, 21))
+    assert adjusted_rand_score(groups, clear.labels) > 0.95
+    assert clear.note == "30 clusters by linkage of the votes, as by every other method"
+    assert unclear.note.startswith("21 clusters by ")
+    assert " of 8 points ahead of " in unclear.note
+
+
+@pytest.mark.parametrize("sizes", [(5, 6, 7, 8, 9, 12, 15, 18, 20), (60, 8, 6, 5)])
+def test_tight_groups_of_unequal_size_are_found_when_their_number_is_told(blobs, sizes):
+    vectors, groups = blobs(sizes, spread=0.5)
+    found = cluster(vectors, Request("kmeans", len(sizes)))
+    assert adjusted_rand_score(groups, found.labels) > 0.98
+
+
+def test_only_families_that_are_named_are_taken(many_small):
+    partitions, _ = many_small
+    for family in FAMILIES:
+        assert choose_told(partitions, [partitions.points], 20, (family,)).family == family
+
+
 def test_without_votes_there_is_nothing_to_judge_by():
     points, _ = shoots(4, 5)
     assert choose_any(Partitions(points, None), [points], 20) is None
+    assert choose_told(Partitions(points, None), [points], 4) is None
 
 
 def test_a_cap_that_wins_is_said(many_small):
     partitions, _ = many_small
     assert "more than 12 were not tried" in choose_any(partitions, [partitions.points], 12).note
+
+
+def test_twice_as_many_are_tried_while_the_largest_number_wins(many_small):
+    partitions, groups = many_small
+    found = choose_any(partitions, [partitions.points], len(groups), most=8)
+    assert adjusted_rand_score(groups, found.labels) > 0.95
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical"])
+def test_a_method_that_is_named_finds_more_than_twenty_groups(algorithm):
+    points, groups = shoots(26, 6)
+    found = cluster(points, Request(algorithm))
+    assert adjusted_rand_score(groups, found.labels) > 0.9
+    assert any("clusters chosen from 2 to" in note for note in found.notes)
 
 
 def test_every_small_number_is_tried_and_ever_fewer_large_ones():

@@ -113,6 +113,16 @@ def test_far_better_clusters_replace_the_old_when_pictures_come(blobs, frame):
     assert len(after.clusters) == 3
 
 
+def test_where_nothing_stands_apart_the_old_clusters_stay(frame):
+    noise = np.abs(np.random.default_rng(2).normal(size=(138, 80))).astype(np.float32)
+    images = frame(138)
+    before = assign(Pictures(noise[:120], images[:120]), Request("auto"))
+    other = assign(Pictures(noise[:120], images[:120]), Request("kmeans", 3)).table
+    after = assign(Pictures(noise, images), Request("auto"), Previous(other, {0, 1, 2}, before.request))
+    assert after.changes.moved == 0
+    assert any("afresh would be" in note for note in after.notes)
+
+
 def test_what_would_have_been_preferred_is_said(grown):
     note = next(note for note in again(grown).notes if "were kept" in note)
     assert "afresh would be" in note

@@ -343,7 +343,7 @@ def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_n
 
 
 def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result():
-    no_result = {"sensors", "batch_size", "cache", *Work.model_fields}
+    no_result = {"sensors", "batch_size", "cache", "album_film", *Work.model_fields}
     assert stage_settings() | set(VideoSettings.model_fields) | no_result == set(Settings.model_fields)
     assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
     assert not {"fps", "quality", "titles", *no_result} & stage_settings()
