@@ -370,7 +370,7 @@ def cluster_videos_sensor(
     last, now, newest = Glance.of(context.cursor), time.time(), newest_change(context.instance)
     if newest == last.newest and 0 <= now - last.at < LOOK:
         return dg.SkipReason(last.said)
-    answer = _look_at_videos(context.instance, settings)
+    answer = _look_at_videos(context, settings)
     skipped = answer if isinstance(answer, dg.SkipReason) else answer.skip_reason
     said = (
         str(skipped.skip_message) if isinstance(skipped, dg.SkipReason) else "videos have just been asked for"
@@ -379,9 +379,9 @@ def cluster_videos_sensor(
     return answer
 
 
-def _look_at_videos(instance: dg.DagsterInstance, settings: SettingsResource) -> Answer:
+def _look_at_videos(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
     """What there is to do for the videos, the film and the summary."""
-    outputs = settings.outputs
+    instance, outputs = context.instance, settings.outputs
     close_abandoned_runs(instance)
     if waiting_for := update_under_way(instance):
         return dg.SkipReason(f"waiting for run {waiting_for}, which may change the clusters")
