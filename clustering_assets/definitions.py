@@ -10,7 +10,7 @@ from clustering_assets.defs.graph import ASSETS, project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
 from clustering_assets.defs.io_managers.reports import FigureIO, PageIO, TextIO
 from clustering_assets.defs.io_managers.table import TableIO
-from clustering_assets.defs.io_managers.video import VideoIO
+from clustering_assets.defs.io_managers.video import FilmIO, VideoIO
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.sensors import project_sensors
 from clustering_assets.settings import Settings, load_settings, unknown_variables
@@ -33,6 +33,7 @@ def project_resources(settings: Settings) -> dict[str, Any]:
         "text_io": TextIO(settings=shared),
         "page_io": PageIO(settings=shared),
         "video_io": VideoIO(settings=shared),
+        "film_io": FilmIO(settings=shared),
     }
 
 
@@ -44,17 +45,20 @@ def make_definitions(settings: Settings) -> dg.Definitions:
     Args:
         settings: The values that hold where the run config says nothing, and whether the sensors are on.
     """
+    own = [
+        jobs.with_launchpad(job, settings)
+        for job in (jobs.cluster_images, jobs.render_videos, jobs.refresh_report)
+    ]
     return dg.Definitions(
         assets=project_assets(),
         asset_checks=dg.load_asset_checks_from_package_name(ASSETS),
         jobs=[
-            jobs.cluster_images,
-            jobs.render_videos,
-            jobs.refresh_report,
+            *own,
+            jobs.make_film,
             import_jobs.import_from_kaggle,
             import_jobs.import_from_openimages,
         ],
-        sensors=project_sensors(settings),
+        sensors=project_sensors(settings, *own),
         resources=project_resources(settings),
         executor=dg.in_process_executor,
         metadata={

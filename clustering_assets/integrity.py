@@ -9,11 +9,12 @@ import hashlib
 import json
 import logging
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import xxhash
@@ -68,8 +69,14 @@ class Records:
     root: str
     copied: frozenset[str] = frozenset()
 
-    def publish(self, names: Iterable[str]) -> dict[str, str]:
+    def publish(
+        self, names: Iterable[str], known: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, str]:
         """Record files that have just been written; returns the hash of each by name.
+
+        Args:
+            names: The files.
+            known: Hashes of those of them whose content was hashed before it was sent; they are not read again.
 
         Raises:
             OSError: A file cannot be read, or its record not be written.
@@ -77,7 +84,7 @@ class Records:
         hashes = {}
         for name in names:
             size, stamp = _facts(self._path(name)) or (0, "")
-            hashes[name] = _hash(self._path(name))
+            hashes[name] = known.get(name) or _hash(self._path(name))
             self._write(name, Published(size, stamp, hashes[name]))
             if name in self.copied:
                 write_bytes(self._copy(name), self._path(name).read_bytes())

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from upath import UPath
 
 from clustering_assets.errors import ClusteringError
+from clustering_assets.outputs import VIDEOS
 from clustering_assets.process_identity import is_running, this_process
 from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.stores import Store, StoreError, open_place
@@ -51,10 +52,24 @@ class Lease:
     expires: float
 
     @property
+    def is_of_this_machine(self) -> bool:
+        """Whether a process of this machine holds the output."""
+        return self.process.startswith(f"{platform.node()}:")
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more is to be expected: it has expired, or its process on this machine is gone."""
-        is_of_this_machine = self.process.startswith(f"{platform.node()}:")
-        return time.time() > self.expires or (is_of_this_machine and not is_running(self.process))
+        return time.time() > self.expires or (self.is_of_this_machine and not is_running(self.process))
+
+    def taken(self, output: str) -> OutputTaken:
+        """What is said to whoever else wants to write to the output that it holds."""
+        host, number, _ = self.process.rsplit(":", 2)
+        since, until = (datetime.fromtimestamp(when).astimezone() for when in (self.begun, self.expires))
+        return OutputTaken(
+            f"another update is writing to {output}: process {number} on {host}, since "
+            f"{since:%Y-%m-%d %H:%M:%S}. Wait until it is done, or give this one another output; if it was ended from "
+            f"outside, what it holds is free from {until:%H:%M:%S} on."
+        )
 
 
 @contextmanager
@@ -74,6 +89,25 @@ def output_for_ourselves(output: str) -> Iterator[Callable[[], None]]:
     root = open_place(output, "output")
     with _locked(root, output) if isinstance(root, Path) else _leased(root, output) as still_ours:
         yield still_ours
+
+
+def keep_off_others(output: str) -> None:
+    """Refuse to write where another machine's update holds the output, as for runs that are started in the UI.
+
+    Runs of one machine take turns in the pools of Dagster. Only an output on a store is reached by several machines.
+
+    Args:
+        output: A folder or a URL, as in the setting.
+
+    Raises:
+        OutputTaken: Another machine holds it.
+    """
+    root = open_place(output, "output")
+    if isinstance(root, Path):
+        return
+    lease, _ = _read(root / LOCK)
+    if lease and not lease.is_of_this_machine and not lease.is_over:
+        raise lease.taken(output)
 
 
 @contextmanager
@@ -103,6 +137,7 @@ def _leased(root: UPath, output: str) -> Iterator[Callable[[], None]]:
     mark_output(root)
     holding = _Holding(root / LOCK, output)
     holding.take()
+    remove_leftovers(root / VIDEOS, time.time())
     renewing = threading.Thread(target=holding.renew, name="lease", daemon=True)
     renewing.start()
     try:
@@ -133,12 +168,12 @@ class _Holding:
         for _ in range(3):
             if self._write(None):
                 return
-            found, mark = self._read()
+            found, mark = _read(self._path)
             if found and found.holder == self._lease.holder:  # written, though the answer got lost
                 self._mark = mark
                 return
             if found and not found.is_over:
-                raise OutputTaken(self._taken_by(found))
+                raise found.taken(self._output)
             if mark and self._write(mark):
                 return
         raise OutputTaken(f"another update has just begun to write to {self._output}: try again in a moment")
@@ -150,7 +185,7 @@ class _Holding:
             try:
                 if self._write(self._mark):
                     continue
-                found, mark = self._read()
+                found, mark = _read(self._path)
             except StoreError as error:  # the next one may go well; until then the lease has some time left
                 log.warning("%s", error)
                 continue
@@ -163,9 +198,8 @@ class _Holding:
     def check(self) -> None:
         """Raise `OutputTaken` if somebody else holds the output."""
         if self._lost:
-            raise OutputTaken(
-                f"{self._taken_by(self._lost)} It took over when nothing was heard of this one."
-            )
+            said = self._lost.taken(self._output)
+            raise OutputTaken(f"{said} It took over when nothing was heard of this one.")
 
     def stop(self) -> None:
         """No longer renew it."""
@@ -174,23 +208,11 @@ class _Holding:
     def give_back(self) -> None:
         """Remove the lease if it is ours still."""
         try:
-            found, _ = self._read()
+            found, _ = _read(self._path)
             if found and found.holder == self._lease.holder:
                 self._store.rm_file(self._path.path)
         except (OSError, StoreError) as error:
             log.warning("the lease %s could not be removed, and ends by itself: %s", self._path, error)
-
-    def _read(self) -> tuple[Lease | None, str | None]:
-        """The lease that there is, and the mark of that state of it; None for each where there is none."""
-        try:
-            mark = self._store.state(self._path.path)
-            text = self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None, None
-        try:
-            return Lease(**json.loads(text)), mark
-        except (ValueError, TypeError):  # none of ours
-            return None, mark
 
     def _write(self, mark: str | None) -> bool:
         """Write the lease where there is none, or in the place of the state with this mark; whether that went well."""
@@ -200,11 +222,15 @@ class _Holding:
         self._mark = self._store.state(self._path.path)
         return True
 
-    def _taken_by(self, lease: Lease) -> str:
-        host, number, _ = lease.process.rsplit(":", 2)
-        since, until = (datetime.fromtimestamp(when).astimezone() for when in (lease.begun, lease.expires))
-        return (
-            f"another update is writing to {self._output}: process {number} on {host}, since "
-            f"{since:%Y-%m-%d %H:%M:%S}. Wait until it is done, or give this one another output; if it was ended from "
-            f"outside, what it holds is free from {until:%H:%M:%S} on."
-        )
+
+def _read(path: UPath) -> tuple[Lease | None, str | None]:
+    """The lease that there is, and the mark of that state of it; None for each where there is none."""
+    try:
+        mark = cast("Store", path.fs).state(path.path)
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None, None
+    try:
+        return Lease(**json.loads(text)), mark
+    except (ValueError, TypeError):  # none of ours
+        return None, mark

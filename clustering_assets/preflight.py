@@ -22,10 +22,13 @@ def check_named(settings: Settings) -> None:
         ChoicesError: The same for the choices of pictures.
         PinsError: The same for the pinned tracks.
         StoreError: A store cannot be used.
+        LearnedMoodError: The model that moods are to be heard with is not installed.
         WorkError: The engine is not installed.
     """
+    from clustering_assets.clustering import gazetteer
     from clustering_assets.clustering.choices import read_choices
     from clustering_assets.clustering.given_names import read_names
+    from clustering_assets.music.learned_mood import learned_mood
     from clustering_assets.music.pins import read_pins
 
     try:
@@ -47,7 +50,13 @@ def check_named(settings: Settings) -> None:
         raise SettingsError(
             f"weights = {settings.weights!r}: name the backbone that they belong to, not auto"
         )
+    if "place" in settings.video.caption_fields and not gazetteer.version():
+        raise SettingsError(
+            f"captions = {settings.captions!r}: places have names where a gazetteer is installed: "
+            f"pip install {gazetteer.PACKAGE}"
+        )
     read_names(names_file(settings))
     read_choices(choices_file(settings))
     read_pins(pins_file(settings))
+    learned_mood(settings.mood_model)
     make_engine(settings.work)

@@ -1,7 +1,7 @@
-"""Rendering videos: several at once where there are cores for it, each beside its place until it is published."""
+"""Rendering videos: several at once where there are cores for it, each aside until it is looked at and published."""
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clustering_assets import progress
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source, music_source
 from clustering_assets.images.budget import decode_beside_others, memory
 from clustering_assets.images.reach import check_reach
+from clustering_assets.integrity import content_hash
 from clustering_assets.memory import free_bytes
 from clustering_assets.outputs import VIDEOS, Outputs
 from clustering_assets.places import is_url
 from clustering_assets.process_identity import mark
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import make_clip
-from clustering_assets.storage import PARTIAL, local_copy, move
+from clustering_assets.storage import PARTIAL, local_copy, move, scratch_folder, send
+from clustering_assets.stores import open_place
 from clustering_assets.threads import available_cores
 from clustering_assets.video.recipe import Recipe
 from clustering_assets.work.choice import make_engine
@@ -37,9 +40,9 @@ if TYPE_CHECKING:
 CORES = 2
 """Cores for each of several videos at once. A video alone keeps up to six busy, two of them at next to no loss."""
 
-BYTES, BYTES_PER_PIXEL = 400_000_000, 170
-"""Memory of a process that renders and looks at what it wrote, and beside it for each pixel of a frame: 0.56 GB at
-720p, where 0.53 was measured, and 1.8 GB at 2160p."""
+BYTES, BYTES_PER_PIXEL = 450_000_000, 170
+"""Memory of a process that renders and looks at what it wrote, and beside it for each pixel of a frame: 0.61 GB at
+720p, where 0.60 was measured, and 1.9 GB at 2160p."""
 
 PIXELS = 200_000_000
 """Pixels of all frames together that make a process worth its start, which costs as much as half of them."""
@@ -90,7 +93,8 @@ class Rendered:
     Attributes:
         key: Partition key of its cluster.
         music: Whether it has music.
-        staged: Name below the output of the file that is to be moved to its place; empty where the one there is kept.
+        staged: Path or URL of the file that is to be moved to its place; empty where the one there is kept.
+        xxh3_128: Hash of that file, in hexadecimal.
         digest: Recipe digest of the file.
         seconds: Length.
         size: Width and height in pixels.
@@ -105,6 +109,7 @@ class Rendered:
     key: str
     music: bool
     staged: str
+    xxh3_128: str
     digest: str
     seconds: float
     size: tuple[int, int]
@@ -138,8 +143,9 @@ def render(
     """Each video with its key, in order, as soon as it and all before it are done.
 
     A video whose file in the output is as its recipe describes is not rendered again. A staged file is there until the
-    next video is asked for: publish it, or it goes. Closing the generator ends all that is under way and leaves
-    nothing behind.
+    next video is asked for: publish it, or it goes. It lies beside its place on a local disk; for a store it lies in a
+    local folder for the time, so that it is sent once and complete, unless other machines render: theirs lie beside
+    their place, where all reach them. Closing the generator ends all that is under way and leaves nothing behind.
 
     Args:
         orders: What the videos are made of.
@@ -153,8 +159,17 @@ def render(
     engine = engine or _engine(orders)
     if isinstance(engine, Cluster):
         orders = [replace(order, settings=_from_anywhere(order.settings)) for order in orders]
+    beside = isinstance(engine, Cluster) or not is_url(orders[0].settings.output)
+    with scratch_folder() if not beside else nullcontext() as folder:
+        yield from _render(orders, engine, folder)
+
+
+def _render(
+    orders: Sequence[Order], engine: Engine, folder: Path | None
+) -> Generator[tuple[str, Rendered | Refused], None, None]:
+    """As `render`, with the folder that files lie in until they are published; None: beside their place."""
     task = Task(
-        partial(_make_all, mark()),
+        partial(_make_all, mark(), folder),
         lambda order: order.recipe.key,
         lambda order: order.pixels,
         patience=PATIENCE,
@@ -162,12 +177,14 @@ def render(
         memory=memory,
     )
     with ExitStack() as stack:
-        stack.callback(_clear, orders)
+        stack.callback(_clear, orders, folder)
         stack.enter_context(_ready(engine, orders))
+        done = stack.enter_context(progress.task("All videos", len(orders), "videos"))
         run = engine.run_in_workers if isinstance(engine, Cluster) else engine.run
         for order, made in zip(orders, stack.enter_context(closing(run(task, orders))), strict=True):
+            done.advance()
             yield order.recipe.key, _refused(made) if isinstance(made, Lost) else made
-            _clear([order])
+            _clear([order], folder)
 
 
 def at_once(orders: Sequence[Order]) -> int:
@@ -180,21 +197,26 @@ def at_once(orders: Sequence[Order]) -> int:
     return max(1, min(len(orders), available_cores() // CORES, room, worth))
 
 
-def publish(rendered: Rendered, outputs: Outputs) -> None:
-    """Move a staged video to its place, where it takes that of the one with or without music.
+def publish(rendered: Rendered, outputs: Outputs) -> dict[str, str]:
+    """Move a staged video to its place, where it takes that of the one with or without music, and record it.
+
+    Returns:
+        The hash of the video by its name.
 
     Raises:
-        OSError: It cannot be moved.
+        OSError: It cannot be moved, or its record not be written.
     """
-    if not rendered.staged:
-        return
     final, other = (
         outputs.video(rendered.key, music=music) for music in (rendered.music, not rendered.music)
     )
-    outputs.records.forget(outputs.name_of(final))  # a new file without a record is looked at, not made again
-    move(outputs.path(rendered.staged), final)
-    other.unlink(missing_ok=True)
-    outputs.records.forget(outputs.name_of(other))
+    name, known = outputs.name_of(final), {}
+    if rendered.staged:
+        known[name] = rendered.xxh3_128
+        outputs.records.forget(name)  # a new file without a record is looked at, not made again
+        move(open_place(rendered.staged, "output"), final)
+        other.unlink(missing_ok=True)
+        outputs.records.forget(outputs.name_of(other))
+    return outputs.records.publish([name], known)
 
 
 def _engine(orders: Sequence[Order]) -> Engine:
@@ -229,11 +251,10 @@ def _ready(engine: Engine, orders: Sequence[Order]) -> Iterator[None]:
     settings = orders[0].settings
     pictures = [path for order in orders for path in order.recipe.images["path"]]
     tracks = [path for order in orders for path in order.tracks["path"]]
-    output = None if is_url(settings.output) else Path(settings.output)
     with engine.connected():
-        check_reach(engine, file_source(settings.images, "images"), pictures, output)
+        check_reach(engine, image_source(settings), pictures, settings.output)
         if tracks:
-            check_reach(engine, file_source(settings.music, "music"), tracks)
+            check_reach(engine, music_source(settings), tracks)
         yield
 
 
@@ -241,45 +262,58 @@ def _refused(lost: Lost) -> Refused:
     return Refused(f"the process that rendered it {lost.reason}")
 
 
-def _make_all(owner: str, orders: list[Order]) -> list[Rendered | Refused]:
-    return [_make(owner, order) for order in orders]
+def _make_all(owner: str, folder: Path | None, orders: list[Order]) -> list[Rendered | Refused]:
+    return [_make(owner, folder, order) for order in orders]
 
 
-def _make(owner: str, order: Order) -> Rendered | Refused:
+def _make(owner: str, folder: Path | None, order: Order) -> Rendered | Refused:
     """One video for the process that is marked so, or why there is none."""
     try:
-        return _stage(owner, order)
+        return _stage(owner, folder, order)
     except (ClusteringError, OSError) as error:
         return Refused(str(error))
     except Exception as error:  # noqa: BLE001 - the other videos shall be rendered whatever is wrong with this one
         return Refused(f"{type(error).__name__}: {error}")
 
 
-def _stage(owner: str, order: Order) -> Rendered:
-    """Render a video beside its place, unless it is there, and look at the file.
+def _stage(owner: str, folder: Path | None, order: Order) -> Rendered:
+    """Render a video aside, unless it is in its place, and look at the file.
+
+    Args:
+        owner: Mark of the process that publishes it.
+        folder: Where the file is put; None: beside its place.
+        order: What it is made of.
 
     Raises:
         VideoError: It cannot be rendered.
+        OSError: It cannot be read, or not be sent.
     """
     from clustering_assets.video.contact_sheet import contact_sheet
     from clustering_assets.video.encode import write_video
     from clustering_assets.video.verify import is_whole, verify
 
     values, outputs = order.settings, Outputs(order.settings.output)
-    with closing(make_clip(order.recipe, values, order.embeddings, order.tracks)) as slideshow:
+    with (
+        closing(make_clip(order.recipe, values, order.embeddings, order.tracks)) as slideshow,
+        ExitStack() as stack,
+    ):
         music = slideshow.soundtrack is not None
-        path = outputs.video(order.recipe.key, music=music)
-        kept = is_whole(path, slideshow.digest, outputs)
-        sheet, facts = contact_sheet(slideshow), None
-        if not kept:
-            path = path.with_name(f".{path.name}{_ending(owner, order)}")
-            facts = write_video(slideshow, path, quality=values.quality, encoder=values.encoder)
-        with local_copy(path) as file:
-            checks = verify(file, slideshow)
+        place = outputs.video(order.recipe.key, music=music)
+        sheet, facts, staged = contact_sheet(slideshow), None, None
+        if is_whole(place, slideshow.digest, outputs):
+            file = stack.enter_context(local_copy(place))
+        else:
+            staged = (folder or place.parent) / f".{place.name}{_ending(owner, order)}"
+            file = staged if isinstance(staged, Path) else stack.enter_context(scratch_folder()) / place.name
+            facts = write_video(slideshow, file, quality=values.quality, encoder=values.encoder)
+        checks = verify(file, slideshow)
+        if staged and not isinstance(staged, Path):
+            send(file, staged)
         return Rendered(
             key=order.recipe.key,
             music=music,
-            staged="" if kept else outputs.name_of(path),
+            staged=str(staged or ""),
+            xxh3_128=content_hash(file) if staged else "",
             digest=slideshow.digest,
             seconds=float(slideshow.duration),
             size=slideshow.size,
@@ -297,10 +331,10 @@ def _ending(owner: str, order: Order) -> str:
     return f".{owner}-{order.recipe.digest[:8]}{PARTIAL}"
 
 
-def _clear(orders: Sequence[Order]) -> None:
+def _clear(orders: Sequence[Order], folder: Path | None) -> None:
     """Remove what was staged of these videos, finished or not."""
     for order in orders:
-        folder = Outputs(order.settings.output).path(VIDEOS)
+        place = folder or Outputs(order.settings.output).path(VIDEOS)
         with suppress(FileNotFoundError):
-            for path in list(folder.glob(f".*{order.recipe.key}_*{_ending(mark(), order)}*")):
+            for path in list(place.glob(f".*{order.recipe.key}_*{_ending(mark(), order)}*")):
                 path.unlink()

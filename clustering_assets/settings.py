@@ -12,6 +12,7 @@ The settings lie in groups, which what needs only them takes on its own:
 import difflib
 import os
 import re
+import string
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -42,7 +43,17 @@ HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
-LATER = {"choices_file": "", "shape": "", "length": 0, "group_by": LOOKS}
+FIRST = ("images", "music", "output", "clusters", "group_by", "min_images", "resolution", "shape", "length")
+"""The settings that matter first, wherever they are listed in groups."""
+
+LATER = {
+    "choices_file": "",
+    "shape": "",
+    "length": 0,
+    "group_by": LOOKS,
+    "album_film": False,
+    "follow_links": False,
+}
 """Settings that came later, each with the value that stands for how it was before."""
 
 
@@ -65,6 +76,19 @@ class SettingsError(ClusteringError):
 def _number_of_clusters(value: Any) -> Any:
     """`auto` means 0, which stands for "choose the number from the data"."""
     return 0 if isinstance(value, str) and value.strip().lower() == "auto" else value
+
+
+NO_CAPTION, AUTO_CAPTION = "none", "auto"
+
+CAPTION_FIELDS = ("name", "date", "place", "folder")
+"""What a caption may say of a picture."""
+
+
+def _kind_of_caption(value: Any) -> Any:
+    """Once captions were on or off."""
+    old = {"true": AUTO_CAPTION, "1": AUTO_CAPTION, "yes": AUTO_CAPTION, "on": AUTO_CAPTION}
+    old |= dict.fromkeys(("false", "0", "no", "off"), NO_CAPTION)
+    return old.get(str(value).strip().lower(), value) if isinstance(value, (str, bool)) else value
 
 
 class Group(BaseModel):
@@ -101,6 +125,10 @@ class Folders(Group):
         default="output",
         min_length=1,
         description="Where results go: a folder, or an fsspec URL such as s3://bucket/prefix.",
+    )
+    follow_links: bool = Field(
+        default=False,
+        description="Also read what symbolic links in the folders of pictures and music lead to outside of them.",
     )
 
 
@@ -191,6 +219,11 @@ class Clustering(Group):
 class Music(Group):
     """Which music goes with which cluster."""
 
+    mood_model: Literal["auto", "vibenet", "none"] = Field(
+        default="auto",
+        description="Learned model that hears moods beside what is measured: vibenet, none, or auto, which is vibenet "
+        "where it is installed.",
+    )
     pins_file: str = Field(
         default="",
         description="File that pins tracks (cluster_0 or a mood, then the track); empty: pins.csv in music.",
@@ -220,6 +253,8 @@ def _sides(text: str, wanted: str = "") -> tuple[int, int]:
 
 
 class _Video(Group):
+    """How videos look and sound."""
+
     resolution: str = Field(
         default="1920x1080",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
@@ -251,9 +286,10 @@ class _Video(Group):
         description="Order of the pictures in a video: visual (neighbours look alike) or time (as they were taken).",
     )
     titles: bool = Field(default=False, description="Begin each video with a title card.")
-    captions: bool = Field(
-        default=False,
-        description="Write in a corner of every picture your own name of its cluster, else its date or folder.",
+    captions: Annotated[str, BeforeValidator(_kind_of_caption)] = Field(
+        default=NO_CAPTION,
+        description="What stands in a corner of every picture: none, name (of its cluster), date, place, folder, auto "
+        "(your own name of its cluster, else its date or folder), or a template such as '{name} - {date}'.",
     )
     quality: Literal["preview", "standard", "high"] = Field(
         default="standard", description="Quality of the videos: preview (quick and small), standard or high."
@@ -279,6 +315,34 @@ class _Video(Group):
             _sides(value, f"{', '.join(_SHAPES)}, or a width and a height, such as 1080x1350")
         return value
 
+    @pydantic.field_validator("captions")
+    @classmethod
+    def _known_fields(cls, value: str) -> str:
+        """Refuse templates that cannot be filled in."""
+        known = f"must be none, {', '.join(CAPTION_FIELDS)}, {AUTO_CAPTION}, or a template with "
+        known += " or ".join(f"{{{name}}}" for name in CAPTION_FIELDS)
+        try:
+            parts = list(string.Formatter().parse(value))
+        except ValueError:
+            raise ValueError(f"{known}: a brace stands alone") from None
+        for _, name, spec, conversion in parts:
+            if name is not None and (name not in CAPTION_FIELDS or spec or conversion):
+                written = "".join([name, f"!{conversion}" if conversion else "", f":{spec}" if spec else ""])
+                raise ValueError(f"{known}: it has {{{written}}}")
+        words = (NO_CAPTION, AUTO_CAPTION, *CAPTION_FIELDS)
+        if value not in words and not any(name for _, name, _, _ in parts):
+            raise ValueError(known)
+        return value
+
+    @property
+    def caption_fields(self) -> frozenset[str]:
+        """What captions say of a picture, some of `CAPTION_FIELDS`; empty where there are no captions."""
+        if self.captions == AUTO_CAPTION:
+            return frozenset(("name", "date", "folder"))
+        return frozenset(
+            name for name in CAPTION_FIELDS if name == self.captions or f"{{{name}}}" in self.captions
+        )
+
     @pydantic.model_validator(mode="after")
     def _transition_fits(self) -> Self:
         """Refuse transitions of which two would overlap."""
@@ -294,6 +358,15 @@ class _Video(Group):
         """Width and height of the videos, in pixels."""
         turned = _SHAPES.get(self.shape)
         return turned(_sides(self.resolution)) if turned else _sides(self.shape or self.resolution)
+
+
+class Film(Group):
+    """What is made of the videos."""
+
+    album_film: bool = Field(
+        default=False,
+        description="Also make one film of all videos, with a card, a chapter and its music for each cluster.",
+    )
 
 
 class Work(Group):
@@ -318,10 +391,14 @@ class Work(Group):
 
 
 class _Sensors(Group):
+    """What the UI does by itself."""
+
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
 
 
 class _Seed(Group):
+    """What is left to chance."""
+
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
 
@@ -335,6 +412,7 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
     _Seed,
     _Sensors,
     Work,
+    Film,
     _Video,
     Music,
     Clustering,
@@ -371,6 +449,17 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
                     f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
                 )
         return self
+
+    @classmethod
+    def groups(cls) -> dict[str, list[str]]:
+        """The names of all settings by what their group is about; those that matter first come first."""
+        groups: dict[str, list[str]] = {"What matters first": list(FIRST)}
+        for base in reversed(cls.__mro__):
+            names = [name for name in vars(base).get("__annotations__", {}) if name in cls.model_fields]
+            if names and base is not cls:
+                heading = str(base.__doc__).partition(".")[0]
+                groups[heading] = [name for name in names if name not in FIRST]
+        return {heading: names for heading, names in groups.items() if names}
 
     @property
     def local_images(self) -> Path:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source, music_source
 from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
@@ -39,12 +39,12 @@ def make_clip(
     known = tracks[tracks["path"] == recipe.track]
     material = Material(
         recipe.images,
-        file_source(settings.images, "images"),
+        image_source(settings),
         settings.video,
         vectors=embeddings.vectors[rows] if (rows >= 0).all() else None,
         track=None
         if known.empty
-        else Track.of(file_source(settings.music, "music") / recipe.track, known.iloc[0].to_dict()),
+        else Track.of(music_source(settings) / recipe.track, known.iloc[0].to_dict()),
         title=recipe.title,
         cluster=recipe.cluster,
         limits=settings.limits,

@@ -54,7 +54,7 @@ def atomic_path(path: "Path | UPath") -> Iterator[Path]:
         with scratch_folder() as folder:
             local = folder / path.name
             yield local
-            path.fs.put_file(str(local), path.path)
+            send(local, path)
         return
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +69,17 @@ def atomic_path(path: "Path | UPath") -> Iterator[Path]:
             partial.unlink()
 
 
+def send(file: Path, target: "UPath") -> None:
+    """Put a copy of a local file on a store, where it appears when it is complete.
+
+    Raises:
+        OSError: It cannot be read, or not be sent.
+    """
+    target.fs.put_file(str(file), target.path)
+
+
 def move(path: "Path | UPath", target: "Path | UPath") -> None:
-    """Give a file another name in the same output, in the place of what has that name.
+    """Give a file another name, in the place of what has that name: in the same folder or store, or from here to one.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -80,9 +89,13 @@ def move(path: "Path | UPath", target: "Path | UPath") -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
         return
-    assert not isinstance(path, Path) and not isinstance(target, Path)
-    path.fs.cp_file(path.path, target.path)
-    path.fs.rm_file(path.path)
+    assert not isinstance(target, Path)
+    if isinstance(path, Path):
+        send(path, target)
+        path.unlink()
+    else:
+        path.fs.cp_file(path.path, target.path)
+        path.fs.rm_file(path.path)
 
 
 @contextmanager
@@ -96,30 +109,35 @@ def scratch_folder(beside: Path | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def remove_leftovers(folder: Path, now: float) -> list[Path]:
+def remove_leftovers(folder: "Path | UPath", now: float) -> "list[Path | UPath]":
     """Remove what killed processes left half-written in a folder and below it, and where temporary files are.
 
     Only names that `atomic_path` and `scratch_folder` give count, and only those of processes of this machine that have
     ended; those of other machines and of older versions when they have not changed for a day.
 
     Args:
-        folder: For example the output.
+        folder: For example the output, on a local disk or a store.
         now: The time now, in seconds since the epoch.
 
     Returns:
         What was removed.
     """
-    removed = []
+    removed: list[Path | UPath] = []
     for path in [*folder.rglob(".*"), *Path(tempfile.gettempdir()).glob(".*")]:
         if not (found := _LEFT.fullmatch(path.name)):
             continue
         with suppress(OSError):  # it was finished this moment, or belongs to another user
             owner = found["file"] or found["folder"]
             ended = is_left_over(owner) if owner else None
-            if now - path.lstat().st_mtime > ABANDONED_SECONDS if ended is None else ended:
+            if now - _changed(path) > ABANDONED_SECONDS if ended is None else ended:
                 shutil.rmtree(path) if found["folder"] else path.unlink()
                 removed.append(path)
     return removed
+
+
+def _changed(path: "Path | UPath") -> float:
+    """When a file was last changed, in seconds since the epoch; a link itself, not what it leads to."""
+    return path.lstat().st_mtime if isinstance(path, Path) else path.stat().st_mtime
 
 
 def write_bytes(path: "Path | UPath", data: bytes) -> None:

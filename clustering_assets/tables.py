@@ -153,6 +153,9 @@ IMAGE_MANIFEST = Table(
         "scan_version": Column(
             SMALL, "Version of the scan that wrote the row; rows of others are made anew."
         ),
+        "added_at": Column(
+            TIME, "When a scan first found these pixels, in local time; empty: there from the first."
+        ),
     },
 )
 
@@ -236,8 +239,12 @@ MUSIC_TRACKS = Table(
         "centroid": Column(NUMBER, "Mean spectral centroid below 3.5 kHz, in hertz: how bright it sounds."),
         "fullness": Column(NUMBER, "Share of the spectrum that sounds at once, 0 to 1."),
         "flux": Column(NUMBER, "Mean rise of the spectrum, in dB."),
+        "tonic": Column(TEXT, "Keynote, C to B; a guess."),
         "mode": Column(TEXT, "major or minor; a guess."),
         "mode_score": Column(NUMBER, "From minor (-1) to major (1)."),
+        "mood_model": Column(TEXT, "Learned model that was asked beside what is measured; empty for none."),
+        "learned_energy": Column(NUMBER, "Energy that it heard, 0 to 1."),
+        "learned_valence": Column(NUMBER, "Valence that it heard, 0 to 1."),
         "loudness": Column(NUMBER, "Integrated, in LUFS."),
         "true_peak": Column(NUMBER, "In dBTP."),
         "start": Column(NUMBER, "Second where the silence ends."),

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import psutil
 
+from clustering_assets_tests.object_stores import ENVIRONMENT
+
 PORT = 6399
 ADDRESS = f"127.0.0.1:{PORT}"
+STORE = f"http://127.0.0.1:{PORT + 1}"
+"""Where a store of the network is, for those who start one."""
+
 ROOT = Path(__file__).parents[1]
 
 _LIMIT = 150.0
@@ -39,6 +44,8 @@ class Network:
             | {
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_TMPDIR": str(self.home),
+                **ENVIRONMENT,
+                "AWS_ENDPOINT_URL": STORE,
                 "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
             },
             stdout=subprocess.PIPE,
@@ -52,6 +59,12 @@ class Network:
         output = process.communicate(timeout=_LIMIT)[0]
         assert process.returncode == 0, output
         return output
+
+    def start_store(self) -> psutil.Popen:
+        """Start an S3 server at `STORE`."""
+        return self.start(
+            sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", STORE.rpartition(":")[2]
+        )
 
     def start_cluster(self, nodes: int = 3, cpus: int = 4) -> None:
         """Start a cluster of so many nodes with so many logical CPUs each."""

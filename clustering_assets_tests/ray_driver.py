@@ -19,10 +19,12 @@ from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
 from clustering_assets.embedding.runtime import DeviceLost
 from clustering_assets.errors import ClusteringError
+from clustering_assets.files import file_source
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.manifest import scan, usable
-from clustering_assets.outputs import Outputs
 from clustering_assets.rendering import Order, Refused, Rendered, render
+from clustering_assets.storage import send
+from clustering_assets.stores import open_place
 from clustering_assets.work.engine import Engine, Task
 from clustering_assets.work.ray_cluster import RayCluster
 
@@ -65,6 +67,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         request.get("most"),
     )
     folder = Path(request["folder"])
+    if bucket := request.get("bucket"):
+        return on_a_store(folder, bucket, engine)
     begun = time.monotonic()
     said: dict[str, Any] = {}
     try:
@@ -96,17 +100,44 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     return {**said, "seconds": time.monotonic() - begun, "signals_kept": kept}
 
 
+def on_a_store(folder: Path, bucket: str, engine: Engine) -> dict[str, Any]:
+    """What becomes of the pictures of a folder when they, the cache and a video lie in a bucket."""
+    store = open_place(f"s3://{bucket}")
+    patience = time.monotonic() + 60
+    while True:
+        try:
+            store.fs.mkdir(bucket)
+            break
+        except ClusteringError:
+            assert time.monotonic() < patience
+            time.sleep(0.2)
+    for file in sorted(folder.iterdir()):
+        send(file, store / "pics" / file.name)
+    source = file_source(f"s3://{bucket}/pics")
+    images = usable(scan(source, engine=engine))
+    spec, cache = NetworkSpec("efficientnet_lite0"), store / "out/cache"
+    first, again = (
+        embed(Inputs(images, source), spec, RuntimeOptions(engine=engine), cache_dir=cache) for _ in range(2)
+    )
+    return {
+        "vectors": hashlib.sha256(first.vectors.tobytes()).hexdigest(),
+        "paths": first.paths,
+        "failures": [*first.failures, *again.failures],
+        "embedded": [first.embedded, again.embedded],
+        "left": [path.name for path in (store / "out").rglob(".*")],
+    }
+
+
 def rendered(orders: list[Order], engine: Engine) -> dict[str, str]:
     """The digest of each video that a cluster renders."""
-    outputs = Outputs(orders[0].settings.output)
-    return {key: digest_of(video, outputs) for key, video in render(orders, engine)}
+    return {key: digest_of(video) for key, video in render(orders, engine)}
 
 
-def digest_of(video: Rendered | Refused, outputs: Outputs) -> str:
+def digest_of(video: Rendered | Refused) -> str:
     """What tells the file of a video from others; or why there is none."""
     if isinstance(video, Refused):
         return video.reason
-    return hashlib.sha256(outputs.path(video.staged).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(video.staged).read_bytes()).hexdigest()
 
 
 def first_breaks(mark: Path, units: list[int]) -> list[int]:

@@ -10,8 +10,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from clustering_assets import leases
-from clustering_assets.leases import LOCK, Lease, OutputTaken, output_for_ourselves
-from clustering_assets.process_identity import this_process
+from clustering_assets.leases import LOCK, Lease, OutputTaken, keep_off_others, output_for_ourselves
+from clustering_assets.outputs import VIDEOS
+from clustering_assets.process_identity import mark, this_process
+from clustering_assets.storage import PARTIAL, write_bytes
 from clustering_assets.stores import open_place
 
 
@@ -84,6 +86,29 @@ def test_what_a_killed_process_of_this_machine_left_behind_holds_nothing(output)
     (open_place(output) / LOCK).write_text(json.dumps(asdict(left)))
     with output_for_ourselves(output):
         assert lease_of(output).holder != "killed"
+
+
+def test_runs_that_hold_nothing_keep_off_another_machine_and_not_this_one(output):
+    keep_off_others(output)
+    with output_for_ourselves(output):
+        keep_off_others(output)
+    leave(output)
+    with pytest.raises(OutputTaken, match="process 7 on elsewhere"):
+        keep_off_others(output)
+    (open_place(output) / LOCK).unlink()
+    leave(output, expires=time.time() - 1)
+    keep_off_others(output)
+
+
+def test_files_that_a_killed_update_staged_on_a_store_go_with_the_next_one(output):
+    ended, living = mark().rsplit("-", 1)[0] + "-00000000", mark()
+    names = {f".cluster_0_slideshow.mp4.{owner}-12345678{PARTIAL}": owner for owner in (ended, living)}
+    videos = open_place(output) / VIDEOS
+    for name in [*names, f".mine{PARTIAL}"]:
+        write_bytes(videos / name, b"half")
+    with output_for_ourselves(output):
+        left = {path.name for path in videos.iterdir()}
+    assert left == {f".mine{PARTIAL}", *(name for name, owner in names.items() if owner == living)}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"holder": 1}'])

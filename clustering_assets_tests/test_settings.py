@@ -166,3 +166,15 @@ def test_a_place_has_one_spelling(monkeypatch, tmp_path):
     assert (settings.output, settings.music, settings.names_file) == ("out", str(tmp_path), "names.csv")
     assert load_settings(output="s3://bucket/prefix/").output == "s3://bucket/prefix/"
     assert load_settings().weights == ""
+
+
+@pytest.mark.parametrize("captions", ["{nme}", "{date:%Y}", "{name!r}", "dates", "{name", "{}", "Sea"])
+def test_captions_that_cannot_be_filled_in_are_refused_with_what_can(captions):
+    with pytest.raises(SettingsError, match=r"captions = .*\{name\} or \{date\} or \{place\} or \{folder\}"):
+        load_settings(captions=captions)
+
+
+def test_captions_may_say_several_things():
+    assert load_settings(captions="{name} - {date}").caption_fields == {"name", "date"}
+    assert load_settings(captions="place").caption_fields == {"place"}
+    assert not load_settings().caption_fields

@@ -1,15 +1,15 @@
 """A soundtrack as AAC, encoded in step with pictures and lowered where its peaks would come out too high."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from clustering_assets.audio.decoding import RATE
 from clustering_assets.audio.loudness import LoudnessMeter, amplitude
-from clustering_assets.audio.soundtrack import Soundtrack
 
 AUDIO_FRAME = 1024
 """Samples in one AAC frame."""
@@ -22,6 +22,19 @@ NEAR, MOST_CUT = 0.6, 0.5
 less than its loudness may miss (`soundtrack.TOLERANCE`)."""
 
 
+class Sound(Protocol):
+    """What can be encoded: the soundtrack of one video, or that of a film."""
+
+    @property
+    def true_peak(self) -> float:
+        """True peak in dBTP."""
+        ...
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The sound as float32 blocks of shape (2, n) at 48 kHz."""
+        ...
+
+
 class AacWriter:
     """Feeds a soundtrack to an encoder, in step with the pictures.
 
@@ -32,7 +45,7 @@ class AacWriter:
     """
 
     def __init__(
-        self, encode: Callable[[av.AudioFrame | None], None], sound: Soundtrack, cut: float = 0.0
+        self, encode: Callable[[av.AudioFrame | None], None], sound: Sound, cut: float = 0.0
     ) -> None:
         self._encode = encode
         self._gain = np.float32(amplitude(-cut))
@@ -54,7 +67,7 @@ class AacWriter:
         self._encode(None)
 
 
-def add_soundtrack(file: Any, sound: Soundtrack, bit_rate: int) -> AacWriter:
+def add_soundtrack(file: Any, sound: Sound, bit_rate: int) -> AacWriter:
     """A new AAC stream of an open container, and what writes the soundtrack into it.
 
     Raises:
@@ -65,7 +78,7 @@ def add_soundtrack(file: Any, sound: Soundtrack, bit_rate: int) -> AacWriter:
     return AacWriter(lambda frame: file.mux(stream.encode(frame)), sound, needed_cut(sound, bit_rate))
 
 
-def needed_cut(sound: Soundtrack, bit_rate: int) -> float:
+def needed_cut(sound: Sound, bit_rate: int) -> float:
     """By how many decibels a soundtrack must be lowered for its true peak to stay below `PEAK` in AAC.
 
     What AAC adds depends on the sound and its level, so a soundtrack that comes near is encoded and decoded to see,
@@ -80,7 +93,7 @@ def needed_cut(sound: Soundtrack, bit_rate: int) -> float:
     return cut
 
 
-def _encoded_peak(sound: Soundtrack, bit_rate: int, cut: float) -> float:
+def _encoded_peak(sound: Sound, bit_rate: int, cut: float) -> float:
     """True peak of a soundtrack, lowered by `cut` decibels, when it has been AAC; in dBTP."""
     coder, decoder = av.CodecContext.create("aac", "w"), av.CodecContext.create("aac", "r")
     meter = LoudnessMeter()

@@ -21,7 +21,7 @@ def why(picture: str, output: str | None, as_json: bool) -> None:
     PICTURE is a path, a path below the folder of pictures, or a name that only one picture has.
     """
     from clustering_assets.clustering.keys import partition_key
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.outputs import Outputs
     from clustering_assets.report.why import find_picture
     from clustering_assets.report.why import why as sentences
@@ -31,7 +31,7 @@ def why(picture: str, output: str | None, as_json: bool) -> None:
     settings = settings_of_output(output=output)
     read = Outputs(settings.output).read_table
     ledger, assignments = read(LEDGER), read(CLUSTER_ASSIGNMENTS)
-    path = find_picture(picture, ledger["path"].tolist(), file_source(settings.images))
+    path = find_picture(picture, ledger["path"].tolist(), image_source(settings))
     clusters = assignments.loc[assignments["path"] == path, "cluster"]
     slideshow = (
         None if clusters.empty else open_slideshow(partition_key(clusters.iloc[0]), output=settings.output)

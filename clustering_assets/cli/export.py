@@ -48,7 +48,7 @@ def folders(output: str | None, into: Path, how: Any) -> None:
     """
     from clustering_assets.cli.terminal import show_progress
     from clustering_assets.export.folders import export_folders
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.outputs import Outputs
     from clustering_assets.slideshows import settings_of_output
     from clustering_assets.tables import CLUSTER_ASSIGNMENTS
@@ -56,7 +56,7 @@ def folders(output: str | None, into: Path, how: Any) -> None:
     settings = settings_of_output(output=output)
     assignments = Outputs(settings.output).read_table(CLUSTER_ASSIGNMENTS)
     with show_progress():
-        done = export_folders(assignments, file_source(settings.images), into, how)
+        done = export_folders(assignments, image_source(settings), into, how)
     for path, reason in done.failures:
         click.echo(f"{path}: {reason}", err=True)
     click.echo(
@@ -73,7 +73,7 @@ def folders(output: str | None, into: Path, how: Any) -> None:
 def csv(output: str | None, file: Path) -> None:
     """Write one table of all pictures with their clusters to FILE, by default clusters.csv."""
     from clustering_assets.export.listing import listing
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.outputs import Outputs
     from clustering_assets.slideshows import settings_of_output
     from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, write_table
@@ -81,7 +81,7 @@ def csv(output: str | None, file: Path) -> None:
     settings = settings_of_output(output=output)
     read = Outputs(settings.output).read_table
     table = listing(
-        read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), file_source(settings.images)
+        read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), image_source(settings)
     )
     write_table(file, table)
     click.echo(f"{file}: {counted(len(table), 'picture')}")

@@ -24,6 +24,7 @@ from clustering_assets.cli.run import run
 from clustering_assets.cli.status import status
 from clustering_assets.cli.ui import ui
 from clustering_assets.cli.verify import verify
+from clustering_assets.cli.whats_new import whats_new
 from clustering_assets.errors import ClusteringError
 from clustering_assets.settings import SettingsError
 
@@ -33,7 +34,7 @@ LAST_ERROR = Path(".dagster/last_error.txt")
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    commands=[cache, demo, export, import_pictures, open_gallery, run, status, ui, verify, why],
+    commands=[cache, demo, export, import_pictures, open_gallery, run, status, ui, verify, whats_new, why],
 )
 @click.version_option(package_name="clustering-assets")
 def cli() -> None:

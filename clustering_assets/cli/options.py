@@ -6,9 +6,31 @@ from typing import Any, TypeVar
 
 import click
 
-from clustering_assets.settings import Settings
+from clustering_assets.settings import AUTO_CAPTION, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its own flags, then those of the settings in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flags."""
+        records = {
+            option.name: record
+            for option in self.get_params(ctx)
+            if (record := option.get_help_record(ctx)) is not None
+        }
+        groups = {
+            heading: [name for name in names if name in records]
+            for heading, names in Settings.groups().items()
+        }
+        settings = {name for names in groups.values() for name in names}
+        own = {"Options": [name for name in records if name not in settings]}
+        for heading, names in (own | groups).items():
+            if names:
+                with formatter.section(heading):
+                    formatter.write_dl([records[name] for name in names])
 
 
 def settings_options(
@@ -32,6 +54,8 @@ def settings_options(
             if field.annotation is bool:
                 command = click.option(f"{flag}/--no-{flag[2:]}", name, **told)(command)
             else:
+                if name == "captions":  # which once were on or off
+                    told |= {"is_flag": False, "flag_value": AUTO_CAPTION}
                 command = click.option(flag, name, metavar=_metavar(name, field.annotation), **told)(command)
         return command
 
@@ -43,6 +67,7 @@ def _metavar(name: str, annotation: Any) -> str:
     if name == "clusters":
         return "N|auto"
     named = {
+        "captions": "KIND-OR-TEMPLATE",
         "resolution": "WxH",
         "shape": "wide|vertical|square|WxH",
         "length": "SECONDS",
@@ -50,6 +75,7 @@ def _metavar(name: str, annotation: Any) -> str:
         "music": "DIR",
         "output": "DIR-OR-URL",
         "backbone": "NAME",
+        "ray_address": "HOST:PORT",
     }
     choices = getattr(annotation, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):

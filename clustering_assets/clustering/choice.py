@@ -34,8 +34,8 @@ WHOLE = (0.0, 0.0, 0.0, 1.0)
 as bursts, have a silhouette in the feature space to speak of."""
 
 MOST = 60
-"""Largest number of clusters that is tried, unless the votes part so many best: then twice as many are, as far as
-pictures go."""
+"""Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
+there are pictures."""
 
 EACH, STEP = 12, 1.15
 """Up to the first every number of clusters is tried, beyond it each is so many times the one before."""

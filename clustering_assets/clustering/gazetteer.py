@@ -71,6 +71,22 @@ def places_of(labels: NDArray[np.integer], latitude: pd.Series, longitude: pd.Se
     return places
 
 
+def towns(latitude: pd.Series, longitude: pd.Series) -> list[str]:
+    """The town that each of n pictures was taken in; '' where that is not known, and everywhere without a gazetteer.
+
+    Args:
+        latitude: (n,) degrees north; NaN where not known.
+        longitude: (n,) degrees east.
+    """
+    located = (latitude.notna() & longitude.notna()).to_numpy()
+    names = np.full(len(located), "", object)
+    if version() and located.any():
+        gazetteer = _gazetteer()
+        found = _nearest(np.radians(np.column_stack([latitude, longitude])[located]), gazetteer)
+        names[located] = ["" if town < 0 else gazetteer.towns[town] for town in found]
+    return names.tolist()
+
+
 def _nearest(points: NDArray[np.floating], gazetteer: _Gazetteer) -> list[int]:
     """The town of each point (n, 2), in radians; -1 where there is none in reach."""
     around = gazetteer.tree.query_radius(points, AROUND / EARTH)

@@ -13,8 +13,9 @@ from typing import Any
 import dagster as dg
 
 from clustering_assets.clustering import gazetteer
-from clustering_assets.defs.records import recorded, recorded_version
-from clustering_assets.outputs import choices_file, names_file, pins_file
+from clustering_assets.defs.partitions import CLUSTERS
+from clustering_assets.defs.records import VIDEOS, latest_videos, recorded, recorded_digest, recorded_version
+from clustering_assets.outputs import Outputs, choices_file, names_file, pins_file
 from clustering_assets.settings import Settings, known_by
 
 USES = "settings"
@@ -27,6 +28,12 @@ asset definition, the names of the assets whose details its result depends on.""
 CAPTURE = "capture"
 """Metadata key: of a materialization, a digest of when, where and with what pictures were taken; of an asset
 definition, whether its result depends on what makes the groups, and so, where that is events, on those facts."""
+
+ON_REQUEST = "on_request"
+"""Metadata key of an asset definition: the setting that asks for it; without that, no update makes it."""
+
+IF_THERE = "if_there"
+"""Metadata key of an asset definition: name below the output of what its result shows if it is there."""
 
 EVERY_UPDATE = "every_update"
 """Metadata key of an asset definition: whether an update makes it anew although nothing upstream has changed."""
@@ -45,6 +52,8 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
     }
     for name in spec.metadata.get(DETAILS, ()):
         upstream[name] = digest([upstream[name], recorded(instance, name, DETAILS)])
+    if ON_REQUEST in spec.metadata:
+        upstream[VIDEOS.to_user_string()] = _videos_there(instance, settings)
     content = {
         "code": spec.code_version,
         "output": settings.output,
@@ -53,7 +62,18 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
     }
     if spec.metadata.get(CAPTURE) and "events" in settings.group_by:
         content[CAPTURE] = [recorded(instance, "image_manifest", CAPTURE), gazetteer.version()]
+    if (shown := spec.metadata.get(IF_THERE)) and Outputs(settings.output).path(shown).is_file():
+        content["there"] = shown
     return digest(content)
+
+
+def _videos_there(instance: dg.DagsterInstance, settings: Settings) -> str:
+    """Digest of the versions of all videos that are there."""
+    outputs = Outputs(settings.output)
+    latest = latest_videos(instance, instance.get_dynamic_partitions(str(CLUSTERS.name)))
+    return digest(
+        {key: recorded_digest(event) for key, event in sorted(latest.items()) if outputs.existing_video(key)}
+    )
 
 
 def data_version(context: dg.AssetExecutionContext, settings: Settings) -> dg.DataVersion:

@@ -8,8 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from clustering_assets.defs.data_versions import EVERY_UPDATE, USES
+from clustering_assets.defs.data_versions import EVERY_UPDATE, ON_REQUEST, USES
 from clustering_assets.defs.io_managers.base import OUTPUT
+from clustering_assets.settings import Settings
 
 ASSETS = "clustering_assets.defs.assets"
 """The package whose modules hold the assets."""
@@ -22,6 +23,7 @@ class Stages:
     Attributes:
         scans: They look at the disk: they begin every update and cost little when nothing has changed.
         middle: They follow from the scans, and the videos from them.
+        on_request: They are made of the videos where somebody asks for it: the setting that does so, by name.
         closing: They show the videos too, or what was lost on the way to them.
         last: They tell of the update itself, and end every one.
         settings: Settings that the results of all of these depend on.
@@ -29,6 +31,7 @@ class Stages:
 
     scans: tuple[str, ...]
     middle: tuple[str, ...]
+    on_request: dict[str, str]
     closing: tuple[str, ...]
     last: tuple[str, ...]
     settings: frozenset[str]
@@ -36,12 +39,18 @@ class Stages:
     @property
     def recorded(self) -> tuple[str, ...]:
         """Those whose record the summary shows."""
-        return (*self.scans, *self.middle, *self.closing)
+        return (*self.scans, *self.middle, *self.on_request, *self.closing)
+
+    def asked_for(self, settings: Settings) -> list[str]:
+        """Those of `on_request` that the settings ask for."""
+        return [name for name, setting in self.on_request.items() if getattr(settings, setting)]
 
 
 def stages_of(specs: Iterable[dg.AssetSpec]) -> Stages:
     """The stages of a graph of assets. What has no output of its own is left out: it is made elsewhere."""
-    made = {spec.key.to_user_string(): spec for spec in specs if OUTPUT in spec.metadata}
+    every = {spec.key.to_user_string(): spec for spec in specs if OUTPUT in spec.metadata}
+    asked = {name: spec.metadata[ON_REQUEST] for name, spec in every.items() if ON_REQUEST in spec.metadata}
+    made = {name: spec for name, spec in every.items() if name not in asked}
     above = {
         name: {dep.asset_key.to_user_string() for dep in made[name].deps} & made.keys()
         for name in sorted(made)
@@ -54,6 +63,7 @@ def stages_of(specs: Iterable[dg.AssetSpec]) -> Stages:
     return Stages(
         scans=tuple(name for name in plain if not above[name]),
         middle=tuple(name for name in plain if above[name] and name not in below),
+        on_request=asked,
         closing=tuple(name for name in plain if name in below and not made[name].metadata.get(EVERY_UPDATE)),
         last=tuple(name for name in plain if name in below and made[name].metadata.get(EVERY_UPDATE)),
         settings=frozenset(used for name in plain for used in made[name].metadata.get(USES, ())),

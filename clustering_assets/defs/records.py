@@ -23,11 +23,17 @@ from clustering_assets.tables import Table
 FAILED, FLAWED = "failed", "flawed"
 """Metadata keys of a run of several videos: why some could not be made, and what is wrong with others, by key."""
 
+LEFT_OUT = "left_out"
+"""Metadata key of the film: why clusters are not in it, by key."""
+
 PUBLISHED = "published"
 """Metadata key of a materialization: the hash of each file that was written, by its name below the output."""
 
 VIDEOS = dg.AssetKey("cluster_videos")
 """The asset that has a partition for each cluster."""
+
+FILM = dg.AssetKey("album_film")
+"""The asset that is one film of all of these."""
 
 
 def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:

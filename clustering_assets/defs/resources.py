@@ -7,6 +7,7 @@ import pydantic
 
 from clustering_assets.defs.instance import collection_of
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG
+from clustering_assets.leases import keep_off_others
 from clustering_assets.outputs import Outputs
 from clustering_assets.places import ROOTS_VARIABLE, is_below, roots
 from clustering_assets.preflight import check_named
@@ -25,11 +26,12 @@ class SettingsResource(dg.ConfigurableResource):
     """
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse bad values before any work, and note which process does it."""
+        """Refuse bad values, and an output that is another machine's for now, before any work; note who does it."""
         values = self.value
         if context.run is None:  # a sensor, which looks again in a moment
             return
         self._check_collection(context, values.output)
+        keep_off_others(values.output)
         check_named(values)
         if context.run.tags.get(PROCESS_TAG) != this_process() and context.instance is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})

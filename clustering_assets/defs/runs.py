@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from clustering_assets.defs.graph import project_specs
-from clustering_assets.defs.jobs import cluster_images, refresh_report, render_videos
+from clustering_assets.defs.jobs import cluster_images, make_film, refresh_report, render_videos
 from clustering_assets.defs.partitions import UNFINISHED
 
 ATTEMPTS = 3
@@ -26,7 +26,9 @@ _OWN_FAULTS = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
 def is_ours(run: dg.DagsterRun) -> bool:
     """Whether a run is of this project; others in the instance have ad-hoc runs and partitions too."""
     if run.job_name != AD_HOC_JOB:
-        return run.job_name in (cluster_images.name, render_videos.name, refresh_report.name)
+        return run.job_name in {
+            job.name for job in (cluster_images, render_videos, make_film, refresh_report)
+        }
     return run.asset_selection is None or any(spec.key in run.asset_selection for spec in project_specs())
 
 
@@ -42,6 +44,12 @@ def update_under_way(instance: dg.DagsterInstance) -> str | None:
 def latest_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.DagsterRun | None:
     """The latest run with these tags; None if there is none."""
     return next(iter(instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)), None)
+
+
+def newest_change(instance: dg.DagsterInstance) -> str:
+    """Which run has changed last, and when; it differs as soon as one begins or ends. Empty where there are no runs."""
+    records = instance.get_run_records(limit=1, order_by="update_timestamp")
+    return "".join(f"{record.dagster_run.run_id} {record.update_timestamp.isoformat()}" for record in records)
 
 
 def is_given_up(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> bool:

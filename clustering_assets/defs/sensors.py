@@ -4,27 +4,29 @@ Both only gather facts and return what a pure function decided, so what they dec
 """
 
 import functools
+import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 import dagster as dg
 import pandas as pd
 import pydantic
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from clustering_assets.defs.data_versions import digest
+from clustering_assets.defs.data_versions import ON_REQUEST, digest, expected_version
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import (
     DIGEST_TAG,
-    cluster_images,
     digest_tag,
+    make_film,
     refresh_report,
     render_runs,
     render_videos,
 )
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
-from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
-from clustering_assets.defs.records import VIDEOS, latest_videos, made_there
+from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, keys_to_keep, partition_changes
+from clustering_assets.defs.records import FILM, VIDEOS, latest_videos, made_there
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.runs import (
     ATTEMPTS,
@@ -33,19 +35,23 @@ from clustering_assets.defs.runs import (
     is_given_up,
     is_ours,
     latest_run,
+    newest_change,
     update_under_way,
 )
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
+    files_made,
     follows_upstream,
     is_as_made,
+    is_current,
     news,
     videos_due,
 )
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
+from clustering_assets.leases import OutputTaken, keep_off_others
+from clustering_assets.outputs import Outputs, choices_file, names_file, pins_file
 from clustering_assets.settings import Settings, known_by
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
@@ -57,8 +63,11 @@ from clustering_assets.tables import (
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
-PATIENCE = 40
+PATIENCE = 60
 """How many ticks in a row files may arrive before an update takes those that are there: ten minutes."""
+
+LOOK = 15.0
+"""Seconds between two looks at all videos; when a run has begun or ended meanwhile, the next tick looks."""
 
 PORTION = 20
 """Most videos that are asked for and not rendered yet: a tick stays short, and the queue can be read."""
@@ -72,24 +81,42 @@ REPORT_TAG = ".dagster/clustering_assets.report"
 REPAIR_TAG = ".dagster/clustering_assets.repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
-PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG)
+REASON = "reason"
+"""Tag of a run that a sensor asked for, for people: why."""
+
+FILM_TAG = ".dagster/clustering_assets.film"
+"""Tag of a film that a sensor asked for: the version that it shall have."""
+
+PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG, FILM_TAG)
 """Tags that say what a run was asked for."""
 
 
-def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Both sensors, on or off when the UI starts as the settings say."""
+def project_sensors(
+    settings: Settings,
+    clustering: UnresolvedAssetJobDefinition,
+    rendering: UnresolvedAssetJobDefinition,
+    reporting: UnresolvedAssetJobDefinition,
+) -> list[dg.SensorDefinition]:
+    """Both sensors, on or off when the UI starts as the settings say.
+
+    Args:
+        settings: The settings in force.
+        clustering: The job `cluster_images` as the code location has it.
+        rendering: `render_videos`.
+        reporting: `refresh_report`.
+    """
     status = dg.DefaultSensorStatus.RUNNING if settings.sensors else dg.DefaultSensorStatus.STOPPED
     return [
         dg.sensor(
-            job=cluster_images,
-            minimum_interval_seconds=15,
+            job=clustering,
+            minimum_interval_seconds=10,
             default_status=status,
             description="Starts an update when pictures, music, pins, names, choices or settings have changed and "
             "files have settled.",
         )(new_images_sensor),
         dg.sensor(
-            jobs=[render_videos, refresh_report],
-            minimum_interval_seconds=15,
+            jobs=[rendering, make_film, reporting],
+            minimum_interval_seconds=5,
             default_status=status,
             description="Renders every video that is missing or out of date, and keeps partitions in line with "
             "clusters.",
@@ -109,6 +136,28 @@ class Watch(pydantic.BaseModel, frozen=True):
     seen: str = ""
     requested: str = ""
     waited: int = 0
+
+
+class Glance(pydantic.BaseModel, frozen=True):
+    """What `cluster_videos_sensor` remembers of its last look, as JSON in its cursor.
+
+    Attributes:
+        at: When it was, in seconds since the epoch.
+        newest: Which run had changed last, and when.
+        said: Why there was nothing to do.
+    """
+
+    at: float = 0.0
+    newest: str = ""
+    said: str = ""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Glance":
+        """The last look; one of long ago where there is none or it cannot be read."""
+        try:
+            return cls.model_validate_json(cursor or "")
+        except pydantic.ValidationError:
+            return cls()
 
 
 def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tuple[Watch, str]:
@@ -142,13 +191,14 @@ Answer = dg.SensorResult | dg.SkipReason
 def _skipping_trouble(
     sensor: Callable[[dg.SensorEvaluationContext, SettingsResource], Answer],
 ) -> Callable[[dg.SensorEvaluationContext, SettingsResource], Answer]:
-    """Let a tick in which a store cannot be used say so, and change nothing: the next one looks again."""
+    """Let a tick in which a store cannot be used, or is another machine's, say so; the next one looks again."""
 
     @functools.wraps(sensor)
     def evaluate(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
         try:
+            keep_off_others(settings.value.output)
             return sensor(context, settings)
-        except StoreError as error:
+        except (StoreError, OutputTaken) as error:
             return dg.SkipReason(str(error))
 
     return evaluate
@@ -159,11 +209,11 @@ def new_images_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for `cluster_images` when pictures, music, the user's pins, names or choices, or settings have changed."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.images.manifest import pictures_among
 
-    folder = file_source(settings.value.images, "images")
+    folder = image_source(settings.value)
     try:
         files = pictures_among(folder.files(), folder)
     except OSError as error:
@@ -189,7 +239,9 @@ def new_images_sensor(
     repair = _repair(context.instance, settings.outputs)
     watch, nothing_to_do = watch_listing(before, listing, failed=bool(repair) or again)
     if not nothing_to_do:
-        tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested, **repair}
+        reason = _reason(settings.outputs, files, repair=bool(repair), again=again)
+        context.log.info("%s: an update is asked for, %s", found, reason)
+        tags = {"pictures": str(len(files)), REASON: reason, LISTING_TAG: watch.requested, **repair}
         return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)], cursor=watch.model_dump_json())
     if asked and asked.status in ENDED_BADLY and watch.requested == listing:
         nothing_to_do = (
@@ -197,6 +249,19 @@ def new_images_sensor(
             "settings tries again"
         )
     return _nothing(f"{found}: {nothing_to_do}", watch)
+
+
+def _reason(outputs: Outputs, files: Iterable[FoundFile], *, repair: bool, again: bool) -> str:
+    """Why an update is asked for, in words."""
+    if repair:
+        return "results are damaged or gone"
+    if again:
+        return "the last update failed"
+    manifest = outputs.read_previous(IMAGE_MANIFEST)
+    if manifest is None:
+        return "nothing has been made yet"
+    pictures = news(manifest, files)
+    return f"pictures: {pictures}" if pictures else "music, settings, pins, names or choices changed"
 
 
 def _repair(instance: dg.DagsterInstance, outputs: Outputs) -> dict[str, str]:
@@ -216,7 +281,11 @@ def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | 
         outputs: Where they lie.
         above: Only what this asset is made of.
     """
-    specs = {spec.key: spec for spec in project_specs() if OUTPUT in spec.metadata and spec.key != VIDEOS}
+    specs = {
+        spec.key: spec
+        for spec in project_specs()
+        if OUTPUT in spec.metadata and spec.key != VIDEOS and ON_REQUEST not in spec.metadata
+    }
     keys = (
         specs
         if above is None
@@ -226,7 +295,8 @@ def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | 
     found: list[str] = []
     for key, name in names.items():
         if made_there(instance, key, outputs.path(name)) and not is_as_made(instance, specs[key], outputs):
-            files = [file for file in files_of(name) if outputs.records.state(file) is not State.WHOLE]
+            made = files_made(instance, specs[key], outputs)
+            files = [file for file in made if outputs.records.state(file) is not State.WHOLE]
             found += files or [name]
     return found
 
@@ -249,11 +319,11 @@ def _other_inputs(settings: Settings) -> list[str]:
 
     Choices count where there are some, so that folders without keep the fingerprint that they have.
     """
-    from clustering_assets.files import file_source
+    from clustering_assets.files import music_source
     from clustering_assets.files.source import listing_fingerprint
     from clustering_assets.music.library import tracks_among
 
-    music = file_source(settings.music, "music")
+    music = music_source(settings)
     used = settings.model_dump(include=stage_settings())
     prints = [digest(known_by(used))]
     for find in (
@@ -293,7 +363,24 @@ def _is_known(
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Compare what each cluster's video should be made of with what it was made of, and ask for the difference."""
+    """Compare what each cluster's video should be made of with what it was made of, and ask for the difference.
+
+    Between looks it only asks whether a run has begun or ended.
+    """
+    last, now, newest = Glance.of(context.cursor), time.time(), newest_change(context.instance)
+    if newest == last.newest and 0 <= now - last.at < LOOK:
+        return dg.SkipReason(last.said)
+    answer = _look_at_videos(context, settings)
+    skipped = answer if isinstance(answer, dg.SkipReason) else answer.skip_reason
+    said = (
+        str(skipped.skip_message) if isinstance(skipped, dg.SkipReason) else "videos have just been asked for"
+    )
+    context.update_cursor(Glance(at=now, newest=newest, said=said).model_dump_json())
+    return answer
+
+
+def _look_at_videos(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
+    """What there is to do for the videos, the film and the summary."""
     instance, outputs = context.instance, settings.outputs
     close_abandoned_runs(instance)
     if waiting_for := update_under_way(instance):
@@ -325,23 +412,40 @@ def cluster_videos_sensor(
             break
         (given_up if _is_given_up(instance, wanted[key]) else asked).append(key)
     known = instance.get_dynamic_partitions(str(CLUSTERS.name))
-    changes = partition_changes(wanted, known, runs)
+    changes = partition_changes(wanted, known, keys_to_keep(instance))
     partitions = [
         CLUSTERS.build_add_request(list(changes.add)),
         CLUSTERS.build_delete_request(list(changes.delete)),
     ]
     requests = [
-        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags=tags)
+        dg.RunRequest(
+            job_name=render_videos.name,
+            partition_key=key,
+            tags={**tags, REASON: _why_due(digests, outputs)},
+        )
         for digests in _together(instance, {key: wanted[key].digest for key in asked})
         for key, tags in render_runs(digests, [*known, *changes.add])
     ]
     if len(given_up) == len(due):
-        requests += _report_request(instance, wanted)
+        requests += _film_request(instance, settings.value) or _report_request(instance, wanted)
+    if asked:
+        context.log.info("%s: asked for, %s", ", ".join(asked), _why_due(asked, outputs))
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
         skip_reason=None if requests else _skip_reason(wanted, rendering, given_up),
     )
+
+
+def _why_due(keys: Collection[str], outputs: Outputs) -> str:
+    """Why videos are asked for, in words."""
+    missing = sum(outputs.existing_video(key) is None for key in keys)
+    changed = len(keys) - missing
+    parts = [
+        f"{counted(missing, 'video')} missing" if missing else "",
+        f"{counted(changed, 'video')} of other pictures, music or settings" if changed else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _is_given_up(instance: dg.DagsterInstance, recipe: Recipe) -> bool:
@@ -356,9 +460,25 @@ def _together(instance: dg.DagsterInstance, digests: dict[str, str]) -> list[dic
     return [together, *({key: digests[key]} for key in digests if key in alone)]
 
 
+def _film_request(instance: dg.DagsterInstance, settings: Settings) -> list[dg.RunRequest]:
+    """A request for the film where the settings ask for one, it is not up to date, and none is on its way."""
+    spec = next(spec for spec in project_specs() if spec.key == FILM)
+    if FILM.to_user_string() not in project_stages().asked_for(settings) or is_current(
+        instance, spec, settings
+    ):
+        return []
+    tags = {FILM_TAG: expected_version(instance, spec, settings)}
+    asked = latest_run(instance, tags)
+    if asked and not deserves_another_try(instance, asked, *PURPOSES):
+        return []
+    return [dg.RunRequest(job_name=make_film.name, tags=tags)]
+
+
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
-    """A request for the summary if a video is newer than it, and none is on its way."""
-    newest = max((event.timestamp for event in latest_videos(instance, keys).values()), default=0.0)
+    """A request for the summary if a video or the film is newer than it, and none is on its way."""
+    films = filter(None, [instance.get_latest_materialization_event(FILM)])
+    events = [*latest_videos(instance, keys).values(), *films]
+    newest = max((event.timestamp for event in events), default=0.0)
     report = instance.get_latest_materialization_event(dg.AssetKey("summary_report"))
     if report and report.timestamp >= newest:
         return []

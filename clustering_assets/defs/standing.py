@@ -17,9 +17,9 @@ from clustering_assets.defs.records import (
     stage_records,
     video_record,
 )
-from clustering_assets.defs.staleness import changed_upstream, is_as_made, news, videos_due
+from clustering_assets.defs.staleness import changed_upstream, files_made, is_as_made, news, videos_due
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs, files_of
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.slideshows import settings_of_output
 from clustering_assets.tables import (
@@ -67,8 +67,9 @@ def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing
     }
     took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
     found: dict[str, Standing] = {}
-    for name in (*stages.scans, *stages.middle, *stages.closing):
-        if name == stages.closing[0]:
+    after = (*stages.asked_for(settings), *stages.closing)
+    for name in (*stages.scans, *stages.middle, *after):
+        if name == after[0]:
             found |= {video.name: video for video in _videos(instance, settings, changed)}
         state, why = _state(
             instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
@@ -97,8 +98,9 @@ def _state(
     if not made_there(instance, spec.key, outputs.path(spec.metadata[OUTPUT])):
         return "missing", "it has not been made in this output"
     if not is_as_made(instance, spec, outputs):
-        files = files_of(spec.metadata[OUTPUT])
-        gone = [file for file in files if outputs.records.state(file) is State.MISSING]
+        states = {file: outputs.records.state(file) for file in files_made(instance, spec, outputs)}
+        gone = [file for file, state in states.items() if state is State.MISSING]
+        files = [file for file, state in states.items() if state is not State.WHOLE] or list(states)
         damaged = f"{listed(gone)} is gone" if gone else f"{listed(files)} is not as it was written"
         return ("missing" if gone else "stale"), damaged
     own = sorted({*spec.metadata.get(USES, ())} & {*changed})
@@ -126,13 +128,13 @@ def _stage_names() -> set[str]:
 
 def _news(name: str, outputs: Outputs, settings: Settings) -> str:
     """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
-    from clustering_assets.files import file_source
+    from clustering_assets.files import image_source, music_source
     from clustering_assets.images.manifest import pictures_among
     from clustering_assets.music.library import tracks_among
 
     pictures = name == IMAGE_MANIFEST.asset
     table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
-    source = file_source(settings.images if pictures else settings.music, "images" if pictures else "music")
+    source = (image_source if pictures else music_source)(settings)
     among = pictures_among if pictures else tracks_among
     try:
         return news(outputs.read_table(table), among(source.files(), source))

@@ -14,7 +14,7 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import due_keys, render_runs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
-from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS
+from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS, latest_videos, noted
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
@@ -29,7 +29,7 @@ from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
-from clustering_assets.words import counted
+from clustering_assets.words import counted, duration
 
 
 class RunFailed(ClusteringError):
@@ -96,6 +96,9 @@ def update(
         result.partitions = sync_partitions(instance, result.clusters)
         if videos := runner.wanted(result.clusters, only):
             runner.render(result, videos)
+        for name in runner.stale(runner.asked_for(only)):
+            announce(f"Making {name}")
+            runner.make(name, result)
         closing = runner.stale(runner.wanted(runner.stages.closing, only))
         if closing:
             announce(f"Updating {', '.join(closing)}")
@@ -177,12 +180,30 @@ class _Runner:
         for name in only:
             for dep in self._specs[videos if is_key(name) else name].deps:
                 above = dep.asset_key.to_user_string()
-                needed = above in known - {videos, *only}
+                needed = above in known - {videos, *self.stages.on_request, *only}
                 if needed and not self._outputs.path(self._specs[above].metadata[OUTPUT]).is_file():
                     raise RunFailed(
                         f"{name} is made of {above}, which is not there yet: run without --only first"
                     )
         return [name for name in names if not only or name in only or (videos in only and is_key(name))]
+
+    def asked_for(self, only: Collection[str]) -> list[str]:
+        """What is made only where somebody asks for it, and is: by its setting, or by name."""
+        asked = self.stages.asked_for(self._settings)
+        return [name for name in self.stages.on_request if name in (only or asked)]
+
+    def make(self, name: str, result: UpdateResult) -> None:
+        """Make what nothing else hangs on, and enter in `result` how that went."""
+        try:
+            flawed = [_noted(check.metadata, FLAWED) for check in self.run([name])]
+        except OutputTaken:
+            raise
+        except RunFailed as error:
+            result.failed[name] = str(error)
+            return
+        result.made.append(name)
+        for flaws in flawed:
+            result.flawed[name] = "; ".join(f"{what} is {said}" for what, said in flaws.items())
 
     def render(self, result: UpdateResult, videos: Collection[str]) -> None:
         """Render those of some `videos` of `result.clusters` that are due, and enter in it how that went."""
@@ -195,7 +216,7 @@ class _Runner:
         due = [key for key in due if key in videos]
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
-            self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")
+            self._announce(self._rendering(missing, clusters))
         if kept:
             are = "is" if len(kept) == 1 else "are"
             self._announce(f"Recording {counted(len(kept), 'video')} that {are} there already")
@@ -217,6 +238,21 @@ class _Runner:
                 some = [key] if key else due_keys(tags, due)
                 result.failed |= {name: reason for name in some if not holds_video(clusters[name], outputs)}
         result.rendered = [key for key in missing if key not in result.failed]
+
+    def _rendering(self, missing: Collection[str], clusters: Collection[str]) -> str:
+        """What is said before videos are rendered: how many, and how long that takes if it goes as the last time."""
+        of_all = f" of {len(clusters):,}" if len(missing) < len(clusters) else ""
+        took = [
+            noted(event).get("render_seconds") for event in latest_videos(self._instance, clusters).values()
+        ]
+        known = [seconds for seconds in took if seconds]
+        about = (
+            f", about {duration(sum(known) / len(known) * len(missing))} going by the last ones"
+            if known
+            else ""
+        )
+        noun = "video" if len(missing) == 1 else "videos"
+        return f"Rendering {len(missing):,}{of_all} {noun}{about}"
 
     def _wait_for_room(self, pools: Collection[str]) -> None:
         """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""

@@ -187,7 +187,7 @@ def _embed(
     backbone = network.resolve(memory=local)
     pictures = Pictures(inputs.table)
     engine = options.engine or make_engine()
-    there = _on_cluster(engine, inputs, network, backbone, options, local)
+    there = _on_cluster(engine, inputs, network, backbone, options, cache_dir)
     with ExitStack() as stack:
         models = [stack.enter_context(scratch_folder())]
         if local is not None:
@@ -408,7 +408,7 @@ def _on_cluster(
     network: NetworkSpec,
     backbone: Backbone,
     options: RuntimeOptions,
-    cache_dir: Path | None,
+    cache_dir: Path | UPath | None,
 ) -> ClusterEmbedder | None:
     """What embeds on a cluster; None where the engine is none.
 
@@ -419,7 +419,7 @@ def _on_cluster(
         return None
     if cache_dir is None:
         raise EmbeddingError(
-            "a cluster brings its vectors in the cache: set cache = true, and output to a folder that all of its "
+            "a cluster brings its vectors in the cache: set cache = true, and output to a place that all of its "
             "machines share"
         )
     own = backbone.weights.path
@@ -430,7 +430,7 @@ def _on_cluster(
             file_source(inputs.folder),
             as_sent(inputs.limits),
             replace(network, backbone=replace(backbone, weights=weights)),
-            cache_dir.absolute(),
+            str(cache_dir.absolute() if isinstance(cache_dir, Path) else cache_dir),
         ),
         options.runtime,
         options.batch_size,

@@ -5,8 +5,8 @@ done twice replaces itself, and what was finished when a run ended is in the cac
 """
 
 import socket
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from clustering_assets.embedding.runtime import Plan, Runtime, RuntimeUnavailabl
 from clustering_assets.embedding.runtime_choice import plan_runtime, start_runtime, usual_batch
 from clustering_assets.files.source import FileSource
 from clustering_assets.images.reach import check_reach
+from clustering_assets.storage import scratch_folder
+from clustering_assets.stores import open_place
 from clustering_assets.work.engine import Budget, Cluster, Lost, Task, WorkError
 from clustering_assets.work.processes import Processes
 
@@ -65,7 +67,7 @@ class Embedder:
         source: Where the pictures are.
         limits: What is refused before it is decoded.
         network: The network, by its facts, and where its weights come from.
-        cache: Folder of the cache.
+        cache: Folder or URL of the cache.
         threads: Threads of the arithmetic, and processes that decode.
         batch_size: Pictures in a forward pass; 0: as many as keep the device busy.
         plan: How the network is run, by every worker the same.
@@ -74,7 +76,7 @@ class Embedder:
     source: FileSource
     limits: "Limits"
     network: NetworkSpec
-    cache: Path
+    cache: str
     threads: int = 1
     batch_size: int = 1
     plan: Plan = field(default_factory=lambda: Plan("", "", "float32"))
@@ -97,7 +99,8 @@ class Embedder:
     def settled(self, plans: list[Plan]) -> list[Plan]:
         """Plans in the precision that suits the network, tried on this machine."""
         start = partial(self._start, batch_size=TRIALS)
-        return [settle(plan, self.backbone, start, [models_folder(self.cache)]) for plan in plans]
+        with self._models() as models:
+            return [settle(plan, self.backbone, start, models) for plan in plans]
 
     def embed(self, units: list[tuple[Content, str]]) -> list[Done]:
         """Embed contents, each given with its hash, into one shard.
@@ -133,20 +136,28 @@ class Embedder:
         ]
 
     def _start(self, plan: Plan, batch_size: int) -> Runtime:
-        return start_runtime(
-            plan,
-            self.backbone,
-            lambda: self.network.obtain(self.backbone),
-            batch_size=batch_size,
-            models=[models_folder(self.cache)],
-            threads=self.threads,
-        )
+        with self._models() as models:
+            return start_runtime(
+                plan,
+                self.backbone,
+                lambda: self.network.obtain(self.backbone),
+                batch_size=batch_size,
+                models=models,
+                threads=self.threads,
+            )
+
+    @contextmanager
+    def _models(self) -> Iterator[list[Path]]:
+        """Folders for converted networks: the cache's where it is a folder, and one for the time of the block."""
+        cache = open_place(self.cache, "output")
+        with scratch_folder() as folder:
+            yield [models_folder(cache), folder] if isinstance(cache, Path) else [folder]
 
     def _write(self, hashes: pd.Index, vectors: list[NDArray[np.float32]]) -> str:
         """The name of a new shard; empty if there is nothing to be written."""
         if not len(hashes):
             return ""
-        folder = set_folder(self.cache, self.backbone, self.plan.precision)
+        folder = set_folder(open_place(self.cache, "output"), self.backbone, self.plan.precision)
         try:
             return write_shard(folder, hashes, np.concatenate(vectors)).name
         except OSError as error:

@@ -28,26 +28,29 @@ class LocalFolder(FileSource):
 
     Attributes:
         folder: The folder, as the user calls it.
+        follow_links: Whether what links lead to outside of it counts as lying where the link is.
     """
 
     folder: Path
+    follow_links: bool = False
 
     def __str__(self) -> str:
         """Its path."""
         return str(self.folder)
 
-    def __reduce__(self) -> tuple[type["LocalFolder"], tuple[Path]]:
+    def __reduce__(self) -> tuple[type["LocalFolder"], tuple[Path, bool]]:
         """Pickled with its whole path, since another process may stand in another folder."""
-        return type(self), (self.folder.absolute(),)
+        return type(self), (self.folder.absolute(), self.follow_links)
 
     def files(self) -> list[FoundFile]:
         """Every file below the folder, sorted by path.
 
-        A link inside the folder is followed, one that leaves it is listed with that problem, and so are FIFOs, sockets,
-        devices and folders that cannot be read. A folder reached twice is listed once, so loops end. A folder below
-        that holds the results of a run, as its mark says, is left out.
+        A link inside the folder is followed, one that leaves it is listed with that problem unless links are to be
+        followed, and so are FIFOs, sockets, devices and folders that cannot be read. A folder reached twice is listed
+        once, so loops end; one that the folder itself lies in is never followed. A folder below that holds the results
+        of a run, as its mark says, is left out.
         """
-        return _find(self.folder)
+        return _find(self.folder, follow_links=self.follow_links)
 
     def stat(self, path: str) -> FoundFile:
         """A file, or the target of a link, as it is now."""
@@ -69,7 +72,7 @@ def _opened(path: str, flags: int) -> int:
     return os.open(path, flags | _NO_WAITING)
 
 
-def _find(folder: Path) -> list[FoundFile]:
+def _find(folder: Path, *, follow_links: bool) -> list[FoundFile]:
     """The files below a folder."""
     root = folder.resolve(strict=True)
     os.scandir(root).close()
@@ -89,7 +92,7 @@ def _find(folder: Path) -> list[FoundFile]:
             continue
         seen.add(real)
         for entry in _entries(at, root, found):
-            _place(entry, root, found, pending, links)
+            _place(entry, root, found, pending, links, follow_links=follow_links)
     return sorted(found, key=lambda file: file.path)
 
 
@@ -103,7 +106,13 @@ def _entries(at: str, root: Path, found: list[FoundFile]) -> Iterator[os.DirEntr
 
 
 def _place(
-    entry: os.DirEntry[str], root: Path, found: list[FoundFile], pending: list[str], links: list[str]
+    entry: os.DirEntry[str],
+    root: Path,
+    found: list[FoundFile],
+    pending: list[str],
+    links: list[str],
+    *,
+    follow_links: bool,
 ) -> None:
     """Put one entry where it belongs: the files found, or the folders still to visit."""
     path = _relative(entry.path, root)
@@ -113,7 +122,8 @@ def _place(
         problem = BROKEN_LINK if entry.is_symlink() else f"cannot be examined: {error.strerror}"
         found.append(FoundFile(path, 0, 0, problem))
         return
-    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+    target = Path(os.path.realpath(entry.path)) if entry.is_symlink() else root
+    if not target.is_relative_to(root) and (not follow_links or root.is_relative_to(target)):
         found.append(FoundFile(path, 0, 0, LEAVES_FOLDER))
     elif stat.S_ISDIR(facts.st_mode):
         (links if entry.is_symlink() else pending).append(entry.path)

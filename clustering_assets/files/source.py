@@ -187,6 +187,18 @@ def _holds(holds: Callable[[SourceFile], bool], file: SourceFile, *facts: int) -
     return holds(file)
 
 
+def links_left_out(files: Iterable[FoundFile], source: FileSource) -> str:
+    """That links of a listing lead elsewhere and are not followed, once for all of them; empty if there are none."""
+    links = [file.path for file in files if file.problem == LEAVES_FOLDER]
+    if not links:
+        return ""
+    lead = "link leads" if len(links) == 1 else "links lead"
+    return (
+        f"{len(links):,} {lead} out of {source}, such as {printable(links[0])}: not followed; the setting follow_links "
+        "(--follow-links) follows them"
+    )
+
+
 def listing_fingerprint(files: Iterable[FoundFile]) -> str:
     """Digest of a listing, which changes with every name, size, time and problem in it.
 

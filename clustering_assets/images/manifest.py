@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import file_source
-from clustering_assets.files.source import FileSource, FoundFile, SourceFile, files_of_kind, printable
+from clustering_assets.files.source import (
+    FileSource,
+    FoundFile,
+    SourceFile,
+    files_of_kind,
+    links_left_out,
+    printable,
+)
 from clustering_assets.images.formats.registry import reader_of
 from clustering_assets.images.formats.signatures import HEAD_BYTES, PICTURE_SUFFIXES, is_raw
 from clustering_assets.images.inspection import Look
@@ -52,6 +59,7 @@ def scan(
     previous: pd.DataFrame | None = None,
     limits: Limits = DEFAULT_LIMITS,
     engine: Engine | None = None,
+    now: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Look at every file of a folder once.
 
@@ -65,6 +73,7 @@ def scan(
         limits: What is refused before it is decoded.
         engine: What looks at the files; None: processes of their own, so that all cores work and a file on which a
             decoder crashes or hangs costs only itself.
+        now: When pictures that `previous` does not have count as added, in local time; None: the time now.
 
     Returns:
         One row for every file, sorted by path, with the columns of `clustering_assets.tables.IMAGE_MANIFEST`.
@@ -74,6 +83,10 @@ def scan(
     """
     source = file_source(folder)
     files = _listed(source)
+    if links := links_left_out(files, source):
+        log.warning("%s", links)
+    if previous is not None and "added_at" not in previous:  # of an older version
+        previous = previous.assign(added_at=pd.Series(pd.NaT, previous.index))
     known = _reusable(previous, files, limits)
     rows: list[Look | None] = [None] * len(files)
     fresh = [index for index, row in enumerate(known) if row < 0]
@@ -81,7 +94,17 @@ def scan(
     with opencv_on_one_thread(), closing(looking) as looked:
         for index, row in zip(fresh, track(looked, "Scanning", len(fresh), "files"), strict=True):
             rows[index] = row
-    return _judged(_table(files, rows, previous, known))
+    manifest = _judged(_table(files, rows, previous, known))
+    added = _added(manifest["content_hash"], previous, now or pd.Timestamp.now())
+    return manifest.assign(added_at=added.astype(manifest["added_at"].dtype))
+
+
+def _added(hashes: pd.Series, previous: pd.DataFrame | None, now: pd.Timestamp) -> pd.Series:
+    """When pixels with these hashes were first found; NaT for those of the first scan, and of rejected files."""
+    if previous is None:
+        return pd.Series(pd.NaT, hashes.index)
+    before = previous.drop_duplicates("content_hash").set_index("content_hash")["added_at"]
+    return hashes.map(before).where(hashes.isin(before.index) | (hashes == ""), now)
 
 
 def pictures_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFile]:
@@ -187,8 +210,11 @@ def check_folder(folder: Path | FileSource, min_images: int) -> int:
     Raises:
         DatasetError: The folder is missing or cannot be read, or holds too few files.
     """
-    files = sum(file.problem is None for file in _listed(file_source(folder)))
-    _check_count(files, "file", folder, min_images)
+    source = file_source(folder)
+    found = _listed(source)
+    files = sum(file.problem is None for file in found)
+    links = links_left_out(found, source)
+    _check_count(files, "file", folder, min_images, f"\n{links}" if links else "")
     return files
 
 
@@ -287,6 +313,7 @@ def _table(
         "outcome": [""] * len(fresh),
         "duplicate_of": [""] * len(fresh),
         "scan_version": [SCAN_VERSION] * len(fresh),
+        "added_at": [None] * len(fresh),
     }
     for field in fields(Look):
         columns[field.name] = [getattr(rows[index], field.name) for index in fresh]

@@ -1,14 +1,22 @@
 """Whether the machines of a cluster see the same files as this one, and read them with the same libraries."""
 
 import tempfile
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clustering_assets.files.source import FileSource, FoundFile
+from clustering_assets.storage import write_bytes
+from clustering_assets.stores import StoreError, open_place
 from clustering_assets.work.engine import Cluster, WorkError
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 _LIBRARIES = (
     "av",
@@ -29,31 +37,45 @@ _MARK = ".shared-"
 """Beginning of the name of a file that only asks whether others see it."""
 
 
-def check_reach(
-    cluster: Cluster, source: FileSource, paths: Iterable[str], folder: Path | None = None
-) -> None:
+def check_reach(cluster: Cluster, source: FileSource, paths: Iterable[str], place: str | None = None) -> None:
     """Refuse a cluster with a machine that cannot do the work as this one would; each is asked.
 
     Args:
         cluster: The engine.
         source: Where the pictures are; each machine has to read the first one that is there.
         paths: The pictures.
-        folder: A folder to which each machine has to be able to write; None: there is none.
+        place: A folder or URL to which each machine has to be able to write; None: there is none.
 
     Raises:
         WorkError: A machine lacks the pictures or the folder, or has other versions of the libraries; or the cluster
             cannot be used, or this process cannot write to the folder.
     """
     file = next(filter(None, (_found(source, path) for path in islice(paths, _TRIED))), None)
-    if folder is None:
+    if place is None:
         _ask(cluster, source, file, None)
         return
     try:
+        with _marked(place) as mark:
+            _ask(cluster, source, file, str(mark))
+    except OSError as error:
+        raise WorkError(f"{place} cannot be written to ({error.strerror or error})") from error
+
+
+@contextmanager
+def _marked(place: str) -> "Iterator[Path | UPath]":
+    """A file in a folder or on a store, made for the time of the block if that can be written to."""
+    folder = open_place(place, "output")
+    if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=_MARK) as mark:
-            _ask(cluster, source, file, Path(mark.name))
-    except OSError as error:
-        raise WorkError(f"{folder} cannot be written to ({error.strerror or error})") from error
+            yield Path(mark.name)
+        return
+    mark = folder / f"{_MARK}{uuid.uuid4().hex}"
+    write_bytes(mark, b"Is this seen?")
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def libraries() -> dict[str, str]:
@@ -62,7 +84,7 @@ def libraries() -> dict[str, str]:
 
 
 def problem_here(
-    source: FileSource, file: FoundFile | None, mark: Path | None, expected: dict[str, str]
+    source: FileSource, file: FoundFile | None, mark: str | None, expected: dict[str, str]
 ) -> str:
     """Why this machine cannot do what another one would, in words that follow its name; empty if it can.
 
@@ -79,23 +101,28 @@ def problem_here(
     try:
         if file and not _is_same(source, file):
             return f"sees another {source}/{file.path}: pictures must lie in a place that all machines share"
-    except OSError as error:
+    except (OSError, StoreError) as error:
         return (
-            f"cannot read {source}/{file.path if file else ''} ({error.strerror or error}): pictures must lie in a "
+            f"cannot read {source}/{file.path if file else ''} ({_reason(error)}): pictures must lie in a "
             "place that all machines share"
         )
     if mark is None:
         return ""
+    place = open_place(mark, "output")
     try:
-        if not mark.exists():
-            return f"does not see what is in {mark.parent}: the output must lie in a place that all machines share"
-        with tempfile.TemporaryFile(dir=mark.parent, prefix=_MARK):
+        if not place.exists():
+            return f"does not see what is in {place.parent}: the output must lie in a place that all machines share"
+        with _marked(str(place.parent)):
             return ""
-    except OSError as error:
-        return f"cannot write to {mark.parent} ({error.strerror or error})"
+    except (OSError, StoreError) as error:
+        return f"cannot write to {place.parent} ({_reason(error)})"
 
 
-def _ask(cluster: Cluster, source: FileSource, file: FoundFile | None, mark: Path | None) -> None:
+def _reason(error: OSError | StoreError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _ask(cluster: Cluster, source: FileSource, file: FoundFile | None, mark: str | None) -> None:
     question = partial(problem_here, source, file, mark, libraries())
     problems = [f"{name} {problem}" for name, problem in cluster.ask_machines(question) if problem]
     if problems:

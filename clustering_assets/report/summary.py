@@ -91,6 +91,7 @@ def summarise(
     stages: Mapping[str, StageRecord],
     videos: Sequence[VideoRecord],
     settings: Mapping[str, Any],
+    film: str = "",
 ) -> Summary:
     """Sum up an update.
 
@@ -101,6 +102,7 @@ def summarise(
         stages: What was recorded of each unpartitioned asset, by name.
         videos: One record for each cluster.
         settings: The settings in force.
+        film: Where the film of all videos lies; empty where there is none.
     """
     clustering = stages.get("cluster_assignments")
     fit = clustering.noted.get("fit") or {} if clustering else {}
@@ -116,6 +118,7 @@ def summarise(
         "warnings": [
             line for stage in stages.values() for line in str(stage.noted.get("warning") or "").splitlines()
         ],
+        **({"film": _film(film, stages)} if film else {}),
         "settings": dict(settings),
         "versions": versions(),
     }
@@ -207,8 +210,15 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping
             "video": video.path if video else "",
             "video_seconds": video.noted.get("duration_seconds") if video else None,
             "music_fit": video.noted.get("music_fit") if video else None,
+            "music_from": video.noted.get("music_from") if video else None,
         }
     )
+
+
+def _film(path: str, stages: Mapping[str, StageRecord]) -> dict[str, Any]:
+    """The film of all videos, and why clusters are not in it."""
+    noted = stages["album_film"].noted if "album_film" in stages else {}
+    return {"path": path, "seconds": noted.get("duration_seconds"), "left_out": noted.get("left_out") or {}}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -253,11 +263,13 @@ def _text(data: Mapping[str, Any]) -> str:
             f"{cluster['key']}  {cluster['name']}  ({counted(cluster['size'], 'picture')}, {cluster['mood']})"
         )
         lines += [f"    {line}" for line in _fit_lines(cluster)]
-        lines.append(f"    music: {cluster['track'] or 'none'}")
+        lines.append(f"    music: {cluster['track'] or 'none'}{_from(cluster['music_from'])}")
         lines.append(f"    why:   {cluster['why']}")
         lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
         if fit := in_words(cluster["music_fit"]):
             lines.append(f"           {fit} ({cluster['music_fit']:+.2f})")
+    if film := data.get("film"):
+        lines += ["", f"Film of all: {film['path']}"]
     if files := data["rejected_files"]:
         lines += ["", "Rejected files", "--------------"]
         lines += [f"{file['path']}  [{file['stage']}] {file['reason']}" for file in files[:50]]
@@ -267,6 +279,11 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
     return "\n".join(map(printable, lines)) + "\n"
+
+
+def _from(seconds: float | None) -> str:
+    """Where in its track the music of a video begins; nothing where that is at its start or not known."""
+    return f", from {int(seconds // 60)}:{int(seconds % 60):02}" if seconds and seconds >= 1 else ""
 
 
 def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:

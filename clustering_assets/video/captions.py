@@ -1,5 +1,7 @@
 """The caption: what is true of a picture, in a lower corner of it."""
 
+import string
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -11,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from clustering_assets.settings import AUTO_CAPTION, NO_CAPTION
 from clustering_assets.video.colour import BLACK, GREY, split
 from clustering_assets.video.lettering import cleaned, font, shortened
 
@@ -19,12 +22,13 @@ HEIGHT = 0.042
 
 SIDE_MARGIN = 0.05
 FOOT_MARGIN = 0.06
-UPRIGHT_FOOT_MARGIN = 0.13
-"""What is left free beside and below, as parts of width and height; phones put buttons over the foot of an upright
-video."""
+UPRIGHT_FOOT_MARGIN = 0.2
+UPRIGHT_RIGHT_MARGIN = 0.14
+"""What is left free beside and below, as parts of width and height. In upright videos phones put a title over the fifth
+at the foot and buttons on the right."""
 
-SHADE = 0.55
-"""How dark the shadow is in its middle, 0 to 1: white letters stay readable on a white picture."""
+SHADE = 0.65
+"""How dark the shadow is in its middle, 0 to 1: on a white picture letters have a contrast of 5 to 1 or more."""
 
 _WHITE = 232
 """Luma of the letters."""
@@ -79,24 +83,47 @@ class Caption:
         return (kept, 1 - kept), (half, 1 - half)
 
 
-def caption_of(row: Any, title: str) -> str:
-    """What a caption may say of one picture of a cluster; '' where nothing is sure.
+def caption_of(row: Any, title: str, captions: str = AUTO_CAPTION) -> str:
+    """What a caption says of one picture of a cluster; '' where nothing is known or wanted.
 
-    A name that the user has given stands on every picture. One that was found (a kind of thing, a colour) is true of
-    most, so each picture has its date instead, else the folder that it lies in.
+    With `auto` a name that the user has given stands on every picture. One that was found (a kind of thing, a colour)
+    is true of most, so each picture has its date instead, else the folder that it lies in.
 
     Args:
-        row: A row, a named tuple, with `path`; `cluster_hint` and `taken_at` where known. Without a hint the title
-            counts as given.
-        title: The name of the cluster.
+        row: A row, a named tuple, with `path`; `cluster_name`, `cluster_hint`, `taken_at` and `place` where known.
+            Without a hint the name counts as given.
+        title: The name of the cluster where the row has none.
+        captions: The setting.
     """
-    if title != getattr(row, "cluster_hint", None):
-        return title
+    if captions == NO_CAPTION:
+        return ""
     taken = getattr(row, "taken_at", None)
-    if taken is not None and not pd.isna(taken):
-        moment = pd.Timestamp(taken)
-        return f"{moment.day} {moment:%B %Y}"
-    return PurePosixPath(str(row.path)).parent.name
+    moment = None if taken is None or pd.isna(taken) else pd.Timestamp(taken)
+    known = {
+        "name": str(getattr(row, "cluster_name", title)),
+        "date": f"{moment.day} {moment:%B %Y}" if moment is not None else "",
+        "place": str(getattr(row, "place", "")),
+        "folder": PurePosixPath(str(row.path)).parent.name,
+    }
+    if captions == AUTO_CAPTION:
+        given = known["name"] != getattr(row, "cluster_hint", None)
+        return known["name"] if given else known["date"] or known["folder"]
+    return known[captions] if captions in known else filled_in(captions, known)
+
+
+def filled_in(template: str, known: Mapping[str, str]) -> str:
+    """A template with what is known; a field that is empty goes, and what leads up to it or ends behind it.
+
+    >>> filled_in("{name} (in {place})", {"name": "Sea", "place": ""})
+    'Sea'
+    """
+    words, said = "", ""
+    for place, (before, name, _, _) in enumerate(string.Formatter().parse(template)):
+        if name is None:
+            words += before if said else ""
+        elif said := known[name]:
+            words += (before if words or not place else "") + said
+    return words
 
 
 def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
@@ -106,13 +133,15 @@ def make_caption(text: str, frame: tuple[int, int]) -> Caption | None:
     """
     width, height = frame
     size = max(9, round(HEIGHT * min(frame) * (1.25 if height > width else 1.0)))
+    upright = height > 1.2 * width
     side = SIDE_MARGIN * width
-    foot = (UPRIGHT_FOOT_MARGIN if height > 1.2 * width else FOOT_MARGIN) * height
+    room = width - side - (UPRIGHT_RIGHT_MARGIN if upright else SIDE_MARGIN) * width
+    foot = (UPRIGHT_FOOT_MARGIN if upright else FOOT_MARGIN) * height
     words = cleaned(text)
     if not words:
         return None
     letters = font(words, size)
-    words = shortened(words, letters, width - 2 * side)
+    words = shortened(words, letters, room)
     box = letters.getbbox(words, anchor="ls")
     reach = 2 * size  # of the shadow
     left = _even(max(0.0, side + box[0] - reach))

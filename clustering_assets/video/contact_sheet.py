@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -40,6 +41,11 @@ def contact_sheet(slideshow: Slideshow, max_bytes: int = 50_000) -> bytes:
     if not frames:
         assert lost is not None
         raise lost
+    return sheet_of(frames, max_bytes)
+
+
+def sheet_of(frames: Sequence[np.ndarray], max_bytes: int = 50_000) -> bytes:
+    """A JPEG of at most `max_bytes` with some RGB pictures of one size side by side, made smaller."""
     for side in _SIDES:
         sheet = Image.fromarray(_tiled([_shrunk(frame, side) for frame in frames]))
         for quality in _QUALITIES:

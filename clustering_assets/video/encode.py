@@ -6,12 +6,12 @@ import io
 import logging
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import av.codec.codec
@@ -111,6 +111,7 @@ class VideoFacts:
         mean_step: Mean cosine distance between neighbouring pictures; None without embeddings.
         file_order_step: The same in the order of the file names.
         music_fit: How well strong pictures meet the loud parts of the music, -1 to 1; None where it has none.
+        music_from: Second of the track at which the video starts; None without sound.
         render_seconds: How long drawing and encoding took.
         digest: Recipe digest, as stored in the file.
     """
@@ -133,6 +134,7 @@ class VideoFacts:
     mean_step: float | None
     file_order_step: float | None
     music_fit: float | None
+    music_from: float | None
     render_seconds: float
     digest: str
 
@@ -197,6 +199,7 @@ def write_video(
         mean_step=slideshow.storyboard.choice.mean_step,
         file_order_step=slideshow.storyboard.choice.file_order_step,
         music_fit=slideshow.storyboard.music_fit,
+        music_from=round(sound.track_start, 1) if sound else None,
         render_seconds=time.monotonic() - begun,
         digest=slideshow.digest,
     )
@@ -354,7 +357,8 @@ def _encode(
     """Draw, encode and interleave everything into one file; `drawn` counts the frames."""
     drawn.frames = 0
     fps = slideshow.timeline.fps
-    name = partition_key(slideshow.storyboard.material.cluster)
+    material = slideshow.storyboard.material
+    name = material.called or partition_key(material.cluster)
     with (
         task(f"Rendering {name}", total=slideshow.timeline.frames, unit="frames") as progress,
         av.open(local_address(path), "w", format="mp4", options={"movflags": "+faststart"}) as file,
@@ -362,14 +366,12 @@ def _encode(
     ):
         file.metadata["title"] = slideshow.title
         file.metadata["comment"] = MARK + slideshow.digest
-        video = _video_stream(file, slideshow, codec, options)
+        video = _video_stream(file, slideshow.settings.size, fps, codec, options)
         audio = add_soundtrack(file, slideshow.soundtrack, bit_rate) if slideshow.soundtrack else None
-        cover = _cover_stream(file, slideshow)
+        cover = add_cover(file, slideshow.glance_size(COVER), fps)
         keys = {0, *slideshow.timeline.cuts}
         for index, planes in enumerate(frames):
-            frame = _video_frame(planes)
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            frame.colorspace, frame.color_range = BT709, LIMITED
+            frame = _stamped(planes, index, fps)
             if index in keys:
                 frame.pict_type = PictureType.I
             file.mux(video.encode(frame))
@@ -380,31 +382,61 @@ def _encode(
         file.mux(video.encode(None))
         if audio:
             audio.finish()
-        file.mux(_cover(cover, slideshow))
+        file.mux(cover_packets(cover, _cover(slideshow), fps))
 
 
-def _cover_stream(file: Any, slideshow: Slideshow) -> Any:
+def write_pictures(
+    file: BinaryIO,
+    frames: Iterable[NDArray[np.uint8]],
+    size: tuple[int, int],
+    fps: int,
+    codec: str,
+    options: dict[str, str],
+) -> None:
+    """Write frames (height * 3 / 2, width), I420, as an MP4 file without sound, encoded as those of slideshows are."""
+    with av.open(file, "w", format="mp4") as container:
+        video = _video_stream(container, size, fps, codec, options)
+        for index, planes in enumerate(frames):
+            container.mux(video.encode(_stamped(planes, index, fps)))
+        container.mux(video.encode(None))
+
+
+def add_cover(file: Any, size: tuple[int, int], fps: int) -> Any:
     """A stream for the picture that players and file managers show of a file, instead of its first frame: black."""
-    stream = file.add_stream("mjpeg", rate=slideshow.timeline.fps)
-    stream.width, stream.height = slideshow.glance_size(COVER)
+    stream = file.add_stream("mjpeg", rate=fps)
+    stream.width, stream.height = size
     stream.pix_fmt = "yuvj420p"
     stream.disposition = Disposition.attached_pic
     return stream
 
 
-def _cover(stream: Any, slideshow: Slideshow) -> list[av.Packet]:
-    """The middle of the first slide as a JPEG; nothing where its picture has vanished meanwhile."""
+def cover_packets(stream: Any, cover: bytes, fps: int) -> list[av.Packet]:
+    """What goes into the stream of a cover, a JPEG; nothing where there is none."""
+    if not cover:
+        return []
+    packet = av.Packet(cover)
+    packet.stream, packet.is_keyframe = stream, True
+    packet.pts = packet.dts = 0
+    packet.time_base = Fraction(1, fps)
+    return [packet]
+
+
+def _cover(slideshow: Slideshow) -> bytes:
+    """The middle of the first slide as a JPEG; empty where its picture has vanished meanwhile."""
     data = io.BytesIO()
     try:
         Image.fromarray(slideshow.glance(0, COVER)).save(data, "JPEG", quality=85)
     except PictureLost as lost:
         log.debug("no cover for %s: %s", slideshow.title, lost)
-        return []
-    packet = av.Packet(data.getvalue())
-    packet.stream, packet.is_keyframe = stream, True
-    packet.pts = packet.dts = 0
-    packet.time_base = Fraction(1, slideshow.timeline.fps)
-    return [packet]
+    return data.getvalue()
+
+
+def _stamped(planes: NDArray[np.uint8], index: int, fps: int) -> av.VideoFrame:
+    """The frame of an I420 array as the encoder takes it: with its time and its colours."""
+    frame = _video_frame(planes)
+    frame.pts, frame.time_base = index, Fraction(1, fps)
+    frame.colorspace, frame.color_range = BT709, LIMITED
+    return frame
 
 
 def _video_frame(planes: NDArray[np.uint8]) -> av.VideoFrame:
@@ -438,11 +470,10 @@ def _drawers() -> int:
     return min(4, max(1, available_cores() // 2))
 
 
-def _video_stream(file: Any, slideshow: Slideshow, codec: str, options: dict[str, str]) -> Any:
+def _video_stream(file: Any, size: tuple[int, int], fps: int, codec: str, options: dict[str, str]) -> Any:
     """The H.264 stream of a file, tagged BT.709 limited range."""
-    fps = slideshow.timeline.fps
     stream = file.add_stream(codec, rate=fps, **_device(codec))
-    stream.width, stream.height = slideshow.settings.size
+    stream.width, stream.height = size
     stream.pix_fmt = _pixels(codec)
     stream.time_base = Fraction(1, fps)
     context = stream.codec_context

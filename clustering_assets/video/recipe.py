@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 
 from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen, is_shown
+from clustering_assets.clustering.clocks import believed_times
+from clustering_assets.clustering.gazetteer import towns
 from clustering_assets.clustering.keys import partition_key
-from clustering_assets.settings import Settings, VideoSettings, known_by
+from clustering_assets.settings import AUTO_CAPTION, NO_CAPTION, Settings, VideoSettings, known_by
 from clustering_assets.video import faces
 
 RECIPE_VERSION = 9
@@ -18,8 +20,11 @@ RECIPE_VERSION = 9
 pinned beside this number in the tests, which fail where one changes without the other."""
 
 
-SOUND_VERSION = 1
+SOUND_VERSION = 2
 """Goes up whenever the same track would sound different or be cut to at other places. Silent videos stay."""
+
+WORDS_VERSION = 1
+"""Goes up whenever title cards or captions would say something else or be drawn otherwise. Videos without them stay."""
 
 MOST_STRETCHED = 2
 """How many times as long as wanted a picture may be seen so that a video is as long as its setting `length` says."""
@@ -72,7 +77,7 @@ def recipes(
         choice: The table `music_choice`.
         settings: The settings in force.
     """
-    facts = manifest[IMAGE_FACTS].drop_duplicates("path")
+    facts = _facts(manifest, settings).drop_duplicates("path")
     members = assignments.merge(facts, on="path", how="left", validate="many_to_one")
     tracks = choice.set_index("cluster")[["track", "track_hash"]].to_dict("index")
     found: dict[str, Recipe] = {}
@@ -94,6 +99,23 @@ def recipes(
     return found
 
 
+def _facts(manifest: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """What the manifest knows of pictures, with times of which wrong clocks are put right, and places, where needed."""
+    facts = manifest[IMAGE_FACTS]
+    if (
+        settings.order == "time"
+        or settings.titles
+        or settings.album_film
+        or "date" in settings.caption_fields
+    ):
+        good = manifest[manifest["outcome"] != "rejected"]
+        times = pd.Series(believed_times(good)[0].to_numpy(), good.index)
+        facts = facts.assign(taken_at=times.reindex(facts.index))
+    if "place" in settings.caption_fields:
+        facts = facts.assign(place=towns(manifest["latitude"], manifest["longitude"]))
+    return facts
+
+
 def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: VideoSettings) -> str:
     """Digest of everything that one video depends on, 32 hexadecimal digits.
 
@@ -102,15 +124,17 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
     Whether faces are looked for counts too, as it decides how pictures with people are framed.
 
     Args:
-        images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where the order is that of
-            the time taken, `taken_at`; `cluster` (the seed of motion) and `choice` where they are there.
+        images: The rows of one cluster: `path`, `content_hash`, `duplicate_of` and, where they order the pictures or
+            are shown, `taken_at` and `place`; `cluster` (the seed of motion) and `choice` where they are there.
         track_hash: Content hash of the music track, '' for none.
         title: Title of the video; counts only where it is shown, on a title card or as a caption.
         settings: How the video shall look.
     """
     columns = ["path", "content_hash", "duplicate_of"]
-    if settings.order == "time" or settings.titles or settings.captions:
+    if settings.order == "time" or settings.titles or "date" in settings.caption_fields:
         columns.append("taken_at")
+    if "place" in settings.caption_fields:
+        columns.append("place")
     present = [name for name in columns if name in images]
     rows = sorted(tuple(map(str, row)) for row in images[present].itertuples(index=False))
     clusters = sorted({int(cluster) for cluster in images["cluster"]}) if "cluster" in images else []
@@ -122,13 +146,15 @@ def recipe_digest(images: pd.DataFrame, track_hash: str, title: str, settings: V
         "columns": present,
         "images": rows,
         "track": track_hash,
-        "title": title if settings.titles or settings.captions else "",
-        "given": settings.captions
+        "title": title if settings.titles or "name" in settings.caption_fields else "",
+        "given": settings.captions == AUTO_CAPTION
         and "cluster_hint" in images
         and bool((images["cluster_hint"] != title).any()),
     }
     if track_hash:
         recipe["sound"] = SOUND_VERSION
+    if settings.titles or settings.caption_fields:
+        recipe["words"] = WORDS_VERSION
     if (choices := chosen(images, EXCLUDE, MUST, COVER)).any():
         recipe["choices"] = sorted(images.loc[choices, ["path", "choice"]].to_numpy().tolist())
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
@@ -138,6 +164,7 @@ def _digested(settings: VideoSettings) -> dict[str, Any]:
     """The settings under the names that digests have known them by from the first."""
     width, height = settings.size
     values = known_by(settings.model_dump(exclude={"resolution", "shape", "max_images_per_video"}))
+    values["captions"] = {NO_CAPTION: False, AUTO_CAPTION: True}.get(settings.captions, settings.captions)
     return {**values, "width": width, "height": height, "max_images": settings.max_images_per_video}
 
 

@@ -1,5 +1,7 @@
 """The title card: a name over a blurred picture."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from clustering_assets.video.canvas import Canvas, blurred
 from clustering_assets.video.colour import from_rgb, to_rgb
 from clustering_assets.video.framing import FINER, Framing, View
 from clustering_assets.video.lettering import Font, broken, cleaned, filled, font
+from clustering_assets.words import counted
 
 ROOM = 0.8
 """Width of a title at most, in parts of the card's."""
@@ -39,17 +42,26 @@ def title_canvas(
     return Canvas.of(from_rgb(np.asarray(card, np.uint8)), framing)
 
 
-def describe(count: int, taken: pd.Series | None) -> str:
-    """The line below a title: how many pictures, and when they were taken where that is known."""
-    text = f"{count:,} picture{'s' if count != 1 else ''}"
+def describe(shown: int, count: int, taken: pd.Series | None, title: str = "") -> str:
+    """The line below a title: how many pictures, and when they were taken where that is known.
+
+    Args:
+        shown: How many are shown.
+        count: How many there are.
+        taken: When each of them was taken.
+        title: The title, whose years are not said again.
+    """
+    text = f"{shown:,} of {counted(count, 'picture')}" if shown < count else counted(count, "picture")
     known = pd.to_datetime(taken).dropna() if taken is not None else pd.Series([], dtype="datetime64[ns]")
     if 2 * len(known) < count or known.empty:
         return text
     first, last = pd.Timestamp(known.min()), pd.Timestamp(known.max())
-    years = f"{first:%B %Y}" if (first.year, first.month) == (last.year, last.month) else None
-    if years is None:
-        years = f"{first.year}" if first.year == last.year else f"{first.year} to {last.year}"
-    return f"{text}, {years}"
+    said = set(re.findall(r"\w+", title))
+    month = f"{first:%B}" if (first.year, first.month) == (last.year, last.month) else ""
+    if {str(first.year), str(last.year)} <= said:
+        return f"{text}, {month}" if month and month not in said else text
+    years = f"{first.year}" if first.year == last.year else f"{first.year} to {last.year}"
+    return f"{text}, {month} {years}" if month else f"{text}, {years}"
 
 
 def _write(card: Image.Image, title: str, line: str) -> None:

@@ -144,16 +144,17 @@ def plays_through(path: Path | UPath) -> bool:
                 local_address(path) if isinstance(path, Path) else stack.enter_context(path.open("rb"))
             )
             file = stack.enter_context(av.open(source, **ANY_ENCODING))
-            counts = dict.fromkeys(range(len(file.streams)), 0)
-            for stream in (*file.streams.video, *file.streams.audio):
+            streams = [*file.streams.video, *file.streams.audio]  # and no chapters, which are a stream too
+            counts = {stream.index: 0 for stream in streams}
+            for stream in streams:
                 stream.thread_type = "AUTO"
                 stream.codec_context.options = {"err_detect": "explode"}
-            for packet in file.demux():
+            for packet in file.demux(streams):
                 for frame in packet.decode():
                     if getattr(frame, "is_corrupt", False):
                         return False
                     counts[packet.stream.index] += 1
-            missing = [stream.frames - counts[stream.index] for stream in file.streams]
+            missing = [stream.frames - counts[stream.index] for stream in streams]
     except (OSError, av.error.FFmpegError) as error:
         log.warning("%s cannot be decoded: %s", path, error)
         return False

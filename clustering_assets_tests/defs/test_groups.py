@@ -94,7 +94,7 @@ def test_events_become_videos_and_nothing_but_the_manifest_holds_coordinates(pro
     for number, path in enumerate(dated):
         day = "2024-05-14" if number % 2 else "2024-08-02"
         tell(path, pd.Timestamp(f"{day} 10:00") + pd.Timedelta(minutes=number), PLACE)
-    result = project.update(group_by="events", titles=True, captions=True)
+    result = project.update(group_by="events", titles=True, captions="auto")
     assert "embeddings" not in result.made
     table = project.assignments()
     days = {name.split(",")[0] for name in table["cluster_name"]}
@@ -115,4 +115,4 @@ def test_events_become_videos_and_nothing_but_the_manifest_holds_coordinates(pro
     assert len(files) > 20
     assert [path for path in files if path != manifest and tells_place(path)] == []
     assert tells_place(manifest) and tells_place(dated[0]), "what tells is found"
-    assert "embeddings" not in project.update(group_by="events", titles=True, captions=True).made
+    assert "embeddings" not in project.update(group_by="events", titles=True, captions="auto").made

@@ -1,15 +1,24 @@
 """Pictures, music and results on an S3 store: what a run fetches, what a second one does, and what troubles cost."""
 
+import json
+import time
 from collections import Counter
+from dataclasses import asdict
 
+import dagster as dg
 import pytest
 
+from clustering_assets.defs.resources import settings_type
+from clustering_assets.defs.update import run_config
 from clustering_assets.errors import ClusteringError
-from clustering_assets.leases import LOCK
-from clustering_assets.outputs import Outputs
+from clustering_assets.integrity import State
+from clustering_assets.leases import LOCK, Lease, OutputTaken
+from clustering_assets.outputs import ALBUM_FILM, Outputs
+from clustering_assets.storage import PARTIAL
 from clustering_assets.stores import StoreError
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets_tests.object_stores import ENVIRONMENT, REFUSED, answer, reaching
+from clustering_assets_tests.projects import defs
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +55,11 @@ def test_each_object_is_fetched_once_and_a_second_run_fetches_none(bucket, fresh
     outputs = Outputs(places["output"])
     assert (outputs.read_table(MUSIC_CHOICE)["track"] != "").all()
     assert not outputs.path(LOCK).exists()
+    sent = Counter(key for key in bucket.of_objects("PUT") if key.endswith((".mp4", PARTIAL)))
+    assert sent == {f"out/videos/{path.name}": 1 for path in outputs.videos()}, (
+        "each once, when it is complete"
+    )
+    assert not fetched(bucket, "out/videos/cluster"), "what was sent is known without reading it again"
 
     bucket.forget()
     again = project.update(**places)
@@ -54,6 +68,10 @@ def test_each_object_is_fetched_once_and_a_second_run_fetches_none(bucket, fresh
 
     _heals_what_was_damaged(bucket, project, places, result)
     _embeds_nothing_that_was_renamed(bucket, project, places, outputs)
+
+    assert "album_film" in project.update(**places, album_film=True).made
+    assert outputs.records.state(ALBUM_FILM, thorough=True) is State.WHOLE
+    assert project.update(**places, album_film=True).made == []
 
 
 def _heals_what_was_damaged(bucket, project, places, result):
@@ -99,6 +117,26 @@ def test_one_refusal_in_the_middle_of_everything_costs_nothing(bucket, fresh, pl
     bucket.trouble = now_and_then
     result = fresh().update(**places)
     assert result.rendered and not result.failed and not result.flawed
+
+
+def test_runs_and_sensors_of_the_ui_keep_off_an_output_that_another_machine_updates(bucket, fresh, places):
+    project = fresh()
+    project.update(**places)
+    lease = Lease("somebody", "elsewhere:7:early", time.time(), time.time() + 600)
+    bucket.put(f"out/{LOCK}", json.dumps(asdict(lease)).encode())
+    settings, words = project.settings(**places), "process 7 on elsewhere"
+    with project.instance() as instance:
+        job = defs.resolve_job_def("cluster_images")
+        with pytest.raises(dg.DagsterError) as refused:
+            job.execute_in_process(run_config=run_config(settings), instance=instance)
+        assert isinstance(refused.value.__cause__, OutputTaken) and words in str(refused.value.__cause__)
+        for name in ("new_images_sensor", "cluster_videos_sensor"):
+            context = dg.build_sensor_context(
+                instance=instance,
+                resources={"settings": settings_type(settings)()},
+                repository_def=defs.get_repository_def(),
+            )
+            assert words in defs.resolve_sensor_def(name)(context).skip_message
 
 
 @pytest.mark.parametrize(

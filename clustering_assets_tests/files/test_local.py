@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import socket
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clustering_assets.files.local import LocalFolder
-from clustering_assets.files.source import FoundFile, listing_fingerprint
+from clustering_assets.files.source import FoundFile, links_left_out, listing_fingerprint
 
 NOW = 1_700_000_000_000_000_000
 
@@ -67,6 +68,47 @@ def test_previews_of_a_catalogue_are_left_out(save, tmp_path):
     save("album/Catalog Previews.lrdata/0/a.jpg", b"x")
     save("album/lrdata/a.jpg", b"x")
     assert paths(tmp_path) == ["album/lrdata/a.jpg"]
+
+
+@pytest.fixture
+def album(save, tmp_path):
+    """A folder of links to pictures elsewhere, to their folder, back into it, to nothing and to where it lies."""
+    elsewhere = save("elsewhere/a.jpg", b"1").parent
+    save("elsewhere/deep/b.jpg", b"22")
+    album = save("albums/summer/own.jpg", b"333").parent
+    (elsewhere / "back").symlink_to(album)
+    (elsewhere / "further").symlink_to(save("third/c.jpg", b"4444").parent)
+    (album / "one.jpg").symlink_to(elsewhere / "a.jpg")
+    (album / "all").symlink_to(elsewhere)
+    (album / "again").symlink_to(elsewhere)
+    (album / "above").symlink_to(album.parent)
+    (album / "gone.jpg").symlink_to(tmp_path / "nothing")
+    return album
+
+
+def test_links_that_leave_the_folder_are_followed_where_that_is_asked_for_and_loops_end(album):
+    source = LocalFolder(album, follow_links=True)
+    found = {file.path: (file.bytes, file.problem) for file in source.files()}
+    assert found == {
+        "own.jpg": (3, None),
+        "one.jpg": (1, None),
+        "again/a.jpg": (1, None),
+        "again/deep/b.jpg": (2, None),
+        "again/further/c.jpg": (4, None),
+        "above": (0, "symbolic link that leaves the folder"),
+        "gone.jpg": (0, "symbolic link to nothing"),
+    }
+    assert pickle.loads(pickle.dumps(source)).files() == source.files()
+    with source.open("again/further/c.jpg") as file:
+        assert file.read() == b"4444"
+
+
+def test_links_that_are_not_followed_are_told_once_with_the_setting(album):
+    source = LocalFolder(album)
+    told = links_left_out(source.files(), source)
+    assert told.startswith("4 links lead out of") and "above" in told and "follow_links" in told
+    assert "\n" not in told
+    assert links_left_out([FoundFile("a.jpg", 1, 1)], source) == ""
 
 
 def test_a_link_that_leaves_the_folder_is_listed_but_marked(save, tmp_path):

@@ -144,7 +144,8 @@ def test_only_what_changed_is_opened(folder, opened, photo, encoded, save):
         "notes.txt": "rejected",
         "page.jpg": "rejected",
     }
-    pd.testing.assert_frame_equal(second, scan(folder))
+    fresh = scan(folder)
+    pd.testing.assert_frame_equal(second.drop(columns="added_at"), fresh.drop(columns="added_at"))
 
 
 def test_rows_of_another_version_are_not_reused(folder, opened):
@@ -362,3 +363,19 @@ def test_a_file_of_a_time_that_tables_do_not_hold_is_scanned_once(folder, opened
     del opened[:]
     scan(folder, first)
     assert opened == []
+
+
+def test_pictures_are_added_when_a_scan_first_finds_their_pixels(folder, photo, encoded, save):
+    monday, friday = pd.Timestamp("2024-05-06 10:00"), pd.Timestamp("2024-05-10 10:00")
+    first = scan(folder, now=monday)
+    assert first["added_at"].isna().all(), "the first scan finds nothing new"
+    save("images/new.png", encoded(photo(9), "PNG"))
+    (folder / "a.png").rename(folder / "moved.png")
+    second = scan(folder, first, now=monday).set_index("path")["added_at"]
+    assert second["new.png"] == monday and second.drop("new.png").isna().all()
+    save("images/newer.png", encoded(photo(10), "PNG"))
+    before = scan(folder, first, now=monday).drop(columns="added_at")  # of an older version
+    third = scan(folder, before, now=friday).set_index("path")["added_at"]
+    assert third.isna().all(), "what an older version knew is not new"
+    fourth = scan(folder, scan(folder, first, now=monday), now=friday).set_index("path")["added_at"]
+    assert fourth["new.png"] == fourth["newer.png"] == monday

@@ -4,6 +4,7 @@ import pytest
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.images.reach import check_reach, libraries, problem_here
+from clustering_assets.stores import open_place
 from clustering_assets.work.engine import WorkError
 
 
@@ -33,8 +34,25 @@ def folder(tmp_path):
 
 
 def test_machines_that_see_the_same_are_fit_and_nothing_is_left_behind(folder, tmp_path):
-    check_reach(Machines(), folder, ["gone.jpg", "a.jpg"], tmp_path / "cache")
+    check_reach(Machines(), folder, ["gone.jpg", "a.jpg"], str(tmp_path / "cache"))
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_store_that_all_reach_will_do_and_keeps_nothing(folder, tmp_path):
+    place = f"memory://{tmp_path.name}/cache"
+    check_reach(Machines(), folder, ["a.jpg"], place)
+    assert not list(open_place(place).iterdir())
+
+
+def test_a_machine_that_does_not_see_the_same_store_is_named(folder, tmp_path):
+    place = f"memory://{tmp_path.name}/cache"
+
+    def vanish():
+        for path in open_place(place).iterdir():
+            path.unlink()
+
+    with pytest.raises(WorkError, match=f"one does not see what is in {place}"):
+        check_reach(Machines(vanish), folder, ["a.jpg"], place)
 
 
 def test_a_picture_that_is_not_there_is_named(folder, tmp_path):
@@ -53,7 +71,7 @@ def test_another_picture_of_the_same_name_is_noticed(folder, tmp_path):
 
 def test_a_cache_that_is_another_folder_is_named(folder, tmp_path):
     mark = tmp_path / "cache" / "mark"
-    problem = problem_here(folder, folder.stat("a.jpg"), mark, libraries())
+    problem = problem_here(folder, folder.stat("a.jpg"), str(mark), libraries())
     assert (
         problem
         == f"does not see what is in {mark.parent}: the output must lie in a place that all machines share"
@@ -63,7 +81,9 @@ def test_a_cache_that_is_another_folder_is_named(folder, tmp_path):
 def test_a_cache_that_cannot_be_written_is_said_before_any_machine_is_asked(folder, tmp_path):
     (tmp_path / "blocked").write_text("a file")
     with pytest.raises(WorkError, match="blocked/cache cannot be written to"):
-        check_reach(Machines(lambda: pytest.fail("asked")), folder, ["a.jpg"], tmp_path / "blocked" / "cache")
+        check_reach(
+            Machines(lambda: pytest.fail("asked")), folder, ["a.jpg"], str(tmp_path / "blocked/cache")
+        )
 
 
 def test_other_libraries_are_named_with_both_versions(folder):

@@ -2,12 +2,13 @@
 
 import logging
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import ImageFont
 
-from clustering_assets.video.captions import caption_of, make_caption
+from clustering_assets.video.captions import caption_of, filled_in, make_caption
 from clustering_assets.video.colour import split
 from clustering_assets.video.lettering import ELLIPSIS, broken, cleaned, filled, font, shortened
 from clustering_assets.video.titles import title_canvas, typeset
@@ -49,6 +50,40 @@ def test_a_caption_keeps_clear_of_the_edges(size):
     assert columns.min() >= 0.04 * size[0]
     assert columns.max() < 0.96 * size[0]
     assert rows.max() < (0.9 if size[1] > size[0] else 0.97) * size[1]
+
+
+@pytest.mark.parametrize("size", FRAMES)
+@pytest.mark.parametrize("ground", ["white", "noise", "stripes"])
+def test_what_lies_around_letters_leaves_them_a_contrast_that_can_be_read(size, ground):
+    """4.5 to 1 is what WCAG 2.2 asks for text of any size (1.4.3)."""
+    frame = plain(size, 235)
+    rng = np.random.default_rng(0)
+    if ground == "noise":
+        frame[: size[1]] = rng.integers(16, 236, (size[1], size[0]))
+    if ground == "stripes":
+        frame[: size[1] : 2] = 16
+    caption = make_caption("Summer", size)
+    assert caption is not None
+    caption.write(frame)
+    y = split(frame).y[caption.top :, caption.left :][: len(caption.luma), : caption.luma.shape[1]]
+    letters = (caption.kept < 0.02) & (caption.luma > 200)
+    stroke = max(1, round(0.005 * min(size)))
+    beside = cv2.dilate(letters.astype(np.uint8), np.ones((2 * stroke + 1, 2 * stroke + 1), np.uint8)) > 0
+    around = beside & (caption.kept > 0.2)  # where no part of a letter is drawn any more
+
+    def luminance(luma):
+        value = np.clip((luma.astype(float) - 16) / 219, 0, 1)
+        return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+    contrast = (luminance(y[letters]).mean() + 0.05) / (luminance(y[around]).mean() + 0.05)
+    assert contrast >= 4.5
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (360, 640)])
+def test_a_caption_of_an_upright_video_keeps_clear_of_what_phones_put_over_it(size):
+    y = split(captioned(size, 16, "Summer " * 40)).y
+    rows, columns = np.nonzero(y > 60)
+    assert rows.max() < 0.82 * size[1] and columns.max() < 0.87 * size[0]
 
 
 def test_a_caption_that_is_not_seen_changes_nothing():
@@ -171,7 +206,7 @@ def test_a_long_title_stays_on_its_card():
 def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):
     images = pictures((400, 300), (400, 300))
     plain_show = show(images, small.model_copy(update={"titles": True}))
-    with_captions = show(images, small.model_copy(update={"titles": True, "captions": True}))
+    with_captions = show(images, small.model_copy(update={"titles": True, "captions": "auto"}))
     title, first, last = with_captions.timeline.slides
     joint = with_captions.timeline.transitions[0]
 
@@ -188,7 +223,7 @@ def test_captions_come_with_the_first_picture_and_stay(pictures, show, small):
 
 def test_the_digest_changes_with_captions_and_then_with_the_title(pictures, show, small):
     images = pictures((60, 40))
-    captions = small.model_copy(update={"captions": True})
+    captions = small.model_copy(update={"captions": "auto"})
     assert show(images).digest != show(images, captions).digest
     assert show(images, captions).digest != show(images, captions, title="Other").digest
     assert show(images).digest == show(images, title="Other").digest
@@ -198,10 +233,51 @@ def test_a_caption_says_only_what_is_true_of_each_picture(pictures, show, small)
     images = pictures((60, 40), (60, 40)).assign(
         cluster_hint="blue", taken_at=[pd.Timestamp("2023-05-03 10:00"), pd.NaT]
     )
-    captions = small.model_copy(update={"captions": True})
+    captions = small.model_copy(update={"captions": "auto"})
     found = show(images, captions, title="blue").storyboard.captions
     assert set(found) == {"3 May 2023", ""}
     assert set(show(images, captions, title="My name").storyboard.captions) == {"My name"}
+
+
+@pytest.mark.parametrize(
+    ("captions", "said"),
+    [
+        ("none", ""),
+        ("name", "Sea"),
+        ("date", "3 May 2023"),
+        ("place", "Rome"),
+        ("folder", "trip"),
+        ("{name} - {date}", "Sea - 3 May 2023"),
+        ("In {place}, {date}", "In Rome, 3 May 2023"),
+        ("auto", "Sea"),
+    ],
+)
+def test_a_caption_says_what_the_setting_asks_for(captions, said):
+    table = pd.DataFrame(
+        {
+            "path": ["trip/a.jpg"],
+            "cluster_name": ["Sea"],
+            "cluster_hint": ["blue"],
+            "taken_at": [pd.Timestamp("2023-05-03 10:00")],
+            "place": ["Rome"],
+        }
+    )
+    (row,) = table.itertuples()
+    assert caption_of(row, "Sea", captions) == said
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "date", "said"),
+    [
+        ("{name} - {date}", "Sea", "", "Sea"),
+        ("{name} - {date}", "", "May", "May"),
+        ("{name} ({date})!", "Sea", "", "Sea"),
+        ("{name} ({date})!", "Sea", "May", "Sea (May)!"),
+        ("On {date}", "", "", ""),
+    ],
+)
+def test_what_is_not_known_leaves_no_gap_in_a_caption(template, name, date, said):
+    assert filled_in(template, {"name": name, "date": date}) == said
 
 
 def test_the_folder_of_a_picture_is_its_caption_where_nothing_else_is_known():

@@ -73,7 +73,30 @@ def test_without_a_name_there_is_no_title_card(pictures, show, small):
 
 def test_the_line_below_the_title_says_how_many_and_when():
     times = pd.to_datetime(pd.Series(["2019-05-01", "2021-06-01", None]))
-    assert describe(3, times) == "3 pictures, 2019 to 2021"
-    assert describe(1, pd.to_datetime(pd.Series(["2019-05-01"]))) == "1 picture, May 2019"
-    assert describe(4, pd.to_datetime(pd.Series([None] * 4))) == "4 pictures"
-    assert describe(1200, None) == "1,200 pictures"
+    assert describe(3, 3, times) == "3 pictures, 2019 to 2021"
+    assert describe(1, 1, pd.to_datetime(pd.Series(["2019-05-01"]))) == "1 picture, May 2019"
+    assert describe(4, 4, pd.to_datetime(pd.Series([None] * 4))) == "4 pictures"
+    assert describe(10, 1200, None) == "10 of 1,200 pictures"
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("14 to 16 May 2019", "3 pictures"),
+        ("Rome, May 2019", "3 pictures"),
+        ("2019 Rome", "3 pictures, May"),
+        ("Rome", "3 pictures, May 2019"),
+        ("Room 20190", "3 pictures, May 2019"),
+    ],
+)
+def test_the_line_does_not_say_again_what_the_title_says(title, line):
+    assert (
+        describe(3, 3, pd.to_datetime(pd.Series(["2019-05-14", "2019-05-15", "2019-05-16"])), title) == line
+    )
+
+
+def test_a_title_card_says_how_many_of_the_pictures_are_shown(pictures, show, small):
+    images = pictures(*[(60, 40)] * 5)
+    few = small.model_copy(update={"titles": True, "max_images_per_video": 2})
+    assert show(images, few).storyboard.subtitle == "2 of 5 pictures"
+    assert show(images, small).storyboard.subtitle == "5 pictures"

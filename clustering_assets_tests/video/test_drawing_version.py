@@ -1,4 +1,5 @@
-"""What is drawn changes only together with `RECIPE_VERSION`: otherwise old videos would pass for up to date.
+"""What is drawn changes only together with `RECIPE_VERSION`, words with `WORDS_VERSION`: else old videos would pass for
+up to date.
 
 `drawings.json` holds what small frames look like, as means over their cells, so that no processor or library rounds
 them to something else. After the version was raised, pin them anew:
@@ -20,7 +21,7 @@ from clustering_assets.video.canvas import lay
 from clustering_assets.video.captions import make_caption
 from clustering_assets.video.colour import dim, from_rgb, split
 from clustering_assets.video.framing import MOVES, frame_picture
-from clustering_assets.video.recipe import RECIPE_VERSION
+from clustering_assets.video.recipe import RECIPE_VERSION, WORDS_VERSION
 from clustering_assets.video.saliency import saliency
 from clustering_assets.video.storyboard import Material, plan
 from clustering_assets.video.titles import title_canvas
@@ -109,14 +110,14 @@ def far(one: str, other: str) -> bool:
 
 def test_what_is_drawn_changes_only_with_the_version():
     pinned = json.loads(PINNED.read_text())
-    assert pinned["recipe_version"] == RECIPE_VERSION, "pin what is drawn now, as this file says"
+    assert pinned["versions"] == [RECIPE_VERSION, WORDS_VERSION], "pin what is drawn now, as this file says"
     now = drawings()
     before = pinned["drawings"]
     changed = [name for name in {**now, **before} if far(now.get(name, ""), before.get(name, ""))]
-    assert not changed, "these are drawn differently: raise RECIPE_VERSION and pin them, as this file says"
+    assert not changed, "these are drawn differently: raise the version and pin them, as this file says"
     assert decisions() == pinned["decisions"], "videos are planned differently: raise RECIPE_VERSION and pin"
 
 
 if __name__ == "__main__":
-    found = {"recipe_version": RECIPE_VERSION, "decisions": decisions(), "drawings": drawings()}
+    found = {"versions": [RECIPE_VERSION, WORDS_VERSION], "decisions": decisions(), "drawings": drawings()}
     PINNED.write_text(json.dumps(found, indent=1) + "\n")

@@ -193,12 +193,22 @@ def test_a_place_that_only_this_machine_has_is_noticed(net, tmp_path):
     assert str(here / "cache") in said["error"] and said["error"].count("127.0.0.1") == 3
 
 
+def test_pictures_and_the_cache_may_lie_on_a_store(net, local, tmp_path):
+    server = net.start_store()
+    try:
+        (said,) = started(net, local.folder, tmp_path, {"bucket": "photos"}).said()
+    finally:
+        server.kill()
+    local.check_same(said)
+    assert said["embedded"] == [130, 0] and said["left"] == []
+
+
 def test_videos_are_those_of_this_machine(net, project, tmp_path):
     tracks = project.outputs.read_table(MUSIC_TRACKS)
     pair = EmbeddingPair(*load_embeddings("output"))
     recipes = list(project.recipes(fps=12).values())[:2]
     orders = [Order.of(recipe, project.settings(fps=12), pair, tracks) for recipe in recipes]
-    here = {key: digest_of(video, project.outputs) for key, video in render(orders, Here())}
+    here = {key: digest_of(video) for key, video in render(orders, Here())}
     (tmp_path / "orders").write_bytes(pickle.dumps(orders))
     (said,) = started(net, tmp_path, tmp_path, {"orders": str(tmp_path / "orders")}).said()
     assert len(here) == 2 and said.get("error") is None, said

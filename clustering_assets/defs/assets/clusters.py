@@ -18,7 +18,7 @@ from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, StoredError
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.outputs import CLUSTER_PLOT, choices_file, names_file
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS
@@ -112,9 +112,7 @@ def cluster_assignments(
             embeddings.vectors,
             images,
             class_scores=_class_scores(context, settings, network) if network else None,
-            duplicate_of=near_duplicates(
-                images, embeddings.vectors, file_source(values.images, "images"), values.limits
-            ),
+            duplicate_of=near_duplicates(images, embeddings.vectors, image_source(values), values.limits),
         ),
         Request(values.algorithm, values.clusters, values.eps, values.seed, values.group_by),
         _previous(context, settings, network),
@@ -234,7 +232,7 @@ def cluster_plot(
     version = data_version(context, settings.value)
     figure = plot_clusters(
         cluster_assignments,
-        file_source(settings.value.images, "images"),
+        image_source(settings.value),
         timeline="events" in settings.value.group_by,
     )
     return dg.MaterializeResult(value=figure, data_version=version)

@@ -13,7 +13,7 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.outputs import DATASET_ANALYSIS
 from clustering_assets.places import is_url
 from clustering_assets.settings import LOOKS, NUMBERED, Limits, Settings
@@ -75,7 +75,7 @@ def every_file_is_usable(manifest: pd.DataFrame, values: Settings) -> Verdict:
     deps=[source_images],
     metadata={
         OUTPUT: IMAGE_MANIFEST.file,
-        USES: ["images", *Limits.model_fields],
+        USES: ["images", "follow_links", *Limits.model_fields],
     },
     check_specs=checks.specs,
 )
@@ -94,7 +94,7 @@ def image_manifest(
     values = settings.value
     try:
         manifest = scan(
-            file_source(values.images, "images"),
+            image_source(values),
             previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
             limits=values.limits,
             engine=make_engine(values.work),
@@ -130,9 +130,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
     from clustering_assets.images.manifest import DatasetError, check_usable
 
     try:
-        check_usable(
-            manifest, file_source(values.images, "images"), values.min_images, values.max_failure_rate
-        )
+        check_usable(manifest, image_source(values), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         return str(error)
     different = int((manifest["outcome"] == "used").sum())
@@ -160,5 +158,5 @@ def dataset_analysis(
     from clustering_assets.report.dataset_analysis import analyse
 
     version = data_version(context, settings.value)
-    analysis = analyse(image_manifest, file_source(settings.value.images, "images"))
+    analysis = analyse(image_manifest, image_source(settings.value))
     return dg.MaterializeResult(value=analysis, data_version=version)

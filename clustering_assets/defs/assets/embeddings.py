@@ -11,7 +11,7 @@ from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, contents_digest
-from clustering_assets.files import file_source
+from clustering_assets.files import image_source
 from clustering_assets.outputs import EMBEDDINGS
 
 
@@ -41,7 +41,7 @@ def embeddings(
     values = settings.value
     version = data_version(context, values)
     embedded = embed(
-        Inputs(usable(image_manifest), file_source(values.images, "images"), values.limits),
+        Inputs(usable(image_manifest), image_source(values), values.limits),
         NetworkSpec(values.backbone, Path(values.weights) if values.weights else None),
         RuntimeOptions(values.runtime, values.batch_size, make_engine(values.work)),
         cache_dir=settings.outputs.embedding_cache if values.cache else None,
@@ -49,7 +49,7 @@ def embeddings(
     lost = [(path, "embedding", reason) for path, _, reason in embedded.failures]
     try:
         left = with_failures(image_manifest, lost)
-        check_usable(left, file_source(values.images, "images"), values.min_images, values.max_failure_rate)
+        check_usable(left, image_source(values), values.min_images, values.max_failure_rate)
     except DatasetError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     if embedded.warning:

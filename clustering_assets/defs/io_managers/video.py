@@ -1,4 +1,4 @@
-"""Videos: a rendered file is moved to its place."""
+"""Videos and the film of them: a finished file is moved to its place."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
@@ -7,8 +7,12 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
+from clustering_assets.defs.links import link_to
 from clustering_assets.defs.records import PUBLISHED
+from clustering_assets.films import Film
+from clustering_assets.leases import keep_off_others
 from clustering_assets.rendering import Rendered, publish
+from clustering_assets.storage import move
 
 if TYPE_CHECKING:
     from clustering_assets.video.encode import VideoFacts
@@ -30,14 +34,20 @@ class VideoIO(OutputIOManager):
 
         Raises:
             OSError: It cannot be stored.
+            OutputTaken: The output is another machine's at the time.
         """
-        publish(rendered, self.outputs)
-        hashes = self.outputs.records.publish([self._name(rendered)])
-        return {**self._metadata(rendered), PUBLISHED: dg.MetadataValue.json(hashes)}
+        keep_off_others(self.outputs.root)
+        hashes = publish(rendered, self.outputs)
+        link = link_to(self.outputs.path(self._name(rendered)))
+        return {**self._metadata(rendered), **link, PUBLISHED: dg.MetadataValue.json(hashes)}
 
     def files(self, context: dg.OutputContext, obj: Rendered) -> list[str]:
         """The name of the video below the output."""
         return [self._name(obj)]
+
+    def known_hashes(self, obj: Rendered) -> dict[str, str]:
+        """The hash of a video that has just been made."""
+        return {self._name(obj): obj.xxh3_128} if obj.staged else {}
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the video of this partition is.
@@ -69,6 +79,24 @@ class VideoIO(OutputIOManager):
 
     def _name(self, rendered: Rendered) -> str:
         return self.outputs.name_of(self.outputs.video(rendered.key, music=rendered.music))
+
+
+class FilmIO(OutputIOManager):
+    """Moves the finished film to its place, unless the one that is there is the same. Loading gives its path."""
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Film, path: UPath) -> None:
+        """Publish, or find that there is nothing to do."""
+        if obj.staged:
+            self.outputs.records.forget(self.outputs.name_of(path))
+            move(self.outputs.path(obj.staged), path)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
+        """Where the film is."""
+        return path
+
+    def get_metadata(self, context: dg.OutputContext, obj: Film) -> dict[str, Any]:
+        """Duration in seconds, and whether it was made anew."""
+        return {"duration_seconds": round(obj.seconds, 2), "rendered": bool(obj.staged)}
 
 
 def _shown(facts: "VideoFacts") -> dict[str, Any]:

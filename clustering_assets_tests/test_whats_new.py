@@ -1,0 +1,49 @@
+"""What is new: the pictures that came with the last update, in a short video of their own."""
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageOps
+
+from clustering_assets.cli.whats_new import whats_new
+from clustering_assets.integrity import State
+from clustering_assets.outputs import WHATS_NEW
+from clustering_assets.video.encode import read_digest
+from clustering_assets.whats_new import new_rows
+
+
+def test_new_is_what_came_with_the_last_update_that_brought_something():
+    times = pd.to_datetime(pd.Series([None, "2024-05-01", "2024-05-08", "2024-05-08"]))
+    images = pd.DataFrame({"path": list("abcd"), "added_at": times})
+    assert list(new_rows(images)["path"]) == ["c", "d"]
+    assert list(new_rows(images, pd.Timestamp("2024-04-30"))["path"]) == ["b", "c", "d"]
+    assert new_rows(images, pd.Timestamp("2025-01-01")).empty
+    assert new_rows(images.assign(added_at=pd.Series(pd.NaT, images.index))).empty
+    assert new_rows(images[["path"]]).empty
+
+
+def said(*flags):
+    done = CliRunner().invoke(whats_new, flags, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_last_update_become_a_short_video(project):
+    assert "Nothing is new: no picture came since the first update." in said()
+    path = project.outputs.path(WHATS_NEW)
+    assert not path.exists()
+    old = sorted((project.root / "images").rglob("*.jpg"))[:4]
+    for number, picture in enumerate(old):
+        with Image.open(picture) as image:
+            ImageOps.flip(image.convert("RGB")).save(project.root / f"images/new {number}.jpg", quality=92)
+    project.update()
+    assert f"{path}: " in (first := said("--length", "6")) and "4 pictures that came on" in first
+    assert project.outputs.records.state(WHATS_NEW) is State.WHOLE
+    digest = read_digest(path)
+    made = path.stat().st_mtime_ns
+    assert "Nothing new since then" in said("--length", "6") and path.stat().st_mtime_ns == made
+    assert "Nothing is new: no picture came since 2999-01-01" in said("--since", "2999-01-01")
+    project.update()
+    assert path.is_file() and "Nothing new since then" in said("--length", "6")
+    assert "4 pictures" in said("--length", "9") and read_digest(path) != digest
