@@ -219,6 +219,11 @@ class Clustering(Group):
 class Music(Group):
     """Which music goes with which cluster."""
 
+    mood_model: Literal["auto", "vibenet", "none"] = Field(
+        default="auto",
+        description="Learned model that hears moods beside what is measured: vibenet, none, or auto, which is vibenet "
+        "where it is installed.",
+    )
     pins_file: str = Field(
         default="",
         description="File that pins tracks (cluster_0 or a mood, then the track); empty: pins.csv in music.",

@@ -48,7 +48,9 @@ class Stages:
 
 def stages_of(specs: Iterable[dg.AssetSpec]) -> Stages:
     """The stages of a graph of assets. What has no output of its own is left out: it is made elsewhere."""
-    made = {spec.key.to_user_string(): spec for spec in specs if OUTPUT in spec.metadata}
+    every = {spec.key.to_user_string(): spec for spec in specs if OUTPUT in spec.metadata}
+    asked = {name: spec.metadata[ON_REQUEST] for name, spec in every.items() if ON_REQUEST in spec.metadata}
+    made = {name: spec for name, spec in every.items() if name not in asked}
     above = {
         name: {dep.asset_key.to_user_string() for dep in made[name].deps} & made.keys()
         for name in sorted(made)
@@ -61,14 +63,8 @@ def stages_of(specs: Iterable[dg.AssetSpec]) -> Stages:
     return Stages(
         scans=tuple(name for name in plain if not above[name]),
         middle=tuple(name for name in plain if above[name] and name not in below),
-        on_request={
-            name: made[name].metadata[ON_REQUEST] for name in plain if ON_REQUEST in made[name].metadata
-        },
-        closing=tuple(
-            name
-            for name in plain
-            if name in below and not {EVERY_UPDATE, ON_REQUEST} & made[name].metadata.keys()
-        ),
+        on_request=asked,
+        closing=tuple(name for name in plain if name in below and not made[name].metadata.get(EVERY_UPDATE)),
         last=tuple(name for name in plain if name in below and made[name].metadata.get(EVERY_UPDATE)),
         settings=frozenset(used for name in plain for used in made[name].metadata.get(USES, ())),
     )

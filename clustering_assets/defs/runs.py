@@ -46,6 +46,12 @@ def latest_run(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> dg.Dags
     return next(iter(instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)), None)
 
 
+def newest_change(instance: dg.DagsterInstance) -> str:
+    """Which run has changed last, and when; it differs as soon as one begins or ends. Empty where there are no runs."""
+    records = instance.get_run_records(limit=1, order_by="update_timestamp")
+    return "".join(f"{record.dagster_run.run_id} {record.update_timestamp.isoformat()}" for record in records)
+
+
 def is_given_up(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> bool:
     """Whether runs with these tags have failed too often, or a person has cancelled one."""
     wanted = dg.RunsFilter(tags=dict(tags), statuses=list(ENDED_BADLY))

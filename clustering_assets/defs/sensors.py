@@ -4,6 +4,7 @@ Both only gather facts and return what a pure function decided, so what they dec
 """
 
 import functools
+import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
@@ -34,6 +35,7 @@ from clustering_assets.defs.runs import (
     is_given_up,
     is_ours,
     latest_run,
+    newest_change,
     update_under_way,
 )
 from clustering_assets.defs.staleness import (
@@ -61,8 +63,11 @@ from clustering_assets.tables import (
 from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
-PATIENCE = 40
+PATIENCE = 60
 """How many ticks in a row files may arrive before an update takes those that are there: ten minutes."""
+
+LOOK = 15.0
+"""Seconds between two looks at all videos; when a run has begun or ended meanwhile, the next tick looks."""
 
 PORTION = 20
 """Most videos that are asked for and not rendered yet: a tick stays short, and the queue can be read."""
@@ -104,14 +109,14 @@ def project_sensors(
     return [
         dg.sensor(
             job=clustering,
-            minimum_interval_seconds=15,
+            minimum_interval_seconds=10,
             default_status=status,
             description="Starts an update when pictures, music, pins, names, choices or settings have changed and "
             "files have settled.",
         )(new_images_sensor),
         dg.sensor(
             jobs=[rendering, make_film, reporting],
-            minimum_interval_seconds=15,
+            minimum_interval_seconds=5,
             default_status=status,
             description="Renders every video that is missing or out of date, and keeps partitions in line with "
             "clusters.",
@@ -131,6 +136,28 @@ class Watch(pydantic.BaseModel, frozen=True):
     seen: str = ""
     requested: str = ""
     waited: int = 0
+
+
+class Glance(pydantic.BaseModel, frozen=True):
+    """What `cluster_videos_sensor` remembers of its last look, as JSON in its cursor.
+
+    Attributes:
+        at: When it was, in seconds since the epoch.
+        newest: Which run had changed last, and when.
+        said: Why there was nothing to do.
+    """
+
+    at: float = 0.0
+    newest: str = ""
+    said: str = ""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Glance":
+        """The last look; one of long ago where there is none or it cannot be read."""
+        try:
+            return cls.model_validate_json(cursor or "")
+        except pydantic.ValidationError:
+            return cls()
 
 
 def watch_listing(watch: Watch, fingerprint: str, *, failed: bool = False) -> tuple[Watch, str]:
@@ -336,7 +363,24 @@ def _is_known(
 def cluster_videos_sensor(
     context: dg.SensorEvaluationContext, settings: SettingsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Compare what each cluster's video should be made of with what it was made of, and ask for the difference."""
+    """Compare what each cluster's video should be made of with what it was made of, and ask for the difference.
+
+    Between looks it only asks whether a run has begun or ended.
+    """
+    last, now, newest = Glance.of(context.cursor), time.time(), newest_change(context.instance)
+    if newest == last.newest and 0 <= now - last.at < LOOK:
+        return dg.SkipReason(last.said)
+    answer = _look_at_videos(context, settings)
+    skipped = answer if isinstance(answer, dg.SkipReason) else answer.skip_reason
+    said = (
+        str(skipped.skip_message) if isinstance(skipped, dg.SkipReason) else "videos have just been asked for"
+    )
+    context.update_cursor(Glance(at=now, newest=newest, said=said).model_dump_json())
+    return answer
+
+
+def _look_at_videos(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
+    """What there is to do for the videos, the film and the summary."""
     instance, outputs = context.instance, settings.outputs
     close_abandoned_runs(instance)
     if waiting_for := update_under_way(instance):

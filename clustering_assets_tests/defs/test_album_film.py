@@ -92,9 +92,6 @@ def test_a_film_of_nothing_is_refused_with_words_and_stops_nothing(project):
         assert job.execute_in_process(
             instance=instance, run_config=config, asset_selection=[FILM, dg.AssetKey("ledger")]
         ).success, "it was not asked for"
-        alone = job.execute_in_process(
-            instance=instance, run_config=config, asset_selection=[FILM], raise_on_error=False
-        )
-        assert not alone.success
-        (failure,) = [event for event in alone.all_events if event.is_step_failure]
-        assert "no video to make a film of" in str(failure.step_failure_data)
+        with pytest.raises(dg.Failure) as refused:
+            job.execute_in_process(instance=instance, run_config=config, asset_selection=[FILM])
+    assert "no video to make a film of: render the videos first" in str(refused.value.description)

@@ -1,5 +1,6 @@
 """`cluster_videos_sensor`: what is missing or out of date is asked for, and nothing else."""
 
+import json
 import shutil
 
 import dagster as dg
@@ -12,7 +13,7 @@ from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.records import latest_videos
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.runs import ATTEMPTS
-from clustering_assets.defs.sensors import PORTION
+from clustering_assets.defs.sensors import LOOK, PORTION
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
@@ -26,6 +27,11 @@ DIGESTS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2"])
 def test_a_video_is_out_of_date_unless_the_very_same_one_is_there(wanted, made, present):
     due = set(out_of_date(wanted, made, present))
     assert due == {key for key in wanted if made.get(key) != wanted[key] or key not in present}
+
+
+@dg.asset
+def elsewhere() -> None:
+    """An asset of another project in the same instance."""
 
 
 def tick(project, instance, **changed):
@@ -51,6 +57,29 @@ def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
         result = tick(project, instance)
     assert result.run_requests == [] and "up to date" in result.skip_reason.skip_message
     assert result.dynamic_partitions_requests == []
+
+
+def test_between_looks_only_a_run_makes_it_look_again(project):
+    def look(cursor):
+        context = dg.build_sensor_context(
+            instance=instance,
+            resources={"settings": settings_type(project.settings())()},
+            repository_def=defs.get_repository_def(),
+            cursor=cursor,
+        )
+        return cluster_videos_sensor(context), context.cursor
+
+    with project.instance() as instance:
+        _, cursor = look("of another version")
+        next((project.root / "output/videos").glob("cluster_1_*.mp4")).unlink()
+        soon, same = look(cursor)
+        assert "up to date" in soon.skip_message and same == cursor
+        dg.materialize([elsewhere], instance=instance)
+        (after, _) = look(cursor)
+        assert asked(*after.run_requests) == [["cluster_1"]]
+        later = json.loads(cursor) | {"at": json.loads(cursor)["at"] - LOOK}
+        (after, _) = look(json.dumps(later))
+        assert asked(*after.run_requests) == [["cluster_1"]]
 
 
 def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(project):

@@ -13,7 +13,7 @@ from clustering_assets.defs.runs import INTERRUPTIONS
 from clustering_assets.defs.sensors import PATIENCE, Watch, stage_settings, watch_listing
 from clustering_assets.defs.update import run_config
 from clustering_assets.outputs import GALLERY
-from clustering_assets.settings import Settings, VideoSettings, Work, load_settings
+from clustering_assets.settings import Film, Settings, VideoSettings, Work, load_settings
 from clustering_assets_tests.projects import defs
 
 new_images_sensor = defs.resolve_sensor_def("new_images_sensor")
@@ -344,9 +344,10 @@ def test_settings_of_the_clusters_start_an_update_and_those_of_videos_alone_do_n
 
 def test_every_setting_calls_for_an_update_or_makes_videos_or_changes_no_result():
     no_result = {"sensors", "batch_size", "cache", *Work.model_fields}
-    assert stage_settings() | set(VideoSettings.model_fields) | no_result == set(Settings.model_fields)
+    of_videos = {*VideoSettings.model_fields, *Film.model_fields}
+    assert stage_settings() | of_videos | no_result == set(Settings.model_fields)
     assert {"images", "music", "clusters", "output", "min_images", "resolution"} <= stage_settings()
-    assert not {"fps", "quality", "titles", *no_result} & stage_settings()
+    assert not {"fps", "quality", "titles", *Film.model_fields, *no_result} & stage_settings()
 
 
 def test_while_an_update_is_under_way_changes_wait(folder):
