@@ -114,10 +114,10 @@ def test_far_better_clusters_replace_the_old_when_pictures_come(blobs, frame):
 
 
 def test_where_nothing_stands_apart_the_old_clusters_stay(frame):
-    noise = np.abs(np.random.default_rng(2).normal(size=(138, 80))).astype(np.float32)
-    images = frame(138)
-    before = assign(Pictures(noise[:120], images[:120]), Request("auto"))
-    other = assign(Pictures(noise[:120], images[:120]), Request("kmeans", 3)).table
+    noise = np.abs(np.random.default_rng(2).normal(size=(69, 80))).astype(np.float32)
+    images = frame(69)
+    before = assign(Pictures(noise[:60], images[:60]), Request("auto"))
+    other = assign(Pictures(noise[:60], images[:60]), Request("kmeans", 3)).table
     after = assign(Pictures(noise, images), Request("auto"), Previous(other, {0, 1, 2}, before.request))
     assert after.changes.moved == 0
     assert any("afresh would be" in note for note in after.notes)
