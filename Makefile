@@ -47,10 +47,12 @@ help:
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev,faces,kaggle,ray]"
-	touch $@
+	@echo "Setting up $(VENV), once: an environment of its own, then about 7 GB of packages, which takes minutes"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
+	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -e ".[dev,faces,kaggle,ray]"
+	@touch $@
+	@echo "$(VENV) is ready"
 
 demo: $(STAMP)
 	$(BIN)/python -m clustering_assets demo $(DEMO_ARGS)

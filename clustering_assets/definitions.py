@@ -45,18 +45,20 @@ def make_definitions(settings: Settings) -> dg.Definitions:
     Args:
         settings: The values that hold where the run config says nothing, and whether the sensors are on.
     """
+    own = [
+        jobs.with_launchpad(job, settings)
+        for job in (jobs.cluster_images, jobs.render_videos, jobs.refresh_report)
+    ]
     return dg.Definitions(
         assets=project_assets(),
         asset_checks=dg.load_asset_checks_from_package_name(ASSETS),
         jobs=[
-            jobs.cluster_images,
-            jobs.render_videos,
-            jobs.refresh_report,
+            *own,
             jobs.make_film,
             import_jobs.import_from_kaggle,
             import_jobs.import_from_openimages,
         ],
-        sensors=project_sensors(settings),
+        sensors=project_sensors(settings, *own),
         resources=project_resources(settings),
         executor=dg.in_process_executor,
         metadata={

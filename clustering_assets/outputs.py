@@ -41,6 +41,7 @@ ALBUM_FILM = "videos/album_film.mp4"
 WHATS_NEW = "videos/whats_new.mp4"
 SUMMARY_REPORT = "summary_report.txt"
 GALLERY = "gallery/index.html"
+BUNDLES = "gallery/pictures"
 
 COMPANIONS = {
     EMBEDDINGS: ("embeddings/image_paths.txt", "embeddings/embeddings.json"),
@@ -108,6 +109,11 @@ class Outputs:
         """The video of the cluster `key` that is there, or None."""
         both = (self.video(key, music=music) for music in (True, False))
         return next((path for path in both if path.is_file()), None)
+
+    def bundles(self) -> dict[str, UPath]:
+        """The bundles of thumbnails that the gallery loads, by name."""
+        folder = self.path(BUNDLES)
+        return {path.stem: path for path in folder.glob("[!.]*.js")} if folder.is_dir() else {}
 
     def videos(self) -> list[UPath]:
         """All videos, those of clusters that are gone included, sorted."""

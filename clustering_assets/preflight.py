@@ -22,11 +22,13 @@ def check_named(settings: Settings) -> None:
         ChoicesError: The same for the choices of pictures.
         PinsError: The same for the pinned tracks.
         StoreError: A store cannot be used.
+        LearnedMoodError: The model that moods are to be heard with is not installed.
         WorkError: The engine is not installed.
     """
     from clustering_assets.clustering import gazetteer
     from clustering_assets.clustering.choices import read_choices
     from clustering_assets.clustering.given_names import read_names
+    from clustering_assets.music.learned_mood import learned_mood
     from clustering_assets.music.pins import read_pins
 
     try:
@@ -56,4 +58,5 @@ def check_named(settings: Settings) -> None:
     read_names(names_file(settings))
     read_choices(choices_file(settings))
     read_pins(pins_file(settings))
+    learned_mood(settings.mood_model)
     make_engine(settings.work)

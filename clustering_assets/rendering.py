@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clustering_assets import progress
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import image_source, music_source
@@ -178,8 +179,10 @@ def _render(
     with ExitStack() as stack:
         stack.callback(_clear, orders, folder)
         stack.enter_context(_ready(engine, orders))
+        done = stack.enter_context(progress.task("All videos", len(orders), "videos"))
         run = engine.run_in_workers if isinstance(engine, Cluster) else engine.run
         for order, made in zip(orders, stack.enter_context(closing(run(task, orders))), strict=True):
+            done.advance()
             yield order.recipe.key, _refused(made) if isinstance(made, Lost) else made
             _clear([order], folder)
 

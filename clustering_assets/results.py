@@ -25,7 +25,7 @@ def is_whole(
         rows: Rows that it had when it was written; None if that is not known.
         hashes: Hash that each file had when it was written; None or empty if that is not known.
     """
-    files = files_of(name)
+    files = tuple(dict.fromkeys((*files_of(name), *(hashes or ()))))
     states = {file: outputs.records.state(file) for file in files}
     for file, state in states.items():
         if state in (State.DAMAGED, State.MISSING):

@@ -43,6 +43,9 @@ HOSTS_VARIABLE = "CLUSTERING_HOSTS"
 """Environment variable: names beside localhost under which browsers reach the UI, separated by commas."""
 
 
+FIRST = ("images", "music", "output", "clusters", "group_by", "min_images", "resolution", "shape", "length")
+"""The settings that matter first, wherever they are listed in groups."""
+
 LATER = {
     "choices_file": "",
     "shape": "",
@@ -216,6 +219,11 @@ class Clustering(Group):
 class Music(Group):
     """Which music goes with which cluster."""
 
+    mood_model: Literal["auto", "vibenet", "none"] = Field(
+        default="auto",
+        description="Learned model that hears moods beside what is measured: vibenet, none, or auto, which is vibenet "
+        "where it is installed.",
+    )
     pins_file: str = Field(
         default="",
         description="File that pins tracks (cluster_0 or a mood, then the track); empty: pins.csv in music.",
@@ -245,6 +253,8 @@ def _sides(text: str, wanted: str = "") -> tuple[int, int]:
 
 
 class _Video(Group):
+    """How videos look and sound."""
+
     resolution: str = Field(
         default="1920x1080",
         description="Size of the videos, WIDTHxHEIGHT in pixels, both even, 64 to 7680.",
@@ -381,10 +391,14 @@ class Work(Group):
 
 
 class _Sensors(Group):
+    """What the UI does by itself."""
+
     sensors: bool = Field(default=False, description="Whether the sensors are on when the UI starts.")
 
 
 class _Seed(Group):
+    """What is left to chance."""
+
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
 
 
@@ -435,6 +449,17 @@ class Settings(  # pyright: ignore[reportIncompatibleVariableOverride] - pydanti
                     f"output = {self.output!r}: must be another folder than {name} = {folder!r}"
                 )
         return self
+
+    @classmethod
+    def groups(cls) -> dict[str, list[str]]:
+        """The names of all settings by what their group is about; those that matter first come first."""
+        groups: dict[str, list[str]] = {"What matters first": list(FIRST)}
+        for base in reversed(cls.__mro__):
+            names = [name for name in vars(base).get("__annotations__", {}) if name in cls.model_fields]
+            if names and base is not cls:
+                heading = str(base.__doc__).partition(".")[0]
+                groups[heading] = [name for name in names if name not in FIRST]
+        return {heading: names for heading, names in groups.items() if names}
 
     @property
     def local_images(self) -> Path:

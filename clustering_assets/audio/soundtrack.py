@@ -1,8 +1,9 @@
 """Soundtracks: a track of the music library laid under a video of a given length, as a stream of samples.
 
-A long track is started where it has come to its strength and faded out; a short one is looped from bar to bar
-with crossfades that keep the power. One gain, measured beforehand on the finished sound, brings it to the loudness of
-other media without touching its dynamics; where single peaks are in the way, a limiter presses these down.
+A long track is started where it has come to its strength, or where it is fullest, and faded out; a short one is looped
+from bar to bar with crossfades that keep the power. One gain, measured beforehand on the finished sound, brings it to
+the loudness of other media without touching its dynamics; where single peaks are in the way, a limiter presses these
+down.
 """
 
 import logging
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from clustering_assets.audio.beats import BAR
 from clustering_assets.audio.decoding import BLOCK, RATE, DecodeLimits, MusicError, decode
 from clustering_assets.audio.limiter import PeakMeter, limited, limiting
-from clustering_assets.audio.loudness import LoudnessMeter, amplitude, gated
+from clustering_assets.audio.loudness import SILENCE, LoudnessMeter, amplitude, gated
 from clustering_assets.errors import ClusteringError
 from clustering_assets.files import AnyFile
 
@@ -58,6 +59,12 @@ LEAD = 0.06
 
 PHRASE = 4
 """Bars in a phrase: loops are whole phrases long where that wastes little."""
+
+FULLER = 1.0
+"""LU by which a later part of a track must be louder in the mean than the first for a video to be laid under it."""
+
+ROOM = 1.5
+"""How many times as long as the video the music from there on must be, as cuts on beats may make a video longer."""
 
 GIVEN = 0.15
 """Largest part of a length that is given up so that the music ends with a phrase, a bar or the track."""
@@ -139,6 +146,16 @@ class Track:
             arousal=_number(row, "arousal"),
             loudness_curve=np.nan_to_num(_numbers(row, "loudness_curve"), nan=-np.inf),
         )
+
+    @property
+    def bars(self) -> NDArray[np.float64]:
+        """Seconds at which bars begin, (n,)."""
+        return self.beat_times[self.downbeat :: self.bar]
+
+    @property
+    def strong_from(self) -> float:
+        """Second at which the music has come to its full strength; that of its start where it is not known."""
+        return self.start if self.full_from is None else min(max(self.full_from, self.start), self.end)
 
 
 @dataclass(frozen=True)
@@ -489,8 +506,8 @@ def _rising(at: NDArray[np.integer], first: int, length: int) -> NDArray[np.floa
 def window(track: Track, seconds: float) -> tuple[float, float]:
     """The part of a track that is laid under a video of at most `seconds`, and ends as music does.
 
-    It begins where a soundtrack does that may go on for ever, and ends with a phrase, or else a bar. Where the track is
-    little longer, it begins later and ends with the track itself; where that is little shorter, the whole is taken.
+    It begins where `beginning` says, and ends with a phrase, or else a bar. Where the track is little longer, it begins
+    later and ends with the track itself; where that is little shorter, the whole is taken.
 
     Args:
         track: The music.
@@ -500,10 +517,7 @@ def window(track: Track, seconds: float) -> tuple[float, float]:
         Second of the track at which it begins, and its length: `seconds`, or up to a `GIVEN` part less. More than is
         left of the track means that it is looped.
     """
-    start, end = track.start, track.end
-    bars = track.beat_times[track.downbeat :: track.bar]
-    full_from = start if track.full_from is None else min(max(track.full_from, start), end)
-    begin = _beginning(start, end, full_from, bars, seconds)
+    end, bars, begin = track.end, track.bars, beginning(track, seconds)
     least = (1 - GIVEN) * seconds
     if end - begin <= seconds:
         return begin, end - begin if end - begin >= least else seconds
@@ -520,6 +534,27 @@ def window(track: Track, seconds: float) -> tuple[float, float]:
     return begin, seconds
 
 
+def beginning(track: Track, seconds: float) -> float:
+    """Second of a track at which a video of so many seconds starts.
+
+    Where the music has come to its strength; of a long track with bars the phrase from which on it is fullest, which is
+    loudest in the mean, if that is clearly more than from there on. Of several that are as full the first.
+    """
+    first = _beginning(track, seconds)
+    curve = np.maximum(track.loudness_curve, SILENCE)
+    last = (track.end if track.full_until is None else min(track.full_until, track.end)) - ROOM * seconds
+    later = track.bars[track.bars >= first][::PHRASE] - LEAD
+    begins = np.concatenate([[first], later[(later > first) & (later <= last)]])
+    if len(begins) == 1 or len(curve) < 2:
+        return first
+    # the loudness heard up to each moment, so that differences are what is heard between two
+    heard = np.concatenate([[0.0], np.cumsum(curve)])
+    at = np.arange(len(heard))
+    fullness = (np.interp(begins + seconds, at, heard) - np.interp(begins, at, heard)) / seconds
+    fullest = int(np.argmax(np.round(fullness, 1)))
+    return float(begins[fullest]) if fullness[fullest] >= fullness[0] + FULLER else first
+
+
 def make_soundtrack(
     track: Track,
     seconds: float,
@@ -533,7 +568,7 @@ def make_soundtrack(
     Args:
         track: The music.
         seconds: Length of the video.
-        begin: Second of the track at which it starts; None: where the music has come to its strength.
+        begin: Second of the track at which it starts; None: its `beginning` for a video of that length.
         target: Integrated loudness aimed at, in LUFS.
         ceiling: Highest true peak, in dBTP.
 
@@ -542,18 +577,16 @@ def make_soundtrack(
     """
     if not (math.isfinite(seconds) and seconds > 0):
         raise SoundtrackError(f"A soundtrack needs a length above 0 s, not {seconds}")
-    start, end, beats = track.start, track.end, track.beat_times
-    if end - start < 0.1:
+    end, beats, full_from = track.end, track.beat_times, track.strong_from
+    if end - track.start < 0.1:
         raise SoundtrackError(f"{track.path}: there is no sound to make a soundtrack from")
-    bars = beats[track.downbeat :: track.bar]
-    full_from = start if track.full_from is None else min(max(track.full_from, start), end)
     full_until = end if track.full_until is None else min(track.full_until, end)
     if begin is None:
-        begin = _beginning(start, end, full_from, bars, seconds)
+        begin = beginning(track, seconds)
     if seconds <= end - begin:
         passes: tuple[Pass, ...] = (Pass(begin, seconds, 0.0),)
     else:
-        loop = _bar_loop(beats, bars, max(begin, full_from - 0.35), end, full_until) or _plain_loop(
+        loop = _bar_loop(beats, track.bars, max(begin, full_from - 0.35), end, full_until) or _plain_loop(
             begin, end, full_from, full_until
         )
         passes = tuple(_looped(begin, loop, seconds))
@@ -610,10 +643,9 @@ def _number(row: Mapping[Any, Any], name: str) -> float | None:
     return float(value) if isinstance(value, (int, float, np.number)) and math.isfinite(value) else None
 
 
-def _beginning(
-    start: float, end: float, full_from: float, bars: NDArray[np.float64], seconds: float
-) -> float:
-    """Second of the track at which the video starts."""
+def _beginning(track: Track, seconds: float) -> float:
+    """Second at which the music has come to its strength, or at which the track begins if that is not long before."""
+    start, end, full_from, bars = track.start, track.end, track.strong_from, track.bars
     enough = min(seconds, 20.0)
     if full_from - start <= max(LONG_INTRO, seconds / 10) or end - full_from < enough:
         return start

@@ -1,7 +1,9 @@
 """What a command says when everything is up to date, and what it ends with."""
 
+import dataclasses
 import json
 import sys
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,34 +13,50 @@ from clustering_assets.settings import Settings
 from clustering_assets.words import counted, duration
 
 if TYPE_CHECKING:
+    from clustering_assets.cli.plan import VideoPlan
     from clustering_assets.defs.update import UpdateResult
 
 
-def close(result: "UpdateResult", settings: Settings, seconds: float, *, as_json: bool = False) -> None:
+def close(
+    result: "UpdateResult",
+    settings: Settings,
+    seconds: float,
+    *,
+    warned: Container[str] = (),
+    plans: Sequence["VideoPlan"] = (),
+    as_json: bool = False,
+) -> None:
     """Say what was done and where it is; a video that failed or is not as planned fails the command.
 
     Args:
         result: What was done.
         settings: The settings that it was done with.
         seconds: How long it took.
+        warned: Warnings that were shown already.
+        plans: What the videos will be, where they were planned and not rendered.
         as_json: Whether it is told to a machine.
     """
     from clustering_assets.outputs import SUMMARY_REPORT, Outputs
 
     path = Outputs(settings.output).path(SUMMARY_REPORT).with_suffix(".json")
     summary = json.loads(path.read_text(encoding="utf-8"))
-    click.echo(
-        _data(result, summary, seconds) if as_json else closing_words(result, summary, settings, seconds)
-    )
+    if as_json:
+        click.echo(_data(result, summary, seconds, plans))
+    else:
+        summary["warnings"] = [warning for warning in summary["warnings"] if warning not in warned]
+        click.echo("\n".join([*map(str, plans), closing_words(result, summary, settings, seconds)]))
     if result.failed or result.flawed:
         sys.exit(FAILED)
 
 
-def _data(result: "UpdateResult", summary: dict[str, Any], seconds: float) -> str:
+def _data(
+    result: "UpdateResult", summary: dict[str, Any], seconds: float, plans: Sequence["VideoPlan"]
+) -> str:
     """What was done, and the summary, as JSON."""
     done = {name: getattr(result, name) for name in ("made", "rendered", "failed", "flawed")}
+    planned = {"planned": [dataclasses.asdict(plan) for plan in plans]} if plans else {}
     return json.dumps(
-        {"seconds": round(seconds, 2), **done, "summary": summary}, ensure_ascii=False, indent=2
+        {"seconds": round(seconds, 2), **done, **planned, "summary": summary}, ensure_ascii=False, indent=2
     )
 
 

@@ -8,7 +8,7 @@ import click
 
 from clustering_assets.cli.closing import close
 from clustering_assets.cli.last_flags import remember
-from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.options import GroupedCommand, settings_options
 from clustering_assets.cli.run import bring_up_to_date
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.settings import load_settings
@@ -28,10 +28,10 @@ DEMO_SETTINGS: dict[str, Any] = {
 """Settings of the demo: a cluster for each theme, a dozen pictures per video, 720p: minutes on two cores."""
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.option(
     "--count",
-    default=252,
+    default=126,
     show_default=True,
     metavar="N",
     type=click.IntRange(24),
@@ -53,4 +53,4 @@ def demo(count: int, **flags: Any) -> None:
         make_pictures(Path(settings.images), count=count, seed=settings.seed)
         make_music(Path(settings.music), seed=settings.seed)
         result = bring_up_to_date(settings, say)
-    close(result, settings, time.monotonic() - begun)
+    close(result, settings, time.monotonic() - begun, warned=say.warned)

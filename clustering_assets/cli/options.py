@@ -11,6 +11,28 @@ from clustering_assets.settings import AUTO_CAPTION, Settings
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+class GroupedCommand(click.Command):
+    """A command whose help lists its own flags, then those of the settings in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the flags."""
+        records = {
+            option.name: record
+            for option in self.get_params(ctx)
+            if (record := option.get_help_record(ctx)) is not None
+        }
+        groups = {
+            heading: [name for name in names if name in records]
+            for heading, names in Settings.groups().items()
+        }
+        settings = {name for names in groups.values() for name in names}
+        own = {"Options": [name for name in records if name not in settings]}
+        for heading, names in (own | groups).items():
+            if names:
+                with formatter.section(heading):
+                    formatter.write_dl([records[name] for name in names])
+
+
 def settings_options(
     defaults: Mapping[str, Any] = MappingProxyType({}), without: Collection[str] = ("sensors",)
 ) -> Callable[[Command], Command]:
@@ -53,6 +75,7 @@ def _metavar(name: str, annotation: Any) -> str:
         "music": "DIR",
         "output": "DIR-OR-URL",
         "backbone": "NAME",
+        "ray_address": "HOST:PORT",
     }
     choices = getattr(annotation, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):

@@ -9,7 +9,8 @@ import click
 
 from clustering_assets.cli.closing import close
 from clustering_assets.cli.last_flags import recall, remember
-from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.options import GroupedCommand, settings_options
+from clustering_assets.cli.plan import plan_videos
 from clustering_assets.cli.status import tell_standing
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.files import image_source
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from clustering_assets.defs.update import UpdateResult
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @settings_options()
 @click.option(
     "--only",
     multiple=True,
     metavar="STAGE",
     help="Bring only this up to date: an asset, or a cluster's video by its key; may be given again.",
+)
+@click.option(
+    "--no-videos",
+    is_flag=True,
+    help="Everything but the videos: say what each would show and play, and how long.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be made and about how long it takes; make nothing."
@@ -36,7 +42,9 @@ if TYPE_CHECKING:
 @click.option(
     "--again", is_flag=True, help="With the settings that the output was made with; flags win over them."
 )
-def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flags: Any) -> None:
+def run(
+    again: bool, only: tuple[str, ...], no_videos: bool, dry_run: bool, as_json: bool, **flags: Any
+) -> None:
     """Bring everything up to date: scan, embed, cluster, choose music, render, report.
 
     Only what changed is made again. Flags win over CLUSTERING_* environment variables, which win over `.env`.
@@ -49,8 +57,17 @@ def run(again: bool, only: tuple[str, ...], dry_run: bool, as_json: bool, **flag
         return
     remember(settings.output, {**recall(settings.output), **given} if again else given)
     with show_progress(apart=as_json) as say:
-        result = bring_up_to_date(settings, say, only)
-    close(result, settings, time.monotonic() - begun, as_json=as_json)
+        result = bring_up_to_date(settings, say, _without_videos(only) if no_videos else only)
+        plans = plan_videos(result.clusters, settings) if no_videos else []
+    close(result, settings, time.monotonic() - begun, warned=say.warned, plans=plans, as_json=as_json)
+
+
+def _without_videos(only: Collection[str]) -> list[str]:
+    """All stages but the videos; of those that are asked for, where some are."""
+    from clustering_assets.defs.graph import project_stages
+
+    stages = (*project_stages().recorded, *project_stages().last)
+    return [name for name in stages if not only or name in only]
 
 
 def _settings_before(**given: Any) -> Settings:

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.options import GroupedCommand, settings_options
 from clustering_assets.settings import Settings, load_settings
 from clustering_assets.words import duration
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @settings_options()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def status(as_json: bool, **flags: Any) -> None:

@@ -108,6 +108,42 @@ def _plain(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+@dataclass(frozen=True)
+class Voice:
+    """Says lines to the person watching.
+
+    Attributes:
+        show: Shows a line.
+        warned: The warnings that were shown.
+    """
+
+    show: Callable[[str], None]
+    warned: "_Once"
+
+    def __call__(self, line: str) -> None:
+        """Say a line."""
+        self.show(_plain(line))
+
+
+class _Once(logging.Filter):
+    """Lets each message through once: what several stages find out need not be read several times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: set[str] = set()
+
+    def __contains__(self, message: object) -> bool:
+        """Whether a message was let through."""
+        return message in self._passed
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is new."""
+        message = record.getMessage()
+        new = message not in self._passed
+        self._passed.add(message)
+        return new
+
+
 class _PlainFormatter(logging.Formatter):
     """Messages without what a terminal would obey."""
 
@@ -116,8 +152,8 @@ class _PlainFormatter(logging.Formatter):
 
 
 @contextmanager
-def show_progress(*, apart: bool = False) -> Iterator[Callable[[str], None]]:
-    """Show the progress of the block, with warnings between the bars; gives a function that says a line.
+def show_progress(*, apart: bool = False) -> Iterator[Voice]:
+    """Show the progress of the block, with each warning once between the bars; gives what says a line.
 
     Where the standard output is no terminal, all of it goes to that of errors, so that a pipe gets nothing but results.
 
@@ -126,8 +162,8 @@ def show_progress(*, apart: bool = False) -> Iterator[Callable[[str], None]]:
     """
     console = Console(stderr=apart, highlight=False, soft_wrap=True)
     if not (sys.stderr if apart else sys.stdout).isatty():
-        with _logging(logging.StreamHandler(sys.stderr)), reporting(LineReporter()):
-            yield lambda text: print(_plain(text), file=sys.stderr, flush=True)  # noqa: T201
+        with _logging(logging.StreamHandler(sys.stderr)) as warned, reporting(LineReporter()):
+            yield Voice(lambda line: print(line, file=sys.stderr, flush=True), warned)  # noqa: T201
         return
     columns = (  # where it is narrow, the bar gives way and no text is broken
         TextColumn("  {task.description}", table_column=Column(no_wrap=True)),
@@ -137,18 +173,24 @@ def show_progress(*, apart: bool = False) -> Iterator[Callable[[str], None]]:
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     handler = RichHandler(console=console, show_time=False, show_path=False)
-    with Progress(*columns, console=console) as progress, _logging(handler), reporting(BarReporter(progress)):
-        yield lambda text: console.print(Text(_plain(text), style="bold"))
+    with (
+        Progress(*columns, console=console) as progress,
+        _logging(handler) as warned,
+        reporting(BarReporter(progress)),
+    ):
+        yield Voice(lambda line: console.print(Text(line, style="bold")), warned)
 
 
 @contextmanager
-def _logging(handler: logging.Handler) -> Iterator[None]:
-    """Show what the domain logs from WARNING on."""
+def _logging(handler: logging.Handler) -> Iterator[_Once]:
+    """Show what the domain logs from WARNING on; gives what was shown."""
+    once = _Once()
     handler.setLevel(logging.WARNING)
+    handler.addFilter(once)
     handler.setFormatter(_PlainFormatter())
     logger = logging.getLogger("clustering_assets")
     logger.addHandler(handler)
     try:
-        yield
+        yield once
     finally:
         logger.removeHandler(handler)

@@ -9,11 +9,11 @@ import click
 from dotenv import load_dotenv
 
 from clustering_assets.cli.last_flags import recall
-from clustering_assets.cli.options import settings_options
+from clustering_assets.cli.options import GroupedCommand, settings_options
 from clustering_assets.settings import HOSTS_VARIABLE, Settings, load_settings, variable
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the UI listens on.")
 @click.option(
     "--port", "-p", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Its port."
@@ -47,6 +47,7 @@ def ui(host: str, port: int, daemon: bool, opens: bool, **flags: Any) -> None:
         {name.strip() for name in names} - {""},
         click.echo,
         daemon=daemon,
+        shown=[settings.output, settings.images, settings.music],
         visit=webbrowser.open if opens else lambda _: False,
     )
 

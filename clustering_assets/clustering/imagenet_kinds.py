@@ -95,6 +95,7 @@ _FAMILIES = {
     ),
     "road vehicles": "cars and lorries; motorbikes and bicycles; tractors and carts",
     "fruit and vegetables": "vegetables; fruit",
+    "plants and mushrooms": "flowers and plants; mushrooms",
     "things of the house": "furniture and rooms; dishes and cups; electronics",
     "animals": (
         "fish; birds; frogs and salamanders; reptiles; spiders and scorpions; sea life; dogs; wolves and foxes; cats; "
@@ -121,8 +122,11 @@ CATCH_ALLS = (
     "fabrics and patterns",
     "documents and screens",
     "drawings",
+    "technical structures",
+    "mushrooms",
 )
-"""Kinds that networks take drawings of anything for: smileys for balls, signs for screens."""
+"""Kinds that networks take other things for: smileys for balls, signs for screens, strokes for cranes, blossoms for
+mushrooms."""
 
 CLASSES = 1000
 """Classes of ImageNet-1k, which the published networks tell apart and these kinds are made of."""

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from clustering_assets.defs.records import FILM, VIDEOS
+from clustering_assets.settings import Settings
 
 TABLES = {".dagster/clustering_assets.writes": "tables"}
 """Tag of runs that write the same files; `dagster.yaml` lets one of them run at a time. Tags that begin with
@@ -17,8 +19,30 @@ each, with a dot and the partition key behind, and renders no others of its rang
 FIRST_TAG, LAST_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 """Tags of a run of several partitions: the first and the last of them."""
 
+EVERY = "all_clusters"
+"""Partition key that stands for every cluster, as long as none is known: with it "Materialize all" makes everything."""
+
 MOST_VIDEOS = 50
 """How many videos a run renders at most."""
+
+
+LAUNCHED_WITH = {
+    "cluster_images": ("images", "music", "clusters", "group_by", "min_images"),
+    "render_videos": ("resolution", "shape", "length", "max_images_per_video"),
+}
+"""The settings that the Launchpad of a job begins with."""
+
+
+def with_launchpad(job: UnresolvedAssetJobDefinition, settings: Settings) -> UnresolvedAssetJobDefinition:
+    """A job whose Launchpad shows the few settings that matter first, as they are in force; all others may be added."""
+    config = {name: getattr(settings, name) for name in LAUNCHED_WITH.get(job.name, ())}
+    return dg.define_asset_job(
+        job.name,
+        selection=job.selection,
+        tags=job.tags,
+        description=job.description,
+        config={"resources": {"settings": {"config": config}}} if config else None,
+    )
 
 
 def digest_tag(key: str) -> str:
@@ -28,6 +52,12 @@ def digest_tag(key: str) -> str:
 
 def due_keys(tags: Mapping[str, str], known: Sequence[str]) -> list[str]:
     """Partition keys of the videos that a run with these tags renders; `known` has all keys in Dagster's order."""
+    keys = partition_keys(tags, known)
+    return [key for key in known if key != EVERY] if EVERY in keys else keys
+
+
+def partition_keys(tags: Mapping[str, str], known: Sequence[str]) -> list[str]:
+    """Partition keys of a run with these tags, `EVERY` among them where it is asked for."""
     if "dagster/partition" in tags:
         return [tags["dagster/partition"]]
     if named := [name.removeprefix(digest_tag("")) for name in tags if name.startswith(digest_tag(""))]:

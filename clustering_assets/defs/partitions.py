@@ -4,9 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from clustering_assets.clustering.keys import is_key
-from clustering_assets.defs.jobs import due_keys
+from clustering_assets.defs.jobs import EVERY, due_keys, partition_keys
 
 CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
 
@@ -43,7 +44,9 @@ def partition_changes(
     kept = {*wanted, *in_flight}
     return PartitionChanges(
         add=tuple(key for key in wanted if key not in existing),
-        delete=tuple(key for key in existing if key not in kept and is_key(key)),
+        delete=tuple(
+            key for key in existing if key not in kept and (is_key(key) or (key == EVERY and wanted))
+        ),
     )
 
 
@@ -51,13 +54,28 @@ def keys_in_flight(instance: dg.DagsterInstance) -> dict[str, dg.DagsterRun]:
     """The unfinished runs of clusters, each of one or of several of them, by partition key."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     known = instance.get_dynamic_partitions(str(CLUSTERS.name))
-    return {key: run for run in runs for key in due_keys(run.tags, known)}
+    return {
+        key: run for run in runs for key in (*due_keys(run.tags, known), *partition_keys(run.tags, known))
+    }
+
+
+def prepare_partitions(instance: dg.DagsterInstance) -> None:
+    """Offer `EVERY` where no cluster is known yet, so that the UI has something to launch."""
+    name = str(CLUSTERS.name)
+    if not instance.get_dynamic_partitions(name):
+        instance.add_dynamic_partitions(name, [EVERY])
+
+
+def keys_to_keep(instance: dg.DagsterInstance) -> set[str]:
+    """Keys that a run, or what was launched and has not asked for all of its runs yet, may need."""
+    launched = instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED]), limit=1)
+    return {*keys_in_flight(instance), *([EVERY] if launched else [])}
 
 
 def sync_partitions(instance: dg.DagsterInstance, wanted: Collection[str]) -> PartitionChanges:
     """Bring the instance's partitions in line with the clusters that there are; returns what changed."""
     name = str(CLUSTERS.name)
-    changes = partition_changes(wanted, instance.get_dynamic_partitions(name), keys_in_flight(instance))
+    changes = partition_changes(wanted, instance.get_dynamic_partitions(name), keys_to_keep(instance))
     if changes.add:
         instance.add_dynamic_partitions(name, list(changes.add))
     for key in changes.delete:

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clustering_assets.defs.links import FILES
 from clustering_assets.places import holds_password
 from clustering_assets.settings import HOSTS_VARIABLE
 
@@ -41,7 +42,9 @@ def refusal(connection: HTTPConnection, own: Collection[str], public: Collection
         return f"it does not go by this name; name it in {HOSTS_VARIABLE} if it should"
     if origin is not None and urlsplit(origin).netloc != host and _name(origin) not in public:
         return "a page of another place asks"
-    if site not in (None, "none", "same-origin") and not _is_link(connection):
+    if site not in (None, "none", "same-origin") and not (
+        _is_link(connection) or _is_part_of_results(connection, public)
+    ):
         return "a page of another place asks"
     if connection.scope["type"] == "websocket":
         return ""
@@ -75,6 +78,16 @@ def _is_link(connection: HTTPConnection) -> bool:
         how == ("navigate", "document")
         and connection.scope.get("method") == "GET"
         and not _is_graphql(connection)
+    )
+
+
+def _is_part_of_results(connection: HTTPConnection, public: Collection[str]) -> bool:
+    """Whether a page among the results, which counts as one of another place, fetches what lies beside it."""
+    page = connection.headers.get("referer", "")
+    return (
+        connection.url.path.startswith(f"{FILES}/")
+        and connection.scope.get("method") in ("GET", "HEAD")
+        and (urlsplit(page).netloc == connection.headers.get("host") or _name(page) in public)
     )
 
 

@@ -11,13 +11,13 @@ from contextlib import suppress
 import dagster as dg
 import pandas as pd
 import pydantic
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from clustering_assets.defs.data_versions import ON_REQUEST, digest, expected_version
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import (
     DIGEST_TAG,
-    cluster_images,
     digest_tag,
     make_film,
     refresh_report,
@@ -25,7 +25,7 @@ from clustering_assets.defs.jobs import (
     render_videos,
 )
 from clustering_assets.defs.orphaned_runs import close_abandoned_runs
-from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes
+from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, keys_to_keep, partition_changes
 from clustering_assets.defs.records import FILM, VIDEOS, latest_videos, made_there
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.runs import (
@@ -41,6 +41,7 @@ from clustering_assets.defs.runs import (
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
+    files_made,
     follows_upstream,
     is_as_made,
     is_current,
@@ -50,7 +51,7 @@ from clustering_assets.defs.staleness import (
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.leases import OutputTaken, keep_off_others
-from clustering_assets.outputs import Outputs, choices_file, files_of, names_file, pins_file
+from clustering_assets.outputs import Outputs, choices_file, names_file, pins_file
 from clustering_assets.settings import Settings, known_by
 from clustering_assets.stores import StoreError, last_change
 from clustering_assets.tables import (
@@ -80,6 +81,9 @@ REPORT_TAG = ".dagster/clustering_assets.report"
 REPAIR_TAG = ".dagster/clustering_assets.repair"
 """Tag of an update that a sensor asked for because of damaged results: a digest of what is wrong with them."""
 
+REASON = "reason"
+"""Tag of a run that a sensor asked for, for people: why."""
+
 FILM_TAG = ".dagster/clustering_assets.film"
 """Tag of a film that a sensor asked for: the version that it shall have."""
 
@@ -87,19 +91,31 @@ PURPOSES = (LISTING_TAG, REPORT_TAG, REPAIR_TAG, FILM_TAG)
 """Tags that say what a run was asked for."""
 
 
-def project_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Both sensors, on or off when the UI starts as the settings say."""
+def project_sensors(
+    settings: Settings,
+    clustering: UnresolvedAssetJobDefinition,
+    rendering: UnresolvedAssetJobDefinition,
+    reporting: UnresolvedAssetJobDefinition,
+) -> list[dg.SensorDefinition]:
+    """Both sensors, on or off when the UI starts as the settings say.
+
+    Args:
+        settings: The settings in force.
+        clustering: The job `cluster_images` as the code location has it.
+        rendering: `render_videos`.
+        reporting: `refresh_report`.
+    """
     status = dg.DefaultSensorStatus.RUNNING if settings.sensors else dg.DefaultSensorStatus.STOPPED
     return [
         dg.sensor(
-            job=cluster_images,
+            job=clustering,
             minimum_interval_seconds=10,
             default_status=status,
             description="Starts an update when pictures, music, pins, names, choices or settings have changed and "
             "files have settled.",
         )(new_images_sensor),
         dg.sensor(
-            jobs=[render_videos, make_film, refresh_report],
+            jobs=[rendering, make_film, reporting],
             minimum_interval_seconds=5,
             default_status=status,
             description="Renders every video that is missing or out of date, and keeps partitions in line with "
@@ -223,7 +239,9 @@ def new_images_sensor(
     repair = _repair(context.instance, settings.outputs)
     watch, nothing_to_do = watch_listing(before, listing, failed=bool(repair) or again)
     if not nothing_to_do:
-        tags = {"pictures": str(len(files)), LISTING_TAG: watch.requested, **repair}
+        reason = _reason(settings.outputs, files, repair=bool(repair), again=again)
+        context.log.info("%s: an update is asked for, %s", found, reason)
+        tags = {"pictures": str(len(files)), REASON: reason, LISTING_TAG: watch.requested, **repair}
         return dg.SensorResult(run_requests=[dg.RunRequest(tags=tags)], cursor=watch.model_dump_json())
     if asked and asked.status in ENDED_BADLY and watch.requested == listing:
         nothing_to_do = (
@@ -231,6 +249,19 @@ def new_images_sensor(
             "settings tries again"
         )
     return _nothing(f"{found}: {nothing_to_do}", watch)
+
+
+def _reason(outputs: Outputs, files: Iterable[FoundFile], *, repair: bool, again: bool) -> str:
+    """Why an update is asked for, in words."""
+    if repair:
+        return "results are damaged or gone"
+    if again:
+        return "the last update failed"
+    manifest = outputs.read_previous(IMAGE_MANIFEST)
+    if manifest is None:
+        return "nothing has been made yet"
+    pictures = news(manifest, files)
+    return f"pictures: {pictures}" if pictures else "music, settings, pins, names or choices changed"
 
 
 def _repair(instance: dg.DagsterInstance, outputs: Outputs) -> dict[str, str]:
@@ -264,7 +295,8 @@ def _stray(instance: dg.DagsterInstance, outputs: Outputs, above: dg.AssetKey | 
     found: list[str] = []
     for key, name in names.items():
         if made_there(instance, key, outputs.path(name)) and not is_as_made(instance, specs[key], outputs):
-            files = [file for file in files_of(name) if outputs.records.state(file) is not State.WHOLE]
+            made = files_made(instance, specs[key], outputs)
+            files = [file for file in made if outputs.records.state(file) is not State.WHOLE]
             found += files or [name]
     return found
 
@@ -338,7 +370,7 @@ def cluster_videos_sensor(
     last, now, newest = Glance.of(context.cursor), time.time(), newest_change(context.instance)
     if newest == last.newest and 0 <= now - last.at < LOOK:
         return dg.SkipReason(last.said)
-    answer = _look_at_videos(context.instance, settings)
+    answer = _look_at_videos(context, settings)
     skipped = answer if isinstance(answer, dg.SkipReason) else answer.skip_reason
     said = (
         str(skipped.skip_message) if isinstance(skipped, dg.SkipReason) else "videos have just been asked for"
@@ -347,9 +379,9 @@ def cluster_videos_sensor(
     return answer
 
 
-def _look_at_videos(instance: dg.DagsterInstance, settings: SettingsResource) -> Answer:
+def _look_at_videos(context: dg.SensorEvaluationContext, settings: SettingsResource) -> Answer:
     """What there is to do for the videos, the film and the summary."""
-    outputs = settings.outputs
+    instance, outputs = context.instance, settings.outputs
     close_abandoned_runs(instance)
     if waiting_for := update_under_way(instance):
         return dg.SkipReason(f"waiting for run {waiting_for}, which may change the clusters")
@@ -380,23 +412,40 @@ def _look_at_videos(instance: dg.DagsterInstance, settings: SettingsResource) ->
             break
         (given_up if _is_given_up(instance, wanted[key]) else asked).append(key)
     known = instance.get_dynamic_partitions(str(CLUSTERS.name))
-    changes = partition_changes(wanted, known, runs)
+    changes = partition_changes(wanted, known, keys_to_keep(instance))
     partitions = [
         CLUSTERS.build_add_request(list(changes.add)),
         CLUSTERS.build_delete_request(list(changes.delete)),
     ]
     requests = [
-        dg.RunRequest(job_name=render_videos.name, partition_key=key, tags=tags)
+        dg.RunRequest(
+            job_name=render_videos.name,
+            partition_key=key,
+            tags={**tags, REASON: _why_due(digests, outputs)},
+        )
         for digests in _together(instance, {key: wanted[key].digest for key in asked})
         for key, tags in render_runs(digests, [*known, *changes.add])
     ]
     if len(given_up) == len(due):
         requests += _film_request(instance, settings.value) or _report_request(instance, wanted)
+    if asked:
+        context.log.info("%s: asked for, %s", ", ".join(asked), _why_due(asked, outputs))
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
         skip_reason=None if requests else _skip_reason(wanted, rendering, given_up),
     )
+
+
+def _why_due(keys: Collection[str], outputs: Outputs) -> str:
+    """Why videos are asked for, in words."""
+    missing = sum(outputs.existing_video(key) is None for key in keys)
+    changed = len(keys) - missing
+    parts = [
+        f"{counted(missing, 'video')} missing" if missing else "",
+        f"{counted(changed, 'video')} of other pictures, music or settings" if changed else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _is_given_up(instance: dg.DagsterInstance, recipe: Recipe) -> bool:

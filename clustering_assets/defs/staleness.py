@@ -23,7 +23,7 @@ from clustering_assets.defs.records import (
 from clustering_assets.files import image_source
 from clustering_assets.files.source import FoundFile
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs
+from clustering_assets.outputs import Outputs, files_of
 from clustering_assets.results import is_whole
 from clustering_assets.settings import Settings
 from clustering_assets.storage import move
@@ -42,6 +42,13 @@ def is_current(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings: Setti
     """Whether an unpartitioned asset was made from what lies upstream now, and its files are whole."""
     current = recorded_version(instance, spec.key) == expected_version(instance, spec, settings)
     return current and is_as_made(instance, spec, Outputs(settings.output))
+
+
+def files_made(instance: dg.DagsterInstance, spec: dg.AssetSpec, outputs: Outputs) -> list[str]:
+    """Names below the output of all files of an unpartitioned asset, as it was made last in this output."""
+    name = spec.metadata[OUTPUT]
+    hashes = made_there(instance, spec.key, outputs.path(name)).get(PUBLISHED)
+    return list(dict.fromkeys((*files_of(name), *(hashes if isinstance(hashes, dict) else ()))))
 
 
 def is_as_made(instance: dg.DagsterInstance, spec: dg.AssetSpec, outputs: Outputs) -> bool:

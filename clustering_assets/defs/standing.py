@@ -17,9 +17,9 @@ from clustering_assets.defs.records import (
     stage_records,
     video_record,
 )
-from clustering_assets.defs.staleness import changed_upstream, is_as_made, news, videos_due
+from clustering_assets.defs.staleness import changed_upstream, files_made, is_as_made, news, videos_due
 from clustering_assets.integrity import State
-from clustering_assets.outputs import Outputs, files_of
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, VideoSettings
 from clustering_assets.slideshows import settings_of_output
 from clustering_assets.tables import (
@@ -98,8 +98,9 @@ def _state(
     if not made_there(instance, spec.key, outputs.path(spec.metadata[OUTPUT])):
         return "missing", "it has not been made in this output"
     if not is_as_made(instance, spec, outputs):
-        files = files_of(spec.metadata[OUTPUT])
-        gone = [file for file in files if outputs.records.state(file) is State.MISSING]
+        states = {file: outputs.records.state(file) for file in files_made(instance, spec, outputs)}
+        gone = [file for file, state in states.items() if state is State.MISSING]
+        files = [file for file, state in states.items() if state is not State.WHOLE] or list(states)
         damaged = f"{listed(gone)} is gone" if gone else f"{listed(files)} is not as it was written"
         return ("missing" if gone else "stale"), damaged
     own = sorted({*spec.metadata.get(USES, ())} & {*changed})

@@ -14,7 +14,7 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import due_keys, render_runs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
-from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS
+from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS, latest_videos, noted
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
@@ -29,7 +29,7 @@ from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
 from clustering_assets.video.recipe import Recipe, recipes
-from clustering_assets.words import counted
+from clustering_assets.words import counted, duration
 
 
 class RunFailed(ClusteringError):
@@ -216,7 +216,7 @@ class _Runner:
         due = [key for key in due if key in videos]
         missing, kept = [key for key in due if key not in there], there.intersection(due)
         if missing:
-            self._announce(f"Rendering {len(missing)} of {counted(len(clusters), 'video')}")
+            self._announce(self._rendering(missing, clusters))
         if kept:
             are = "is" if len(kept) == 1 else "are"
             self._announce(f"Recording {counted(len(kept), 'video')} that {are} there already")
@@ -238,6 +238,21 @@ class _Runner:
                 some = [key] if key else due_keys(tags, due)
                 result.failed |= {name: reason for name in some if not holds_video(clusters[name], outputs)}
         result.rendered = [key for key in missing if key not in result.failed]
+
+    def _rendering(self, missing: Collection[str], clusters: Collection[str]) -> str:
+        """What is said before videos are rendered: how many, and how long that takes if it goes as the last time."""
+        of_all = f" of {len(clusters):,}" if len(missing) < len(clusters) else ""
+        took = [
+            noted(event).get("render_seconds") for event in latest_videos(self._instance, clusters).values()
+        ]
+        known = [seconds for seconds in took if seconds]
+        about = (
+            f", about {duration(sum(known) / len(known) * len(missing))} going by the last ones"
+            if known
+            else ""
+        )
+        noun = "video" if len(missing) == 1 else "videos"
+        return f"Rendering {len(missing):,}{of_all} {noun}{about}"
 
     def _wait_for_room(self, pools: Collection[str]) -> None:
         """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""

@@ -24,7 +24,9 @@ from dagster_shared.serdes import serialize_value
 from dagster_webserver.webserver import DagsterWebserver
 
 from clustering_assets.defs.instance import open_instance
+from clustering_assets.defs.partitions import prepare_partitions
 from clustering_assets.defs.same_origin import LOCAL, SameOriginOnly
+from clustering_assets.defs.served_files import ServedFiles
 from clustering_assets.errors import ClusteringError
 
 MODULE = "clustering_assets.definitions"
@@ -45,6 +47,7 @@ def serve(
     announce: Callable[[str], None],
     *,
     daemon: bool = True,
+    shown: Collection[str] = (),
     visit: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Run the UI, the daemon and the code server of a folder until somebody ends it with Ctrl-C or SIGTERM.
@@ -57,6 +60,7 @@ def serve(
         public: Names under which browsers reach the UI through a proxy.
         announce: Is told the address of the UI.
         daemon: Whether the daemon runs here too.
+        shown: Folders whose files the UI opens.
         visit: Is given the address when the UI answers.
 
     Raises:
@@ -76,8 +80,9 @@ def serve(
             instance, WorkspaceFileTarget([str(workspace)]), version=__version__
         ) as context,
     ):
+        prepare_partitions(instance)
         app = DagsterWebserver(context, live_data_poll_rate=2000).create_asgi_app()
-        guarded = SameOriginOnly(app, own={*LOCAL, host, *public}, public=public)
+        guarded = SameOriginOnly(ServedFiles(app, shown), own={*LOCAL, host, *public}, public=public)
         server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
 
         def stop_with_the_daemon() -> None:

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from clustering_assets.embedding.architectures import build, head_name
 from clustering_assets.embedding.backbone import Backbone
 from clustering_assets.embedding.preprocessing import Preprocessing
-from clustering_assets.embedding.state_dicts import fill, read_state
+from clustering_assets.embedding.state_dicts import fill, published_state
 
 
 class FeatureNetwork(nn.Module):
@@ -51,7 +51,7 @@ def feature_network(backbone: Backbone, weights: Path) -> FeatureNetwork:
     """
     trunk = build(backbone)
     head = head_name(trunk, backbone)
-    fill(trunk, read_state(weights), head, backbone, weights)
+    fill(trunk, published_state(trunk, backbone, weights), head, backbone, weights)
     if backbone.library != "timm":
         _replace(trunk, trunk.get_submodule(head), nn.Identity())
     return FeatureNetwork(trunk, backbone.preprocessing).eval().requires_grad_(False)

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +25,7 @@ def classification_layer(backbone: Backbone, weights: Path) -> tuple[torch.Tenso
     with torch.device("meta"):
         network = build(backbone)
     head = head_name(network, backbone)
-    state = _named_as_in(network, read_state(weights), head)
+    state = _named_as_in(network, published_state(network, backbone, weights), head)
     matrix = state.get(f"{head}.weight")
     if matrix is None or matrix.shape != (CLASSES, backbone.dimension):
         return None
@@ -58,6 +59,26 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     if not tensors:
         raise WeightsError(f"weights {path}: holds no tensors by name (a state_dict is needed)")
     return tensors
+
+
+def published_state(network: nn.Module, backbone: Backbone, weights: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file (`read_state`), those of a timm network as timm itself reads such a file.
+
+    What DINOv2, OpenAI's and Open CLIP and others publish has other names and sizes than timm's networks have.
+
+    Raises:
+        WeightsError: The file is damaged, no weights file, or of another network.
+    """
+    state = read_state(weights)
+    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if backbone.library != "timm" or convert is None:
+        return state
+    try:
+        return convert(state, network)
+    except Exception as error:
+        raise WeightsError(
+            f"weights {weights} do not belong to {backbone.architecture}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _read_pickle(path: Path) -> Any:

@@ -98,7 +98,7 @@ def obtain(weights: WeightsFile, folder: Path, timeout: float = TIMEOUT_SECONDS)
         reason = error.reason if isinstance(error, DownloadError) else error
         raise WeightsError(
             f"the weights {weights.name} are not on this machine and could not be fetched from {weights.url} "
-            f"({reason}). Fetch that address by other means and put the file at {kept}"
+            f"({reason}). Fetch them elsewhere with: curl -L -o {weights.name} {weights.url} and put the file at {kept}"
         ) from error
     return kept
 

@@ -12,12 +12,13 @@ from clustering_assets.audio.decoding import DecodeLimits, DecodeReport, MusicEr
 from clustering_assets.audio.loudness import SILENCE, LoudnessMeter
 from clustering_assets.files.source import SourceFile
 from clustering_assets.music.emotion import music_emotion
+from clustering_assets.music.learned_mood import MoodMeter
 from clustering_assets.music.rhythm import rhythm_of
 from clustering_assets.music.spectra import Spectra, SpectrumMeter
 from clustering_assets.music.tonality import tonality_of
 from clustering_assets.words import one_line
 
-VERSION = 8
+VERSION = 9
 """Version of the analysis; rows of another version are made again."""
 
 SHORTEST = 1.0
@@ -65,8 +66,12 @@ class TrackFacts:
     centroid: float = math.nan
     fullness: float = math.nan
     flux: float = math.nan
+    tonic: str = ""
     mode: str = ""
     mode_score: float = 0.0
+    mood_model: str = ""
+    learned_energy: float = math.nan
+    learned_valence: float = math.nan
     loudness: float = -math.inf
     true_peak: float = -math.inf
     start: float = 0.0
@@ -81,7 +86,11 @@ class TrackFacts:
 
 
 def analyse_track(
-    path: Path | SourceFile, facts: TrackFacts | None = None, *, limits: DecodeLimits | None = None
+    path: Path | SourceFile,
+    facts: TrackFacts | None = None,
+    *,
+    limits: DecodeLimits | None = None,
+    mood_model: str = "",
 ) -> TrackFacts:
     """Analyse one file; a file that cannot be used comes back as rejected with its reason.
 
@@ -89,13 +98,17 @@ def analyse_track(
         path: The file.
         facts: What is known of it already (path, hash, size and time), taken over unchanged.
         limits: Bounds on decoding.
+        mood_model: The learned model that is asked as well, from `learned_mood`; '' for none.
     """
     facts = facts or TrackFacts(path.name)
     report, meter, spectrum = DecodeReport(), LoudnessMeter(), SpectrumMeter()
+    mood = MoodMeter() if mood_model else None
     try:
         for block in decode(path, limits=limits, report=report):
             meter.add(block)
             spectrum.add(block)
+            if mood:
+                mood.add(block)
     except MusicError as problem:
         return replace(facts, reason=problem.reason)
     spectra = spectrum.spectra()
@@ -109,7 +122,12 @@ def analyse_track(
         true_peak=meter.true_peak,
     )
     problem = _unusable(facts, report)
-    return replace(facts, reason=problem) if problem else _heard(facts, report, spectra, meter)
+    if problem:
+        return replace(facts, reason=problem)
+    if mood:
+        energy, valence = mood.mood()
+        facts = replace(facts, mood_model=mood_model, learned_energy=energy, learned_valence=valence)
+    return _heard(facts, report, spectra, meter)
 
 
 def _title(tag: str) -> str:
@@ -153,6 +171,7 @@ def _heard(facts: TrackFacts, report: DecodeReport, spectra: Spectra, meter: Lou
         flux=rhythm.flux,
         centroid=spectra.centroid,
         fullness=spectra.fullness,
+        tonic=tonality.tonic,
         mode=tonality.mode,
         mode_score=tonality.score,
         start=start,

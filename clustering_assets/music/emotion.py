@@ -7,7 +7,7 @@ the normal distribution function, so 0.5 is usual, and 0 and 1 are the ends that
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clustering_assets.music.moods import mood_at
 
@@ -72,9 +72,19 @@ MUSIC_CUES: dict[str, Cue] = {
     # Eerola et al. 2013: timbre
     "centroid": Cue(660, 0.41, -2.0, 2.0, valence=0.20, arousal=0.15, logarithmic=True),
     # Eerola et al. 2013: mode leads; Palmer et al. 2013
-    "mode_score": Cue(-0.2, 0.3, -2.0, 2.0, valence=0.50, arousal=0.0),
+    "mode_score": Cue(0.0, 0.27, -2.0, 2.0, valence=0.50, arousal=0.0),
 }
 """The one table for music."""
+
+LEARNED_CUES: dict[str, Cue] = {
+    # the reference: every other track of eight free games, 70 of them, rounded
+    "learned_energy": Cue(0.3, 0.2, -2.0, 2.0, valence=0.0, arousal=1.0),
+    "learned_valence": Cue(0.21, 0.145, -2.0, 2.0, valence=1.0, arousal=0.0),
+}
+"""What a learned model hears (`clustering_assets.music.learned_mood`), which counts as much as all other cues."""
+
+BOTH = 0.55
+"""Weight of either where both are known, so that places are spread in the plane as widely as they are by one."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +122,15 @@ def music_emotion(features: Mapping[str, float], cues: Mapping[str, Cue] = MUSIC
     Args:
         features: `onset_rate` (per second), `fullness` (0 to 1), `tempo` (beats per minute, NaN without a beat),
             `centroid` (hertz), `loudness` (LUFS), `mode_score` (-1 to 1). What is missing or NaN is left
-            out, so a track without a beat is judged by the rest.
+            out, so a track without a beat is judged by the rest. Where `learned_energy` and `learned_valence` (0 to
+            1) are known, they count as much as all the others.
         cues: Another table than `MUSIC_CUES`.
     """
+    if all(math.isfinite(features.get(name, math.nan)) for name in LEARNED_CUES):
+        cues = {
+            name: replace(cue, valence=BOTH * cue.valence, arousal=BOTH * cue.arousal)
+            for name, cue in {**cues, **LEARNED_CUES}.items()
+        }
     return _emotion(features, cues)
 
 

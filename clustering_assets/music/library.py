@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from clustering_assets.files.source import (
     NOT_REGULAR,
     FileSource,
     FoundFile,
+    SourceFile,
     files_of_kind,
     links_left_out,
     printable,
@@ -48,6 +50,7 @@ def analyse_library(
     *,
     limits: DecodeLimits | None = None,
     workers: int | None = None,
+    mood_model: str = "",
 ) -> pd.DataFrame:
     """Analyse every music file below a folder.
 
@@ -59,6 +62,7 @@ def analyse_library(
         previous: The table of the last analysis.
         limits: Bounds on decoding.
         workers: Files analysed at once; None for one per processor, at most 8.
+        mood_model: The learned model that is asked as well, from `learned_mood`; '' for none.
 
     Returns:
         A table with the columns of `clustering_assets.tables.MUSIC_TRACKS`, sorted by path.
@@ -73,8 +77,8 @@ def analyse_library(
             "No music in %s: videos will have no sound. Put audio files there to change that.", source
         )
         return track_table([])
-    known = _known(previous)
-    limits = limits or DecodeLimits()
+    known = _known(previous, mood_model)
+    analyse = partial(analyse_track, limits=limits or DecodeLimits(), mood_model=mood_model)
     with (
         task("Analysing music", len(files), "track" if len(files) == 1 else "tracks") as running,
         # decoding and spectra run outside the interpreter's lock
@@ -82,7 +86,7 @@ def analyse_library(
     ):
 
         def facts(file: FoundFile) -> TrackFacts:
-            found = _facts(file, source, known, limits)
+            found = _facts(file, source, known, analyse)
             running.advance()
             return found
 
@@ -120,12 +124,13 @@ def tracks_among(files: Iterable[FoundFile], source: FileSource) -> list[FoundFi
     )
 
 
-def _known(previous: pd.DataFrame | None) -> dict[Any, TrackFacts]:
+def _known(previous: pd.DataFrame | None, mood_model: str) -> dict[Any, TrackFacts]:
     """The tracks of an earlier analysis by path, size and time, and by the hash of their content."""
-    if previous is None or "analysis_version" not in previous:
+    if previous is None or not {"analysis_version", "mood_model"} <= set(previous.columns):
         return {}
+    same = (previous["analysis_version"] == VERSION) & (previous["mood_model"] == mood_model)
     # a rejected file is tried again: what was wrong may have been outside of it
-    kept = previous[(previous["analysis_version"] == VERSION) & (previous["outcome"] == "used")]
+    kept = previous[same & (previous["outcome"] == "used")]
     rows = [_facts_of_row(row) for row in kept.to_dict("records")]
     return {(row.path, row.bytes, row.mtime_ns): row for row in rows} | {
         row.content_hash: row for row in rows
@@ -140,7 +145,10 @@ def _facts_of_row(row: Mapping[Any, Any]) -> TrackFacts:
 
 
 def _facts(
-    file: FoundFile, source: FileSource, known: Mapping[Any, TrackFacts], limits: DecodeLimits
+    file: FoundFile,
+    source: FileSource,
+    known: Mapping[Any, TrackFacts],
+    analyse: Callable[[SourceFile, TrackFacts], TrackFacts],
 ) -> TrackFacts:
     """The row of one file, from an earlier analysis if it is in there."""
     if file.problem:
@@ -161,7 +169,7 @@ def _facts(
     bare = TrackFacts(file.path, content_hash=content_hash, bytes=file.bytes, mtime_ns=file.mtime_ns)
     same = known.get(content_hash)
     if same is None:
-        facts = analyse_track(track, bare, limits=limits)
+        facts = analyse(track, bare)
         if facts.outcome == "rejected" and file.path.lower().endswith(SCORES):
             return replace(facts, reason="notes for a synthesiser, not sound: save it as audio first")
         return _with_tags(facts)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +20,12 @@ from clustering_assets.clustering.choices import chosen as is_chosen
 from clustering_assets.clustering.keys import UNCLUSTERED, partition_key
 from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.files.source import FileSource
+from clustering_assets.images.errors import ImageError
+from clustering_assets.report.bundles import EACH, Shelf, bundle
 from clustering_assets.report.palette import cluster_styles
-from clustering_assets.report.samples import choose_pictures, sample_points
+from clustering_assets.report.samples import choose_pictures, list_pictures
 from clustering_assets.report.summary import count_clusters, count_outcomes
-from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, shrink_pictures
+from clustering_assets.report.thumbnails import Thumbnail, collage, encode_thumbnail, make_thumbnails
 from clustering_assets.settings import DEFAULT_LIMITS, Limits
 from clustering_assets.words import counted
 
@@ -39,20 +41,25 @@ GRID = 1000
 REJECTED = 500
 """Most rejected files that the page lists; the manifest has them all."""
 
+EMPTY = Shelf()
+"""No bundles."""
+
 
 @dataclass(frozen=True)
 class Gallery:
     """The page.
 
     Attributes:
-        html: The page itself, complete: it fetches nothing but the videos.
-        pictures: Number of thumbnails in it.
+        html: The page itself: it fetches nothing but the videos and the bundles.
+        pictures: Number of pictures that it can show.
         failures: Path, stage and reason of pictures that could not be read for it.
+        bundles: The text of each bundle that it loads, by name; None of those that are there already.
     """
 
     html: str
     pictures: int
     failures: list[tuple[str, str, str]]
+    bundles: dict[str, str | None]
 
 
 class UserFile(NamedTuple):
@@ -109,87 +116,120 @@ def make_gallery(
     limits: Limits = DEFAULT_LIMITS,
     editing: Editing | None = None,
     timeline: bool = False,
+    shelf: Shelf = EMPTY,
 ) -> Gallery:
-    """Draw up the page.
+    """One page of all clusters: a map to point into, and each with its video, its music and why, and its pictures.
+
+    Some pictures of each cluster are in the page itself, all others in bundles beside it, which it loads as somebody
+    comes to them.
 
     Args:
-        ledger: The table `ledger`.
+        ledger: The outcome of every file, for what was rejected.
         assignments: The table `cluster_assignments`.
         choice: The table `music_choice`.
-        videos: Address of each cluster's video as seen from the page, by partition key; those not yet made are missing.
+        videos: Address of each cluster's video as seen from the page, by partition key.
         folder: Folder of the pictures.
         film: Address of the film of all videos as seen from the page; None: there is none.
         video_size: Width and height of the videos, in pixels.
-        originals: Address of that folder as seen from the page; None: the pictures are not linked.
+        originals: Address of the picture folder as seen from the page; None: pictures are no links.
         limits: What is refused before it is decoded.
         editing: What it takes to edit the user's own files in the page; None: they are not edited there.
         timeline: Whether the map's axes are time and hour of the day rather than likeness.
+        shelf: The bundles that lie beside the page already.
     """
-    chosen = choose_pictures(assignments)
-    shown = [path for paths in chosen.values() for path in paths]
-    small, lost = shrink_pictures(shown, folder, BOX, title="Gallery", limits=limits)
-    thumbnails = {path: encode_thumbnail(image) for path, image in small.items()}
+    listed = list_pictures(assignments)
+    chosen = choose_pictures(listed, assignments)
+    paths = [path for own in listed.values() for path in own]
+    number = {path: place for place, path in enumerate(paths)}
+    content = dict(assignments[["path", "content_hash"]].itertuples(index=False, name=None))
+    lost: list[tuple[str, ImageError]] = []
+
+    def draw(contents: Collection[str]) -> dict[str, Thumbnail]:
+        """The thumbnails of pictures, by their content."""
+        wanted = set(contents)
+        made, failed = make_thumbnails(
+            [path for path in paths if content[path] in wanted], folder, BOX, title="Gallery", limits=limits
+        )
+        lost.extend(failed)
+        return {content[path]: thumbnail for path, thumbnail in made.items()}
+
+    bundles = bundle([[content[path] for path in own] for own in listed.values()], shelf, draw)
     facts = {int(row["cluster"]): row for row in choice.to_dict("records")}
-    styles = cluster_styles(chosen)
     clusters = []
-    for number, paths in chosen.items():
-        members = assignments[assignments["cluster"] == number]
-        key = partition_key(number)
+    for (cluster, some), names in zip(chosen.items(), bundles.groups, strict=True):
+        small = {path: thumbnail for path in some if (thumbnail := bundles.thumbnail(content[path]))}
+        begin = clusters[-1]["until"] if clusters else 0
         clusters.append(
             {
-                "key": key,
-                "name": str(members["cluster_name"].iloc[0]),
-                "size": len(members),
-                "near_duplicates": int((members["duplicate_of"] != "").sum()),
-                "colour": styles[number].colour,
-                "silhouette": None
-                if number == UNCLUSTERED or timeline
-                else float(members["silhouette"].mean()),
-                "fit": fit_in_words(members["silhouette"].to_numpy(float)),
-                "music": facts.get(number),
-                "video": videos.get(key),
-                "poster": _poster([small[path] for path in paths if path in small], video_size),
-                "pictures": [_picture(path, thumbnails.get(path), originals) for path in paths],
+                **_facts(cluster, assignments[assignments["cluster"] == cluster], timeline=timeline),
+                "begin": begin,
+                "until": begin + len(listed[cluster]),
+                "bundles": names,
+                "colour": cluster_styles(chosen)[cluster].colour,
+                "music": facts.get(cluster),
+                "video": videos.get(partition_key(cluster)),
+                "poster": _poster([thumbnail.image() for thumbnail in small.values()], video_size),
+                "pictures": [_picture(path, number[path], small.get(path), originals) for path in some],
             }
         )
     counts = {"pictures": len(assignments), **count_outcomes(ledger), **count_clusters(assignments)}
+    points = assignments[assignments["path"].isin(number)]
     html = _template().render(
         clusters=clusters,
+        first=_first(clusters),
         film=film,
         video_size=video_size,
         counts=counts,
         rejected=_rejected(ledger),
         more_rejected=max(0, counts["rejected"] - REJECTED),
-        editing=editing and _editor(editing, clusters, chosen, assignments),
-        points=_points(sample_points(assignments), list(chosen), shown),
-        maps=_maps(sample_points(assignments), timeline=timeline),
+        editing=editing and _editor(editing, clusters, assignments),
+        pictures={"paths": paths, "notes": _notes(assignments, number), "originals": originals, "each": EACH},
+        points={"picture": [number[path] for path in points["path"]]},
+        maps=_maps(points, timeline=timeline),
         timeline=timeline,
     )
-    return Gallery(html, len(thumbnails), [(path, "gallery", error.reason) for path, error in lost])
+    failures = [(path, "gallery", error.reason) for path, error in lost]
+    return Gallery(html, len(paths) - len(failures), failures, bundles.texts)
+
+
+def _facts(cluster: int, members: pd.DataFrame, *, timeline: bool) -> dict[str, Any]:
+    """What the page says of a cluster by its members alone."""
+    alone = cluster == UNCLUSTERED or timeline
+    return {
+        "key": partition_key(cluster),
+        "name": str(members["cluster_name"].iloc[0]),
+        "size": len(members),
+        "near_duplicates": int((members["duplicate_of"] != "").sum()),
+        "silhouette": None if alone else float(members["silhouette"].mean()),
+        "fit": fit_in_words(members["silhouette"].to_numpy(float)),
+    }
+
+
+def _first(clusters: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The cluster whose video stands at the top: the largest that has one."""
+    shown = [cluster for cluster in clusters if cluster["video"] and cluster["poster"]]
+    return max(shown, key=lambda cluster: cluster["size"], default=None)
+
+
+def _notes(assignments: pd.DataFrame, number: Mapping[str, int]) -> dict[int, str]:
+    """What is said of pictures that no video shows, by their number on the page."""
+    copies = assignments.loc[assignments["duplicate_of"] != "", ["path", "duplicate_of"]]
+    return {
+        number[path]: f"looks the same as {_shown(other)}"
+        for path, other in copies.itertuples(index=False, name=None)
+        if path in number
+    }
 
 
 def _editor(
-    editing: Editing,
-    clusters: Sequence[Mapping[str, Any]],
-    chosen: Mapping[int, Sequence[str]],
-    assignments: pd.DataFrame,
+    editing: Editing, clusters: Sequence[Mapping[str, Any]], assignments: pd.DataFrame
 ) -> dict[str, Any]:
     """What the script of the editor is given, for JSON."""
     covers = assignments[is_chosen(assignments, COVER)]
     cover = {partition_key(int(row["cluster"])): row["path"] for row in covers.to_dict("records")}
-    counts = np.cumsum([len(paths) for paths in chosen.values()]).tolist()
     return {
-        "paths": [path for paths in chosen.values() for path in paths],
-        "clusters": [
-            {
-                "key": cluster["key"],
-                "name": cluster["name"],
-                "until": until,
-                "cover": cover.get(cluster["key"]),
-                "tracks": _tracks(cluster["music"] or {}, editing.music),
-            }
-            for cluster, until in zip(clusters, counts, strict=True)
-        ],
+        "covers": [cover.get(cluster["key"]) for cluster in clusters],
+        "tracks": [_tracks(cluster["music"] or {}, editing.music) for cluster in clusters],
         "files": {name: getattr(editing, name)._asdict() for name in ("choices", "names", "pins")},
         "run": editing.run,
     }
@@ -226,9 +266,10 @@ def _poster(pictures: Sequence[Image.Image], video_size: tuple[int, int]) -> Thu
     return encode_thumbnail(collage(pictures, size)) if pictures else None
 
 
-def _picture(path: str, thumbnail: Thumbnail | None, originals: str | None) -> dict[str, Any]:
+def _picture(path: str, number: int, thumbnail: Thumbnail | None, originals: str | None) -> dict[str, Any]:
     return {
         "path": _shown(path),
+        "number": number,
         "thumbnail": thumbnail,
         "link": None if originals is None else f"{originals}/{address(path)}",
     }
@@ -245,16 +286,6 @@ def _rejected(ledger: pd.DataFrame) -> list[dict[str, str]]:
         {"path": _shown(str(path)), "stage": str(stage), "reason": _shown(str(reason))}
         for path, stage, reason in rows.itertuples(index=False)
     ]
-
-
-def _points(table: pd.DataFrame, ids: Sequence[int], shown: Sequence[str]) -> dict[str, list[int]]:
-    """What the points of the map are: position of the cluster, number of the thumbnail or -1."""
-    numbers = {path: number for number, path in enumerate(shown)}
-    position = {number: place for place, number in enumerate(ids)}
-    return {
-        "cluster": [position[int(number)] for number in table["cluster"]],
-        "picture": [numbers.get(path, -1) for path in table["path"]],
-    }
 
 
 def _maps(table: pd.DataFrame, *, timeline: bool) -> list[dict[str, Any]]:

@@ -210,6 +210,7 @@ def _cluster(row: Mapping[str, Any], videos: Sequence[VideoRecord], fit: Mapping
             "video": video.path if video else "",
             "video_seconds": video.noted.get("duration_seconds") if video else None,
             "music_fit": video.noted.get("music_fit") if video else None,
+            "music_from": video.noted.get("music_from") if video else None,
         }
     )
 
@@ -262,7 +263,7 @@ def _text(data: Mapping[str, Any]) -> str:
             f"{cluster['key']}  {cluster['name']}  ({counted(cluster['size'], 'picture')}, {cluster['mood']})"
         )
         lines += [f"    {line}" for line in _fit_lines(cluster)]
-        lines.append(f"    music: {cluster['track'] or 'none'}")
+        lines.append(f"    music: {cluster['track'] or 'none'}{_from(cluster['music_from'])}")
         lines.append(f"    why:   {cluster['why']}")
         lines.append(f"    video: {cluster['video'] or 'none; not rendered yet, or rendering failed'}")
         if fit := in_words(cluster["music_fit"]):
@@ -278,6 +279,11 @@ def _text(data: Mapping[str, Any]) -> str:
     lines += [f"{name:<20}{seconds:>9.2f}" for name, seconds in data["seconds"].items()]
     lines += ["", "Versions: " + ", ".join(f"{name} {version}" for name, version in data["versions"].items())]
     return "\n".join(map(printable, lines)) + "\n"
+
+
+def _from(seconds: float | None) -> str:
+    """Where in its track the music of a video begins; nothing where that is at its start or not known."""
+    return f", from {int(seconds // 60)}:{int(seconds % 60):02}" if seconds and seconds >= 1 else ""
 
 
 def _fit_lines(cluster: Mapping[str, Any]) -> list[str]:

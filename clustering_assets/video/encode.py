@@ -111,6 +111,7 @@ class VideoFacts:
         mean_step: Mean cosine distance between neighbouring pictures; None without embeddings.
         file_order_step: The same in the order of the file names.
         music_fit: How well strong pictures meet the loud parts of the music, -1 to 1; None where it has none.
+        music_from: Second of the track at which the video starts; None without sound.
         render_seconds: How long drawing and encoding took.
         digest: Recipe digest, as stored in the file.
     """
@@ -133,6 +134,7 @@ class VideoFacts:
     mean_step: float | None
     file_order_step: float | None
     music_fit: float | None
+    music_from: float | None
     render_seconds: float
     digest: str
 
@@ -197,6 +199,7 @@ def write_video(
         mean_step=slideshow.storyboard.choice.mean_step,
         file_order_step=slideshow.storyboard.choice.file_order_step,
         music_fit=slideshow.storyboard.music_fit,
+        music_from=round(sound.track_start, 1) if sound else None,
         render_seconds=time.monotonic() - begun,
         digest=slideshow.digest,
     )

@@ -1,7 +1,7 @@
 """The storyboard of a video: everything that is decided before its first frame is drawn."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clustering_assets.audio.beats import beat_is_clear
-from clustering_assets.audio.soundtrack import Soundtrack, SoundtrackError, Track, make_soundtrack, window
+from clustering_assets.audio.soundtrack import (
+    Soundtrack,
+    SoundtrackError,
+    Track,
+    beginning,
+    make_soundtrack,
+    window,
+)
 from clustering_assets.clustering.choices import COVER, EXCLUDE, MUST, chosen
 from clustering_assets.files import AnyFile, file_source, source_file
 from clustering_assets.files.source import FileSource
@@ -34,6 +41,9 @@ log = logging.getLogger("clustering_assets.video")
 
 OPENINGS = 6
 """Strongest pictures whose faces are looked for, to choose the first and the last from."""
+
+LOUD, REST = 75, 8.0
+"""Percentile of a track's loudness that is that of its loud parts, and LU below those from which on it rests."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,22 +330,46 @@ def _cut(
     clock = fixed_cuts(count, seconds, fps)
     if track is None:
         return _Cuts(clock), None
-    longer = make_soundtrack(track, 2 * clock[-1] / fps)
+    begin = beginning(track, clock[-1] / fps)
+    longer = make_soundtrack(track, 2 * clock[-1] / fps, begin=begin)
     beats = longer.beat_times()
     if not settings.beat_sync or not beat_is_clear(beats, track.beat_clarity):
-        return _Cuts(clock), make_soundtrack(track, clock[-1] / fps)
-    frames, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, longer), track.bar)
+        return _Cuts(clock), make_soundtrack(track, clock[-1] / fps, begin=begin)
+    frames, stride = _on_beats(count, settings, track, longer)
     for _ in range(4):
-        sound = make_soundtrack(track, frames[-1] / fps)
+        sound = make_soundtrack(track, frames[-1] / fps, begin=begin)
         beats = sound.beat_times()
         if len(beats) < 2:
             return _Cuts(frames, stride), sound
-        again, stride = beat_cuts(count, seconds, fps, beats, _downbeat(track, sound), track.bar)
+        again, stride = _on_beats(count, settings, track, sound)
         if again[:-1] == frames[:-1]:
             return _Cuts(frames, stride, cut_error(frames, beats, fps)), sound
         frames = again
     # never seen to settle: the last plan stands
-    return _Cuts(frames, stride, cut_error(frames, beats, fps)), make_soundtrack(track, frames[-1] / fps)
+    sound = make_soundtrack(track, frames[-1] / fps, begin=begin)
+    return _Cuts(frames, stride, cut_error(frames, beats, fps)), sound
+
+
+def _on_beats(count: int, settings: VideoSettings, track: Track, sound: Soundtrack) -> tuple[list[int], int]:
+    """The cuts of `count` slides on the beats of a soundtrack, and the beats a slide."""
+    return beat_cuts(
+        count,
+        settings.seconds_per_image,
+        settings.fps,
+        sound.beat_times(),
+        _downbeat(track, sound),
+        track.bar,
+        resting=_resting(track, sound),
+    )
+
+
+def _resting(track: Track, sound: Soundtrack) -> Callable[[float], bool]:
+    """Whether the music rests at a second of the video: far below its loud parts."""
+    curve = track.loudness_curve
+    if not len(curve):
+        return lambda seconds: False
+    least = float(np.percentile(curve, LOUD)) - REST
+    return lambda seconds: bool(loudness_at(curve, sound.track_time, np.array([seconds]))[0] < least)
 
 
 def _cut_to_length(
@@ -353,7 +387,16 @@ def _cut_to_length(
     sound = make_soundtrack(track, frames / fps, begin=begin) if track else None
     beats = sound.beat_times() if sound else np.zeros(0)
     if track and sound and settings.beat_sync and beat_is_clear(beats, track.beat_clarity):
-        cuts, stride = cuts_within(most, wanted, frames / fps, fps, beats, _downbeat(track, sound), track.bar)
+        cuts, stride = cuts_within(
+            most,
+            wanted,
+            frames / fps,
+            fps,
+            beats,
+            _downbeat(track, sound),
+            track.bar,
+            resting=_resting(track, sound),
+        )
         if len(cuts) > least:
             return _Cuts(cuts, stride, cut_error(cuts, beats, fps)), sound
     count = min(max(least, round(frames / fps / wanted)), max(least, most))
@@ -399,7 +442,8 @@ def _expected_loudness(material: Material, count: int) -> NDArray[np.float64] | 
         return None
     seconds = material.settings.seconds_per_image
     try:
-        sound = make_soundtrack(material.track, count * seconds)
+        begin = beginning(material.track, count * seconds)
+        sound = make_soundtrack(material.track, count * seconds, begin=begin)
     except SoundtrackError:
         return None
     return _loudness(material.track, sound, (np.arange(count) + 0.5) * seconds)

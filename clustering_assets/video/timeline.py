@@ -4,7 +4,7 @@ Everything is counted in whole frames, so nothing drifts, and everything is a pu
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,9 +139,16 @@ def fixed_cuts(count: int, seconds: float, fps: int) -> list[int]:
 
 
 def beat_cuts(
-    count: int, seconds: float, fps: int, beats: NDArray[np.floating], downbeat: int = 0, bar: int = BAR
+    count: int,
+    seconds: float,
+    fps: int,
+    beats: NDArray[np.floating],
+    downbeat: int = 0,
+    bar: int = BAR,
+    *,
+    resting: Callable[[float], bool] = lambda seconds: False,
 ) -> tuple[list[int], int]:
-    """Cuts that lie on beats.
+    """Cuts that lie on beats, and on the first ones of bars where slides are whole bars long.
 
     Args:
         count: Number of slides.
@@ -150,6 +157,8 @@ def beat_cuts(
         beats: Times of the beats in the video, in seconds, rising; the last period goes on past the last beat.
         downbeat: Index of a beat on which a bar begins.
         bar: Beats in a bar.
+        resting: Whether the music rests at a second of the video. A slide in the middle of which it does is seen twice
+            as long, so slides are longest there.
 
     Returns:
         The `count + 1` cut frames and the beats a slide. The times are those of the beats themselves, so a
@@ -161,11 +170,12 @@ def beat_cuts(
     wanted = stride * period
     eligible = [j for j in range(len(beats)) if (j - downbeat) % grid == 0 and beats[j] >= 0.6 * wanted]
     first = min(eligible, key=lambda j: abs(beats[j] - wanted)) if eligible else len(beats) - 1
-    missing = max(first + (count - 1) * stride - (len(beats) - 1), 0)
-    counted_on = np.concatenate([beats, beats[-1] + period * np.arange(1, missing + 1)])
-    cuts = [0]
-    for time in counted_on[first::stride][:count].tolist():
-        cuts.append(max(round(time * fps), cuts[-1] + 1))
+    missing = max(first + 2 * (count - 1) * stride - (len(beats) - 1), 0)
+    counted_on = np.concatenate([beats, beats[-1] + period * np.arange(1, missing + 1)]).tolist()
+    cuts, at = [0], first
+    for _ in range(count):
+        cuts.append(max(round(counted_on[at] * fps), cuts[-1] + 1))
+        at += stride * (1 + resting(counted_on[at] + wanted / 2))
     return cuts, stride
 
 
@@ -177,6 +187,8 @@ def cuts_within(
     beats: NDArray[np.floating],
     downbeat: int = 0,
     bar: int = BAR,
+    *,
+    resting: Callable[[float], bool] = lambda seconds: False,
 ) -> tuple[list[int], int]:
     """Cuts on beats in a video whose end is given.
 
@@ -188,10 +200,11 @@ def cuts_within(
         beats: Times of the beats in the video, in seconds, rising, at least two.
         downbeat: Index of a beat on which a bar begins.
         bar: Beats in a bar.
+        resting: Whether the music rests at a second of the video, as in `beat_cuts`.
 
     Returns:
         The cut frames, 0 and the end among them, and the beats a slide. The last slide is seen for 0.6 to 1.6 times as
-        long as the others.
+        long as the others, where the music rests up to 2.6 times.
     """
     period = float(np.median(np.diff(beats)))
     stride = beats_a_slide(period, seconds, bar)
@@ -201,7 +214,10 @@ def cuts_within(
         steps = stride // unit
         eligible = [place for place, time in enumerate(grid) if time >= 0.6 * wanted]
         first = min(eligible, key=lambda place: abs(grid[place] - wanted), default=len(grid))
-        cuts = [time for time in grid[first::steps] if time <= length - 0.6 * wanted]
+        cuts: list[float] = []
+        while first < len(grid) and grid[first] <= length - 0.6 * wanted:
+            cuts.append(grid[first])
+            first += steps * (1 + resting(grid[first] + wanted / 2))
         if len(cuts) < most:
             return [0, *(round(time * fps) for time in cuts), round(length * fps)], stride
         stride *= 3 if stride == 1 and bar % 3 == 0 else 2

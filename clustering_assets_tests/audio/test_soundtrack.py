@@ -18,6 +18,7 @@ from clustering_assets.audio.soundtrack import (
     Soundtrack,
     SoundtrackError,
     Track,
+    beginning,
     make_soundtrack,
     window,
 )
@@ -389,3 +390,32 @@ def test_a_window_without_a_beat_or_of_a_short_track_is_as_long_as_wanted():
 def test_a_window_begins_where_the_music_has_come_to_its_strength():
     begin, length = window(beaten(300.0, full_from=40.0), 30)
     assert begin == pytest.approx(40.44) and (begin + length - 0.5) % 2 == pytest.approx(0)
+
+
+def quiet_then_loud(seconds: float, rise: float) -> Track:
+    """A beaten track of five minutes that is louder by `rise` LU from 2:00 to 4:00."""
+    curve = np.full(round(seconds), -20.0)
+    curve[120:240] += rise
+    return beaten(seconds, loudness_curve=curve)
+
+
+def test_a_video_starts_with_the_phrase_from_which_a_long_track_is_fullest():
+    begin = beginning(quiet_then_loud(300.0, 6.0), 60.0)
+    assert 118 <= begin <= 128
+    assert (begin + 0.06 - 0.5) % 8 == pytest.approx(0)
+    assert make_soundtrack(quiet_then_loud(300.0, 6.0), 60.0).track_start == begin
+    assert window(quiet_then_loud(300.0, 6.0), 60)[0] == begin
+
+
+@pytest.mark.parametrize(
+    ("track", "seconds"),
+    [
+        (quiet_then_loud(300.0, 0.8), 60.0),
+        (quiet_then_loud(300.0, 6.0), 180.0),
+        (beaten(300.0, beat_times=np.zeros(0), loudness_curve=np.arange(300.0) / 10 - 40), 60.0),
+        (beaten(300.0), 60.0),
+    ],
+    ids=["hardly fuller", "no room", "no bars", "loudness not known"],
+)
+def test_where_no_later_part_is_clearly_fuller_a_video_starts_as_the_track_does(track, seconds):
+    assert beginning(track, seconds) == 0.0

@@ -1,5 +1,6 @@
 """The command line: exit codes, and what a person reads."""
 
+import json
 import os
 import shutil
 import signal
@@ -221,6 +222,43 @@ def test_after_a_kill_the_next_run_goes_on(pool, project):
 def claimed(project, pool):
     with project.instance() as instance:
         return instance.event_log_storage.get_concurrency_info(pool).active_run_ids
+
+
+def test_help_begins_with_the_settings_that_matter_first_and_puts_the_others_in_groups():
+    from click.testing import CliRunner
+
+    from clustering_assets.cli.main import cli
+    from clustering_assets.settings import FIRST, Settings
+
+    shown = CliRunner().invoke(cli, ["run", "--help"]).output
+    places = [shown.index(f"  --{name.replace('_', '-')} ") for name in FIRST]
+    assert places == sorted(places) and shown.index("--dry-run") < places[0]
+    others = [name for name in Settings.model_fields if name not in (*FIRST, "sensors")]
+    assert all(shown.index(f"  --{name.replace('_', '-')} ") > places[-1] for name in others)
+    assert all(
+        shown.count(f"{heading}:\n") == 1 for heading in ("How videos look and sound", "What matters first")
+    )
+    assert [name for names in Settings.groups().values() for name in names if name not in FIRST] == [
+        name for name in Settings.model_fields if name not in FIRST
+    ]
+
+
+def test_without_videos_it_says_what_each_would_be(project):
+    from click.testing import CliRunner
+
+    from clustering_assets.cli.main import cli
+
+    (project.root / "output/videos/cluster_1_slideshow_with_music.mp4").unlink()
+    arguments = ["run", *flags(), "--no-videos"]
+    told = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)["planned"]
+    assert [plan["key"] for plan in told] == ["cluster_0", "cluster_1", "cluster_2"]
+    assert [plan["there"] for plan in told] == [True, False, True]
+    assert told[1]["shown"] == project.shown("cluster_1") and len(told[1]["shown"]) == 3
+    assert told[1]["track"] in {path.name for path in (project.root / "music").iterdir()}
+    assert 2 < told[1]["seconds"] < 6 and told[1]["resolution"] == "320x180"
+    said = CliRunner().invoke(cli, arguments).stdout
+    assert said.count("is there already") == 2 and told[1]["shown"][0] in said
+    assert not (project.root / "output/videos/cluster_1_slideshow_with_music.mp4").exists()
 
 
 def test_help_names_every_setting(tmp_path):

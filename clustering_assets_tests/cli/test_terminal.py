@@ -22,6 +22,19 @@ def test_names_of_files_and_clusters_command_no_terminal(is_terminal, capsys, mo
     assert not any(code in shown for code in ("\x1b[2J", "\x07", "\x1b]0", "song\r"))
 
 
+def test_a_warning_is_shown_once(capsys):
+    log = logging.getLogger("clustering_assets.music")
+    with show_progress() as say:
+        for _ in range(3):
+            log.warning("the weights are %s", "away")
+        log.warning("another")
+        assert "the weights are away" in say.warned and "third" not in say.warned
+    assert capsys.readouterr().err.splitlines() == ["the weights are away", "another"]
+    with show_progress():
+        log.warning("another")
+    assert "another" in capsys.readouterr().err
+
+
 def test_a_pipe_gets_results_and_no_progress(capsys):
     with show_progress() as say, task("Scanning", total=1) as scanning:
         say("Looking")

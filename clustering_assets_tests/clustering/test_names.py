@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clustering_assets.clustering.imagenet_kinds import CLASSES
+from clustering_assets.clustering.imagenet_kinds import CLASSES, membership
 from clustering_assets.clustering.names import name_clusters, with_given
 
 LABELS = np.array([0, 0, 1, 1, -1])
@@ -212,19 +212,36 @@ def test_between_a_kind_and_all_animals_there_are_narrower_families(numbers, nam
     assert names[0].split(",")[0] == name
 
 
-def leaning(number, share):
-    """Class scores of a picture that leans to one class by about this share, and else to nothing."""
-    scores = np.zeros(CLASSES)
-    scores[number] = np.log(CLASSES * share / (1 - share))
-    return scores
+def spread_out(kinds, by):
+    """A head that says a little of anything, and of the classes of these kinds more by so much, nine pictures each."""
+    names, member = membership(further=True)
+    raised = [sum(member[:, names.index(kind)] for kind in of) for of in kinds]
+    table = np.random.default_rng(0).normal(0, 1, (9 * len(kinds), CLASSES)) + by * np.repeat(
+        raised, 9, axis=0
+    )
+    return lambda features: (table[features[:, 0].astype(int)], WORDS)
 
 
-@pytest.mark.parametrize(("number", "name"), [(300, "insects"), (805, "grey")])
-def test_what_few_scores_say_loudly_counts_unless_anything_is_taken_for_it(number, name):
-    table = np.array([leaning(number, 0.35)] * 3 + [leaning(number, 0.03)] * 6 + [leaning(950, 0.9)] * 9)
-    head = lambda features: (table[features[:, 0].astype(int)], WORDS)  # noqa: E731
+@pytest.mark.parametrize(
+    ("kinds", "name"),
+    [
+        (["cats"], "cats"),
+        (["cats", "big cats"], "felines"),
+        (["sports"], "grey"),
+    ],
+    ids=["a kind", "two of a family", "what anything is taken for"],
+)
+def test_what_the_classes_of_a_kind_say_together_counts_though_no_picture_is_sure(kinds, name):
+    head = spread_out([kinds, ["fruit"], ["aircraft"]], 2.5)
+    rows = images(*["#808080"] * 27)
+    names = name_clusters(np.repeat([0, 1, 2], 9), numbered(27), rows, class_scores=head)
+    assert {0: name, 1: "fruit", 2: "aircraft"} == names
+
+
+def test_what_a_network_says_of_all_clusters_alike_names_none():
+    head = spread_out([["cats"]] * 2, 2.5)
     names = name_clusters(np.repeat([0, 1], 9), numbered(18), images(*["#808080"] * 18), class_scores=head)
-    assert names[0] == name
+    assert all(name.startswith("grey") for name in names.values())
 
 
 def test_the_users_name_wins():

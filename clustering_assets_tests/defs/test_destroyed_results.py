@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from clustering_assets.cli.main import cli
 from clustering_assets.defs.resources import settings_type
-from clustering_assets.defs.staleness import videos_due
+from clustering_assets.defs.staleness import is_as_made, videos_due
 from clustering_assets.embedding.files import SEAL, load_embeddings, save_embeddings
 from clustering_assets.integrity import RECORDS, State
-from clustering_assets.outputs import EMBEDDINGS, GALLERY, RESULTS, Outputs, files_of
+from clustering_assets.outputs import BUNDLES, EMBEDDINGS, GALLERY, RESULTS, Outputs, files_of
 from clustering_assets.results import is_whole
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, DamagedTable, write_table
 from clustering_assets_tests.projects import Project, defs, without_dagster_home
@@ -97,6 +97,10 @@ def test_each_file_that_is_destroyed_alone_is_noticed(destroy, project, another)
             destroy(path, in_another(another, name))
             if name in asset_of:
                 assert not is_whole(project.outputs, asset_of[name]), name
+            elif name.startswith(BUNDLES):
+                assert not is_as_made(
+                    instance, defs.resolve_assets_def("gallery").get_asset_spec(), project.outputs
+                )
             else:
                 key = path.name.partition("_slideshow")[0]
                 assert videos_due(instance, project.recipes(), project.settings()) == (key,)

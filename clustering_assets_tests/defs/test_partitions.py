@@ -4,7 +4,14 @@ import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustering_assets.defs.partitions import CLUSTERS, keys_in_flight, partition_changes, sync_partitions
+from clustering_assets.defs.jobs import EVERY, FIRST_TAG, LAST_TAG, due_keys
+from clustering_assets.defs.partitions import (
+    CLUSTERS,
+    keys_in_flight,
+    partition_changes,
+    prepare_partitions,
+    sync_partitions,
+)
 
 KEYS = st.lists(st.sampled_from([f"cluster_{n}" for n in range(8)]), unique=True)
 
@@ -22,6 +29,24 @@ def test_keys_that_are_no_clusters_stay():
     assert partition_changes(["cluster_0"], ["node-a", "cluster_01", "cluster_1"], []).delete == (
         "cluster_1",
     )
+
+
+def test_the_partition_for_every_cluster_is_there_until_clusters_are_known_and_nothing_needs_it():
+    with dg.DagsterInstance.ephemeral() as instance:
+        prepare_partitions(instance)
+        sync_partitions(instance, [])
+        assert instance.get_dynamic_partitions("clusters") == [EVERY]
+        instance.add_dynamic_partitions("clusters", ["cluster_0", "cluster_1"])
+        prepare_partitions(instance)
+        known = instance.get_dynamic_partitions("clusters")
+        tags = {"dagster/partition": EVERY}
+        assert due_keys(tags, known) == ["cluster_0", "cluster_1"]
+        assert due_keys({FIRST_TAG: EVERY, LAST_TAG: "cluster_0"}, known) == ["cluster_0", "cluster_1"]
+        job = dg.Definitions(assets=[film]).resolve_implicit_global_asset_job_def()
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        assert sync_partitions(instance, ["cluster_0", "cluster_1"]).delete == ()
+        instance.report_run_failed(run)
+        assert sync_partitions(instance, ["cluster_0", "cluster_1"]).delete == (EVERY,)
 
 
 @dg.asset(partitions_def=CLUSTERS)

@@ -9,6 +9,8 @@ from clustering_assets.defs.same_origin import LOCAL, SameOriginOnly
 
 JSON = {"content-type": "application/json"}
 OWN = {"origin": "http://localhost:3000"}
+BESIDE = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+"""What a page that may do nothing in the name of the UI sends with what it fetches."""
 
 
 def ask(headers, method="POST", path="/graphql", query="", kind="http", body=b"{}", public=()):
@@ -60,6 +62,10 @@ def ask(headers, method="POST", path="/graphql", query="", kind="http", body=b"{
             {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
             {"method": "GET", "path": "/runs"},
         ),
+        (
+            {**BESIDE, "referer": "http://localhost:3000/"},
+            {"method": "GET", "path": "/files/out/gallery/a.js"},
+        ),
         (OWN, {"kind": "websocket"}),
         ({}, {"kind": "websocket"}),
         ({**JSON, "origin": "https://photos.example"}, {"public": ["photos.example"]}),
@@ -99,6 +105,13 @@ def test_own_pages_and_programs_are_answered(headers, request_):
         ({}, {"method": "GET", "query": "query=mutation{a}"}),
         ({}, {"method": "GET", "path": "/graphql/", "query": "query=mutation{a}"}),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, {"method": "GET", "path": "/logs/a"}),
+        (BESIDE, {"method": "GET", "path": "/files/out/gallery/a.js"}),
+        (
+            {**BESIDE, "referer": "https://elsewhere.example/"},
+            {"method": "GET", "path": "/files/out/gallery/a.js"},
+        ),
+        ({**BESIDE, "referer": "http://localhost:3000/"}, {"method": "GET", "path": "/logs/a"}),
+        ({**BESIDE, "referer": "http://localhost:3000/"}, {"method": "POST", "path": "/files/a.js"}),
         (
             {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
             {"method": "GET", "path": "/runs"},

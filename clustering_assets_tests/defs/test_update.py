@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clustering_assets.defs.jobs import FIRST_TAG
-from clustering_assets.defs.records import latest_videos
+from clustering_assets.defs.jobs import EVERY, FIRST_TAG
+from clustering_assets.defs.records import VIDEOS, latest_videos
+from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
 from clustering_assets.errors import ClusteringError
@@ -179,6 +180,31 @@ def test_a_video_is_recorded_alike_by_a_run_of_its_own_and_by_one_of_several(pro
     assert alone.tags == several.tags
     assert several.metadata["rendered"].value and not alone.metadata["rendered"].value
     assert set(alone.metadata) <= set(several.metadata)
+
+
+def test_a_run_of_the_partition_for_every_cluster_makes_all_videos_and_records_each(project):
+    for path in (project.root / "output/videos").glob("*.mp4"):
+        path.unlink()
+    with project.instance() as instance:
+        instance.add_dynamic_partitions("clusters", [EVERY])
+        before = latest_videos(instance, ["cluster_1"])["cluster_1"].timestamp
+        assert (
+            defs.resolve_implicit_global_asset_job_def()
+            .execute_in_process(
+                partition_key=EVERY,
+                asset_selection=[VIDEOS],
+                instance=instance,
+                run_config=run_config(project.settings()),
+            )
+            .success
+        )
+        made = latest_videos(instance, ["cluster_0", "cluster_1", "cluster_2", EVERY])
+        assert len(made) == 4 and made["cluster_1"].timestamp > before
+        assert not videos_due(instance, project.recipes(), project.settings())
+    assert len(project.videos()) == 3
+    project.update()
+    with project.instance() as instance:
+        assert EVERY not in instance.get_dynamic_partitions("clusters")
 
 
 def test_a_second_update_with_nothing_new_makes_nothing(project):

@@ -15,6 +15,7 @@ from sklearn.datasets import load_sample_image
 from torchvision import models
 from torchvision.transforms import functional as tv
 
+from clustering_assets.clustering.imagenet_kinds import kind_shares
 from clustering_assets.embedding import networks
 from clustering_assets.embedding.architectures import last_layer
 from clustering_assets.embedding.backbone import Backbone, BackboneError
@@ -265,6 +266,67 @@ def test_timm_models_are_taken_with_weights_of_ones_own(pictures, tmp_path):
     with torch.inference_mode():
         expected = network.head(torch.from_numpy(features)).numpy()
     np.testing.assert_allclose(scored[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def as_dinov2_publishes(state):
+    """The tensors of a timm network as in the files of DINOv2."""
+    return {**state, "mask_token": torch.zeros(1, state["cls_token"].shape[-1])}
+
+
+def as_clip_publishes(state):
+    """The tensors of a timm network as in the files of OpenAI's CLIP, with a text encoder beside them."""
+    names = (
+        ("patch_embed.proj", "conv1"), ("blocks.", "transformer.resblocks."), ("norm_pre", "ln_pre"),
+        ("norm1", "ln_1"), ("norm2", "ln_2"), ("attn.qkv.", "attn.in_proj_"), ("attn.proj.", "attn.out_proj."),
+        ("mlp.fc1", "mlp.c_fc"), ("mlp.fc2", "mlp.c_proj"), ("cls_token", "class_embedding"),
+        ("pos_embed", "positional_embedding"),
+    )  # fmt: skip
+    found = {
+        "token_embedding.weight": torch.zeros(9, 4),
+        "transformer.resblocks.0.ln_1.weight": torch.ones(4),
+    }
+    for name, value in state.items():
+        if name.startswith("head."):
+            name, value = "proj", state["head.weight"].T
+        elif name.startswith("norm."):
+            name = name.replace("norm", "ln_post")
+        for ours, theirs in names:
+            name = name.replace(ours, theirs)
+        found[f"visual.{name}"] = value.squeeze() if name.endswith("embedding") else value
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "published", "side", "mean"),
+    [
+        ("vit_small_patch14_dinov2.lvd142m", as_dinov2_publishes, 518, 0.485),
+        ("vit_xsmall_patch16_clip_224.tinyclip_yfcc15m", as_clip_publishes, 224, 0.48145466),
+    ],
+    ids=["DINOv2", "CLIP"],
+)
+def test_dinov2_and_clip_are_read_as_they_are_published_and_have_no_say_in_classes(
+    model, published, side, mean, pictures, tmp_path
+):
+    timm = pytest.importorskip("timm", reason="timm, an extra, is not installed")
+    torch.manual_seed(0)
+    network = timm.create_model(model, pretrained=False).eval()
+    for parameter in network.parameters():  # fresh biases and scales are 0 and 1
+        torch.nn.init.normal_(parameter, parameter.detach().mean().item(), 0.05)
+    torch.save(published(network.state_dict()), tmp_path / "published.pth")
+    spec = NetworkSpec(f"timm:{model}", tmp_path / "published.pth")
+    facts = spec.resolve().preprocessing
+    assert (facts.crop, facts.interpolation, facts.mean[0]) == (side, "bicubic", pytest.approx(mean))
+    images, folder = pictures(2)
+    embedded = embed(Inputs(images, folder), spec)
+    ready = timm.data.create_transform(**timm.data.resolve_data_config({}, model=network))
+    shown = torch.stack([ready(Image.open(folder / path)) for path in embedded.paths])
+    with torch.inference_mode():
+        expected = network.forward_head(network.forward_features(shown), pre_logits=True)
+    assert embedded.vectors.shape == expected.shape
+    alike = torch.nn.functional.cosine_similarity(torch.tensor(np.array(embedded.vectors)), expected)
+    assert alike.min() > 0.99
+    assert kind_shares(embedded.vectors, partial(class_scores, network=spec)) is None
 
 
 def test_a_timm_model_that_does_not_exist_is_refused():

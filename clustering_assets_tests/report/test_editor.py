@@ -14,6 +14,8 @@ from clustering_assets.clustering.given_names import read_names
 from clustering_assets.images.manifest import scan
 from clustering_assets.music.pins import read_pins
 from clustering_assets.report.page import Editing, UserFile, make_gallery
+from clustering_assets.report.samples import MOST
+from clustering_assets.storage import write_text
 from clustering_assets_tests.browsers import By, needs_a_browser, opened
 from clustering_assets_tests.report.test_page import assignments_of, music_of
 
@@ -44,6 +46,11 @@ class Editor:
         boxes = self.browser.find_elements(By.CSS_SELECTOR, ".pick input")
         return next(box for box in boxes if box.get_dom_attribute("aria-label") == f"Choose {name}")
 
+    def list_all(self) -> None:
+        """Have every picture on the page, not only those that are shown at first."""
+        for button in self.browser.find_elements(By.CSS_SELECTOR, "[data-all]"):
+            self.browser.execute_script("arguments[0].click()", button)
+
     def press(self, words: str) -> None:
         from selenium.webdriver.common.keys import Keys
 
@@ -70,31 +77,41 @@ class Editor:
         return dict(read.shown), dict(read.groups)
 
 
+def edited(browser, folder: Path, images: Path, clusters: list[int], texts: dict[str, str]) -> Editor:
+    """The page of some pictures, with the bundles beside it, after the button that begins the editing."""
+    manifest = scan(images)
+    table = assignments_of(manifest["path"].tolist(), clusters)
+    music = music_of(sorted(set(clusters))).assign(second="next.ogg", third="")
+    editing = Editing(
+        *(
+            UserFile(f"out/clusters/{name}.csv", "out/clusters", True, texts.get(name, ""))
+            for name in ("choices", "names", "pins")
+        ),
+        music="../music",
+        run="python -m clustering_assets run --again --output out",
+    )
+    gallery = make_gallery(manifest, table, music, {}, images, editing=editing)
+    (folder / "page.html").write_text(gallery.html, encoding="utf-8")
+    for name, text in gallery.bundles.items():
+        write_text(folder / "pictures" / f"{name}.js", text or "")
+    browser.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.showDirectoryPicker"}
+    )
+    browser.get((folder / "page.html").as_uri())
+    made = Editor(browser, folder, manifest)
+    made.press("Choose pictures, names and music")
+    return made
+
+
 @pytest.fixture
 def editor(browser, tmp_path) -> Editor:
     images = tmp_path / "images"
     images.mkdir()
     for number, name in enumerate(NAMES):
         Image.new("RGB", (60, 40), (40 * number, 90, 200)).save(images / name)
-    manifest = scan(images)
-    table = assignments_of(manifest["path"].tolist(), [0, 0, 0, 1, 1, 1])
-    music = music_of([0, 1]).assign(second="next.ogg", third="")
-    files = {"choices": CHOICES, "names": "", "pins": "# pins\ncalm,other.ogg"}
-    editing = Editing(
-        *(UserFile(f"out/clusters/{name}.csv", "out/clusters", True, text) for name, text in files.items()),
-        music="../music",
-        run="python -m clustering_assets run --again --output out",
-    )
-    gallery = make_gallery(manifest, table, music, {}, images, editing=editing)
-    (tmp_path / "page.html").write_text(gallery.html, encoding="utf-8")
-    browser.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    browser.execute_cdp_cmd(
-        "Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.showDirectoryPicker"}
-    )
-    browser.get((tmp_path / "page.html").as_uri())
-    made = Editor(browser, tmp_path, manifest)
-    made.press("Choose pictures, names and music")
-    return made
+    texts = {"choices": CHOICES, "pins": "# pins\ncalm,other.ogg"}
+    return edited(browser, tmp_path, images, [0, 0, 0, 1, 1, 1], texts)
 
 
 def test_choices_made_with_the_keyboard_are_read_as_they_were_meant(editor):
@@ -146,6 +163,25 @@ def test_names_and_tracks_are_saved_for_their_readers(editor):
         "../music/%3Cslow%3E%20%26%20low.ogg",
         "../music/next.ogg",
     ]
+
+
+def test_all_pictures_of_a_cluster_are_chosen_also_those_that_are_not_on_the_page(browser, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    names = [f"{number:03d}.png" for number in range(MOST + 30)]
+    for number, name in enumerate(names):
+        Image.new("RGB", (60, 40), (5 * number, 90, 200)).save(images / name)
+    made = edited(
+        browser, tmp_path, images, [0] * (len(names) - 1) + [1], {"choices": "# mine\n005.png,must\n"}
+    )
+    assert len(made.browser.find_elements(By.CSS_SELECTOR, "#cluster_0 [data-picture]")) == MOST
+    made.press(f"Choose all {len(names) - 1} pictures of this cluster")
+    assert f"{len(names) - 1} chosen" in made.browser.find_element(By.ID, "editor").text
+    made.list_all()
+    made.pick("020.png")
+    made.press("Leave out")
+    shown, _ = made.choices(made.saved("choices"))
+    assert shown == {name: "exclude" for name in names[:-1] if name != "020.png"}
 
 
 FOLDER = """

@@ -138,6 +138,22 @@ def test_cuts_lie_on_the_first_beat_of_a_bar():
     assert {(place - 3) % 4 for place in places} == {0}
 
 
+def test_slides_are_longest_where_the_music_rests():
+    beats = 0.5 * np.arange(200)
+
+    def resting(seconds: float) -> bool:
+        return 12 <= seconds < 24
+
+    for cuts in (
+        beat_cuts(10, 2.0, 50, beats, resting=resting)[0],
+        cuts_within(40, 2.0, 60.0, 50, beats, resting=resting)[0],
+    ):
+        slides = np.diff(cuts)[:-1]
+        rests = np.array([resting((cut + 50) / 50) for cut in cuts[:-2]])
+        assert rests.any() and set(slides[rests]) == {200} and set(slides[~rests]) == {100}
+        assert all(cut % 100 == 0 for cut in cuts)
+
+
 def test_the_mean_distance_from_the_beat_is_reported_in_milliseconds():
     assert cut_error([0, 26, 51, 75], np.array([1.0, 2.0, 3.0]), 25) == pytest.approx(40.0)
     assert cut_error([0, 75], np.array([1.0]), 25) is None

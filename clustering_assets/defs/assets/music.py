@@ -36,7 +36,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
     code_version="4",
     io_manager_key="table_io",
     dagster_type=TABLE,
-    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music", "follow_links"]},
+    metadata={OUTPUT: MUSIC_TRACKS.file, USES: ["music", "follow_links", "mood_model"]},
     check_specs=checks.specs,
 )
 @told()
@@ -46,22 +46,31 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     A file that cannot be used keeps its row with the reason. A track that has not changed is not decoded again.
     """
     from clustering_assets.music.analysis import VERSION
+    from clustering_assets.music.learned_mood import learned_mood
     from clustering_assets.music.library import analyse_library
 
     values = settings.value
     previous = previous_table(context.instance, settings.outputs, MUSIC_TRACKS)
-    tracks = analyse_library(music_source(values), previous=previous)
+    mood_model = learned_mood(values.mood_model)
+    tracks = analyse_library(music_source(values), previous=previous, mood_model=mood_model)
     used = tracks[tracks["outcome"] == "used"]
     rejected = tracks[tracks["outcome"] != "used"]
     return dg.MaterializeResult(
         value=tracks,
         data_version=dg.DataVersion(
-            digest([VERSION, tracks[["path", "content_hash", "outcome"]].values.tolist()])
+            digest(
+                [
+                    VERSION,
+                    tracks[["path", "content_hash", "outcome"]].values.tolist(),
+                    *filter(None, [mood_model]),
+                ]
+            )
         ),
         check_results=checks.results(tracks, values),
         metadata={
             "tracks": len(used),
             "minutes": round(float(used["seconds"].sum()) / 60, 1),
+            "mood_model": mood_model or "none",
             "rejected": dg.MetadataValue.json(rejected[["path", "reason"]].values.tolist()),
         },
     )

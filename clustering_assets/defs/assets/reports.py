@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -19,6 +20,7 @@ from clustering_assets.defs.records import latest_videos, noted, stage_records, 
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.files import image_source
+from clustering_assets.integrity import State
 from clustering_assets.outputs import (
     ALBUM_FILM,
     GALLERY,
@@ -33,6 +35,9 @@ from clustering_assets.places import is_url
 from clustering_assets.report.summary import failures_of, summarise
 from clustering_assets.tables import LEDGER
 from clustering_assets.video.recipe import recipes
+
+if TYPE_CHECKING:
+    from clustering_assets.report.bundles import Shelf
 
 checks = Checks("ledger")
 
@@ -150,7 +155,7 @@ def summary_report(
     group_name="reports",
     kinds={"python", "html"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     io_manager_key="page_io",
     deps=[cluster_videos],
     metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: ALBUM_FILM},
@@ -163,10 +168,10 @@ def gallery(
     cluster_assignments: pd.DataFrame,
     music_choice: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """One page for the browser: a map of all pictures, and each cluster with its video, its music and why, and samples.
+    """One page for the browser: a map of all pictures, and each cluster with video, music and why, and pictures.
 
-    The page is self-contained: it fetches nothing but the videos beside it, so the output folder can be copied to where
-    others look at it.
+    It fetches nothing but the videos and thumbnails that lie beside it in the output, so that folder can be copied to
+    where others look at it.
     """
     from clustering_assets.report.page import Editing, UserFile, make_gallery
 
@@ -193,6 +198,7 @@ def gallery(
             ),
         ),
         timeline="events" in values.group_by,
+        shelf=_shelf(outputs),
     )
     return dg.MaterializeResult(
         value=page,
@@ -202,6 +208,16 @@ def gallery(
             "not_shown": dg.MetadataValue.json([list(failure) for failure in page.failures]),
         },
     )
+
+
+def _shelf(outputs: Outputs) -> "Shelf":
+    """The bundles of thumbnails that are there and as they were written."""
+    from clustering_assets.report.bundles import Shelf
+
+    there = outputs.bundles()
+    state = outputs.records.state
+    whole = [name for name, path in there.items() if state(outputs.name_of(path)) is State.WHOLE]
+    return Shelf(whole, lambda name: there[name].read_text(encoding="utf-8"))
 
 
 def _address_of(folder: str, outputs: Outputs) -> str | None:

@@ -12,7 +12,7 @@ from clustering_assets.defs.data_versions import USES
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.video import VideoIO
-from clustering_assets.defs.jobs import MOST_VIDEOS, due_keys
+from clustering_assets.defs.jobs import EVERY, MOST_VIDEOS, due_keys, partition_keys
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.records import FAILED, FLAWED, version_tags
 from clustering_assets.defs.resources import SettingsResource
@@ -63,13 +63,22 @@ def cluster_videos(
 
     H.264 and AAC in MP4, playable in browsers and on phones. A picture that cannot be read any more is left out
     and listed.
+
+    The partitions are the clusters. Before any is known, run the job `cluster_images`, which finds them; where the
+    partition `all_clusters` is offered, it stands for those that there will be.
+
     The video is rendered only if the pictures, the track or the settings that it is made of have changed. A run of
     several clusters renders several at once where there are cores for it; each is recorded as soon as it is done, and
     one that fails costs only itself.
     """
-    keys = due_keys(context.run.tags, context.instance.get_dynamic_partitions(str(CLUSTERS.name)))
+    known = context.instance.get_dynamic_partitions(str(CLUSTERS.name))
+    asked = partition_keys(context.run.tags, known)
+    keys = due_keys(context.run.tags, known)
     if not keys:
-        raise dg.Failure("Choose the clusters to render: their videos are the partitions of cluster_videos.")
+        raise dg.Failure(
+            "Choose the clusters to render: their videos are the partitions of cluster_videos. Where there are none "
+            "yet, run the job cluster_images first."
+        )
     with told():
         wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
         failed = {key: _gone(key, wanted) for key in keys if key not in wanted}
@@ -86,7 +95,7 @@ def cluster_videos(
                     context.log.warning("%s is left out of %s (%s): %s", path, key, stage, reason)
                 if not video.staged:
                     context.log.info("The video of %s is up to date and is kept.", key)
-                if context.has_partition_key:
+                if context.has_partition_key and context.partition_key == key:
                     yield dg.MaterializeResult(
                         value=video,
                         data_version=dg.DataVersion(wanted[key].digest),
@@ -100,6 +109,8 @@ def cluster_videos(
         yield _as_planned(made)
     if failed:
         raise _failure(failed, made)
+    if EVERY in asked:
+        context.log_event(dg.AssetMaterialization(context.asset_key, partition=EVERY))
 
 
 def _gone(key: str, wanted: Mapping[str, Recipe]) -> str:
@@ -129,11 +140,12 @@ def _record(context: dg.AssetExecutionContext, video_io: VideoIO, recipe: Recipe
         stored = video_io.store(video)
     except OSError as error:
         return f"it cannot be stored: {error.strerror or error}"
+    opened = {name: stored.pop(name) for name in ("open",) if name in stored}  # first, as people look for it
     context.log_event(
         dg.AssetMaterialization(
             context.asset_key,
             partition=recipe.key,
-            metadata={**_shown(recipe, video), **stored},
+            metadata={**opened, **_shown(recipe, video), **stored},
             tags=version_tags(context.instance, context.assets_def, recipe.digest),
         )
     )

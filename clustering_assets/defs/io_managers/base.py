@@ -6,6 +6,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.links import link_to
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.integrity import State
@@ -92,8 +93,11 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
             with told():
                 keep_off_others(self.outputs.root)
                 super().handle_output(context, obj)
-                hashes = self.outputs.records.publish(self.files(context, obj), self.known_hashes(obj))
+                records = self.outputs.records
+                files = self.files(context, obj)
+                hashes = records.publish(files, self.known_hashes(obj)) | records.hashes(self.kept(obj))
                 context.add_output_metadata({PUBLISHED: dg.MetadataValue.json(hashes)})
+                context.add_output_metadata(link_to(self.outputs.path(files[0])) if files else {})
         except OSError as error:
             raise dg.Failure(
                 f"{context.asset_key.to_user_string()} cannot be stored in {self.outputs.root}: "
@@ -104,6 +108,10 @@ class OutputIOManager(dg.ConfigurableIOManager, dg.UPathIOManager):
         """Names below the output of the files that were written."""
         outputs = self.outputs
         return [name for name in self._names(context) if outputs.path(name).is_file()]
+
+    def kept(self, obj: Any) -> list[str]:
+        """Names below the output of files that belong to the value and were there as they should be."""
+        return []
 
     def known_hashes(self, obj: Any) -> dict[str, str]:
         """Hashes, by name below the output, of those files whose content was hashed before it was written."""

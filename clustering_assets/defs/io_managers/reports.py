@@ -7,7 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
-from clustering_assets.outputs import write_json
+from clustering_assets.outputs import BUNDLES, write_json
 from clustering_assets.storage import write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -46,11 +46,27 @@ def write_figure(context: dg.OutputContext, figure: "Figure", path: UPath) -> No
 
 
 class PageIO(OutputIOManager):
-    """Stores a page as one HTML file; loading gives its text."""
+    """Stores a page as an HTML file with the bundles of thumbnails that it loads; loading gives its text."""
 
     def dump_to_path(self, context: dg.OutputContext, obj: "Gallery", path: UPath) -> None:
-        """Write the page."""
+        """Write the bundles that are new, then the page, then remove those that no page needs any more."""
+        for name, text in obj.bundles.items():
+            if text is not None:
+                write_text(self.outputs.path(_bundle(name)), text)
         write_text(path, obj.html)
+        for name, other in self.outputs.bundles().items():
+            if name not in obj.bundles:
+                other.unlink(missing_ok=True)
+                self.outputs.records.forget(_bundle(name))
+
+    def files(self, context: dg.OutputContext, obj: "Gallery") -> list[str]:
+        """The page and the new bundles."""
+        new = [_bundle(name) for name, text in obj.bundles.items() if text is not None]
+        return [*super().files(context, obj), *new]
+
+    def kept(self, obj: "Gallery") -> list[str]:
+        """The bundles that were there."""
+        return [_bundle(name) for name, text in obj.bundles.items() if text is None]
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> str:
         """The page as text."""
@@ -59,6 +75,10 @@ class PageIO(OutputIOManager):
     def get_metadata(self, context: dg.OutputContext, obj: "Gallery") -> dict[str, Any]:
         """Number of pictures in the page, and its size."""
         return {"pictures": obj.pictures, "kilobytes": round(len(obj.html.encode()) / 1000)}
+
+
+def _bundle(name: str) -> str:
+    return f"{BUNDLES}/{name}.js"
 
 
 class TextIO(OutputIOManager):

@@ -7,6 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
+from clustering_assets.defs.links import link_to
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.films import Film
 from clustering_assets.leases import keep_off_others
@@ -37,7 +38,8 @@ class VideoIO(OutputIOManager):
         """
         keep_off_others(self.outputs.root)
         hashes = publish(rendered, self.outputs)
-        return {**self._metadata(rendered), PUBLISHED: dg.MetadataValue.json(hashes)}
+        link = link_to(self.outputs.path(self._name(rendered)))
+        return {**self._metadata(rendered), **link, PUBLISHED: dg.MetadataValue.json(hashes)}
 
     def files(self, context: dg.OutputContext, obj: Rendered) -> list[str]:
         """The name of the video below the output."""
