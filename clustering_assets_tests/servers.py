@@ -69,15 +69,21 @@ class Server:
         results = self.post({"query": query})["runsOrError"]["results"]
         return [(run["jobName"], run["status"]) for run in results]
 
-    def backfill(self, asset: str) -> str:
-        """Ask for all partitions of an asset, as "Materialize all" does; returns the id."""
+    def backfill(self, *assets: str) -> str:
+        """Ask for all partitions of assets, as "Materialize all" does; returns the id."""
         query = (
             "mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) "
             "{ ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"
         )
-        params = {"assetSelection": [{"path": [asset]}], "allPartitions": True}
+        params: dict[str, Any] = {"assetSelection": [{"path": [asset]} for asset in assets]}
+        params |= {"partitionNames": self.partitions()} if len(assets) > 1 else {"allPartitions": True}
         answer = self.post({"query": query, "variables": {"params": params}})
         return answer["launchPartitionBackfill"]["backfillId"]
+
+    def partitions(self) -> list[str]:
+        """The partitions of the videos."""
+        query = '{ assetNodeOrError(assetKey: {path: ["cluster_videos"]}) { ... on AssetNode { partitionKeys } } }'
+        return self.post({"query": query})["assetNodeOrError"]["partitionKeys"]
 
     def backfill_status(self, backfill: str) -> str:
         query = f'{{ partitionBackfillOrError(backfillId: "{backfill}") {{ ... on PartitionBackfill {{ status }} }} }}'

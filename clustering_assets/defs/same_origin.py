@@ -82,12 +82,19 @@ def _is_link(connection: HTTPConnection) -> bool:
 
 
 def _is_part_of_results(connection: HTTPConnection, public: Collection[str]) -> bool:
-    """Whether a page among the results, which counts as one of another place, fetches what lies beside it."""
-    page = connection.headers.get("referer", "")
+    """Whether a page among the results, which counts as one of another place, fetches what lies beside it.
+
+    What it plays it asks for without saying who it is; another page could play that too, and read nothing of it.
+    """
+    page, played = connection.headers.get("referer", ""), connection.headers.get("sec-fetch-dest")
     return (
         connection.url.path.startswith(f"{FILES}/")
         and connection.scope.get("method") in ("GET", "HEAD")
-        and (urlsplit(page).netloc == connection.headers.get("host") or _name(page) in public)
+        and (
+            urlsplit(page).netloc == connection.headers.get("host")
+            or _name(page) in public
+            or (not page and played in ("video", "audio"))
+        )
     )
 
 

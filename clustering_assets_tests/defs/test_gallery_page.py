@@ -61,22 +61,27 @@ def test_pointing_at_the_map_shows_the_picture_and_a_click_goes_to_its_cluster(p
 
 
 def test_the_map_is_walked_with_the_keyboard_and_says_where_one_is(page):
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
-    canvas = page.find_element(By.CSS_SELECTOR, "#map canvas")
-    page.execute_script("arguments[0].focus()", canvas)
-    canvas.send_keys(Keys.ARROW_RIGHT)
+    def press(key):
+        ActionChains(page).send_keys(key).perform()
+
+    page.execute_script("canvas.scrollIntoView({block: 'center', behavior: 'instant'}); canvas.focus()")
+    ActionChains(page).move_to_element_with_offset(page.find_element(By.ID, "map"), 0, 0).pause(1).perform()
+    press(Keys.ESCAPE)
+    press(Keys.ARROW_RIGHT)
     at = page.execute_script("return marked")
-    canvas.send_keys(Keys.ARROW_LEFT)
+    press(Keys.ARROW_LEFT)
     assert page.execute_script("return map.x[marked] < map.x[arguments[0]]", at)
     name = page.execute_script("return pictures.paths[points.picture[marked]]")
     assert name in page.find_element(By.ID, "tip-said").get_property("textContent")
     wait(page, lambda: page.find_elements(By.CSS_SELECTOR, "#tip img"))
-    canvas.send_keys(Keys.ESCAPE)
+    press(Keys.ESCAPE)
     assert not page.find_element(By.ID, "tip").is_displayed()
-    canvas.send_keys(Keys.ARROW_DOWN)
+    press(Keys.ARROW_DOWN)
     key = page.execute_script("return clusters[owner[marked]].key")
-    canvas.send_keys(Keys.ENTER)
+    press(Keys.ENTER)
     assert page.execute_script("return document.activeElement.closest('section').id") == key
 
 

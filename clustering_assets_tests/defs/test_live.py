@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from clustering_assets.defs.jobs import EVERY
+from clustering_assets.defs.links import link_to
+from clustering_assets_tests.browsers import needs_a_browser, opened
+from clustering_assets_tests.defs.snapshot import SNAPSHOT
 from clustering_assets_tests.servers import ROOT, Server, configure, environment, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -111,3 +115,34 @@ def test_the_code_location_is_valid(folder):
     )
     assert result.returncode == 0, result.stderr
     assert "clustering_assets" in result.stderr + result.stdout
+
+
+@needs_a_browser
+def test_one_click_makes_everything_in_a_fresh_folder_and_the_ui_opens_the_gallery(
+    folder, pictures_and_music, tmp_path_factory
+):
+    shutil.copytree(pictures_and_music / "images", folder / "images", dirs_exist_ok=True)
+    with serving(folder) as server, opened(tmp_path_factory.mktemp("browser")) as browser:
+        assert server.partitions() == [EVERY]
+        made = [name for name in json.loads(SNAPSHOT.read_text()) if name != "source_images"]
+        launched = server.backfill(*made)
+        server.wait_until(lambda: server.backfill_status(launched).startswith(("COMPLETED_", "FAIL")), 480)
+        assert server.backfill_status(launched) == "COMPLETED_SUCCESS"
+        assert len(list((folder / "output/videos").glob("cluster_*.mp4"))) == 3
+        browser.get(server.url + link_to(folder / "output/gallery/index.html")["open"].value)
+        browser.set_script_timeout(30)
+        loaded = "const done = arguments[0]; thumbnail(pictures.paths.length - 1).then(done)"
+        assert browser.execute_async_script(loaded)["src"].startswith("data:image/webp")
+        browser.execute_script("goTo('cluster_1')")
+        asked = "const done = arguments[0]; fetch('/graphql', {method: 'POST', headers: {'content-type':"
+        asked += (
+            " 'application/json'}, body: '{}'}).then(answer => done(answer.status), () => done('refused'))"
+        )
+        assert browser.execute_async_script(asked) in ("refused", 403), (
+            "a page of an output may not ask the UI"
+        )
+        video = "const video = document.querySelector('video'); video.preload = 'auto'; const done = arguments[0];"
+        video += (
+            " video.onloadeddata = () => done(video.videoWidth); video.onerror = () => done(0); video.load()"
+        )
+        assert browser.execute_async_script(video) == 320

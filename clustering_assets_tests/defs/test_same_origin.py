@@ -66,6 +66,7 @@ def ask(headers, method="POST", path="/graphql", query="", kind="http", body=b"{
             {**BESIDE, "referer": "http://localhost:3000/"},
             {"method": "GET", "path": "/files/out/gallery/a.js"},
         ),
+        ({**BESIDE, "sec-fetch-dest": "video"}, {"method": "GET", "path": "/files/out/videos/a.mp4"}),
         (OWN, {"kind": "websocket"}),
         ({}, {"kind": "websocket"}),
         ({**JSON, "origin": "https://photos.example"}, {"public": ["photos.example"]}),
@@ -106,6 +107,7 @@ def test_own_pages_and_programs_are_answered(headers, request_):
         ({}, {"method": "GET", "path": "/graphql/", "query": "query=mutation{a}"}),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, {"method": "GET", "path": "/logs/a"}),
         (BESIDE, {"method": "GET", "path": "/files/out/gallery/a.js"}),
+        ({**BESIDE, "sec-fetch-dest": "video"}, {"method": "GET", "path": "/logs/a"}),
         (
             {**BESIDE, "referer": "https://elsewhere.example/"},
             {"method": "GET", "path": "/files/out/gallery/a.js"},
