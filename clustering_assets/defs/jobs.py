@@ -108,8 +108,10 @@ refresh_report = dg.define_asset_job(
     description="Ledger, gallery and summary again, once the videos are there.",
 )
 
+MAKE_FILM = "make_film"
+
 make_film = dg.define_asset_job(
-    "make_film",
+    MAKE_FILM,
     selection=dg.AssetSelection.assets(FILM),
     description="One film of all videos that are there.",
 )
