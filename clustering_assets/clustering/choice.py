@@ -22,9 +22,12 @@ from clustering_assets.clustering.consensus import Consensus, settle
 from clustering_assets.clustering.graph import eigenmap, modularity
 from clustering_assets.clustering.quality import mean_silhouette
 
-WEIGHTS = (1.0, 2.0, 1.0, 4.0)
+WEIGHTS = (1.0, 1.0, 0.5, 0.0)
 """Of the silhouette in the votes, the agreement with the other partitions, the modularity, and the silhouette in the
-feature space."""
+feature space, which often rises with the number of clusters whatever there is."""
+
+TOLD_WEIGHTS = (1.0, 2.0, 1.0, 4.0)
+"""The same for partitions into one number of clusters."""
 
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
@@ -122,7 +125,7 @@ class Families:
             if family in self._trees:
                 labels = fcluster(self._trees[family], clusters, "maxclust")
             elif family == "votes":
-                labels = self._kmeans(normalize(self._joint[:, :clusters]), clusters, starts)
+                labels = self._kmeans(np.asarray(normalize(self._joint[:, :clusters])), clusters, starts)
             elif family == "kmeans":
                 labels = self._kmeans(self._points, clusters, starts)
             elif family == "joined":
@@ -155,9 +158,9 @@ class Families:
         )
 
 
-def weighed(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The score of each partition: `WEIGHTS` times evidence as a share of the best one's, or of `WHOLE`."""
-    return shares_of_best(evidence, WHOLE) @ np.array(WEIGHTS)
+def weighed(evidence: NDArray[np.float64], weights: tuple[float, ...]) -> NDArray[np.float64]:
+    """The score of each partition: weights times evidence as a share of the best one's, or of `WHOLE`."""
+    return shares_of_best(evidence, WHOLE) @ np.array(weights)
 
 
 def mean_agreement(labels: list[NDArray[np.integer]]) -> NDArray[np.float64]:
@@ -217,7 +220,7 @@ def choose_any(
         evidence = families.evidence([own for _, own in found])
         if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
             return choose_any(partitions, views, distinct, only, 2 * most)
-        score = weighed(evidence)
+        score = weighed(evidence, WEIGHTS)
         family, labels = found[int(score.argmax())]
         missing = _between(tried, int(labels.max()) + 1)
         if not missing:
@@ -248,13 +251,13 @@ def choose_told(
     found = [(name, own) for name, own in _distinct(made) if int(own.max()) + 1 == clusters]
     if not found:
         return None
-    score = weighed(families.evidence([own for _, own in found]))
+    score = weighed(families.evidence([own for _, own in found]), TOLD_WEIGHTS)
     best, *others = np.argsort(-score, kind="stable")
     family, labels = found[best]
     note = f"{clusters} clusters by {WORDS[family]}"
     if others:
         lead = score[best] - score[others[0]]
-        note += f", {lead:.2f} of {sum(WEIGHTS):g} points ahead of {WORDS[found[others[0]][0]]}"
+        note += f", {lead:.2f} of {sum(TOLD_WEIGHTS):g} points ahead of {WORDS[found[others[0]][0]]}"
     elif len(made) > 1:
         note += ", as by every other method"
     return Choice(labels, family, note)

@@ -48,8 +48,9 @@ MOST_OF_A_CLASS = 4.0
 WITHIN = 0.65
 """The same for a kind of the family that most pictures are of."""
 
-LEAD = 0.2
-"""By how much such a kind must lead; otherwise it is named together with the next ones, by the family of them all."""
+RIVALS = 0.6
+"""Kinds that so large a part as many pictures speak for most are named together, by the family of them all: where as
+many are aircraft as cars there are vehicles."""
 
 OF_A_PICTURE = 0.1
 """Share of one picture's class scores in a kind of thing, beyond chance, at which the picture speaks for the kind."""
@@ -100,8 +101,10 @@ def class_words(
         np.split(np.asarray(scored[0], dtype=np.float64), ends), len(kinds) and len(families()[1])
     )
     kind_of = [
-        _narrowed(_kind(own, contrast), stronger, votes > MOST_OF_THEM)
-        for own, contrast, stronger, votes in zip(fits, _contrast(by_kind), apart, borne, strict=True)
+        _narrowed(_kind(own, contrast), stronger, leading, votes > MOST_OF_THEM)
+        for own, contrast, stronger, leading, votes in zip(
+            fits, _contrast(by_kind), *apart, borne, strict=True
+        )
     ]
     found = {}
     for row, c in enumerate(clusters):
@@ -176,8 +179,10 @@ def _sure(by_kind: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (by_kind >= SURE * whole) & (by_kind >= by_kind.mean(axis=0))
 
 
-def _by_contrast(scores: list[NDArray[np.floating]], kinds: int) -> NDArray[np.float64]:
-    """How much more the classes of each kind score in each cluster than in the others, less `ERRORS` standard errors.
+def _by_contrast(
+    scores: list[NDArray[np.floating]], kinds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much more the classes of each kind score in each cluster than in the others, and in how many pictures most.
 
     What a network makes of small or blurred pictures is spread over many classes, most of them wrong, but the scores of
     the right ones rise together. Kinds that networks take anything for say nothing.
@@ -187,29 +192,39 @@ def _by_contrast(scores: list[NDArray[np.floating]], kinds: int) -> NDArray[np.f
         kinds: Number of kinds; 0 where the classes are of no kinds.
 
     Returns:
-        (clusters, kinds), -inf for what says nothing.
+        Both (clusters, kinds): the rise less `ERRORS` standard errors, -inf for what says nothing, and the share of
+        pictures in which a kind rises more than the others do.
     """
     if not kinds or len(scores) < 2:
-        return np.full((len(scores), kinds), -np.inf)
+        return np.full((len(scores), kinds), -np.inf), np.zeros((len(scores), kinds))
     names, member = membership(further=True)
     size = member.sum(axis=0)
+    trusted = ~np.isin(names, CATCH_ALLS) & (size > 1)
     scores = [part - part.mean(axis=1, keepdims=True) for part in scores]
     means = np.stack([part.mean(axis=0) for part in scores])
-    rise = (means * len(means) - means.sum(axis=0)) / (len(means) - 1)  # beyond the mean of the others
-    spread = rise.std(axis=1, keepdims=True)
-    rise = np.clip(rise, -MOST_OF_A_CLASS * spread, MOST_OF_A_CLASS * spread)
-    of_classes = spread / np.sqrt(size)
-    of_pictures = np.stack([(part @ member / size).std(axis=0) / np.sqrt(len(part)) for part in scores])
-    stronger = rise @ member / size - ERRORS * np.hypot(of_classes, of_pictures)
-    return np.where(~np.isin(names, CATCH_ALLS) & (size > 1), stronger, -np.inf)
+    others = (means.sum(axis=0) - means) / (len(means) - 1)
+    stronger, leading = np.full((len(scores), kinds), -np.inf), np.zeros((len(scores), kinds))
+    for row, part in enumerate(scores):
+        each = part - others[row]
+        rise, spread = each.mean(axis=0), each.mean(axis=0).std()
+        of_kinds = each @ member / size
+        errors = np.hypot(spread / np.sqrt(size), of_kinds.std(axis=0) / np.sqrt(len(part)))
+        bound = MOST_OF_A_CLASS * spread
+        stronger[row, trusted] = (rise.clip(-bound, bound) @ member / size - ERRORS * errors)[trusted]
+        certain = of_kinds - each.std(axis=1, keepdims=True) / np.sqrt(size)
+        leading[row] = _likeliest(np.where(trusted, certain, -np.inf)).mean(axis=0)
+    return stronger, leading
 
 
-def _narrowed(kind: int | None, stronger: NDArray[np.float64], most: NDArray[np.bool_]) -> int | None:
+def _narrowed(
+    kind: int | None, stronger: NDArray[np.float64], leading: NDArray[np.float64], most: NDArray[np.bool_]
+) -> int | None:
     """What a cluster is named for: what most pictures are of, or the kind of that family that sets it apart.
 
     Args:
         kind: The kind or family that most pictures are of; None for none.
         stronger: (kinds,) of `_by_contrast`.
+        leading: (kinds,) of `_by_contrast`.
         most: Which kinds and families most pictures are likeliest of.
     """
     if not stronger.size:
@@ -217,10 +232,11 @@ def _narrowed(kind: int | None, stronger: NDArray[np.float64], most: NDArray[np.
     if kind is not None:
         inside = _within()[: len(stronger), kind]
         named = inside & most[: len(stronger)]  # where most are dogs, the others do not make them foxes
-        stronger = np.where(named if named.any() else inside, stronger, -np.inf)
-    if stronger.max() < (STRONGER if kind is None else WITHIN):
+        leading = np.where(named if named.any() else inside, leading, 0)
+    first = leading >= RIVALS * leading.max()
+    if not leading.any() or stronger[first].max() < (STRONGER if kind is None else WITHIN):
         return kind
-    around = _within()[np.flatnonzero(stronger > stronger.max() - LEAD)].all(axis=0)
+    around = _within()[np.flatnonzero(first)].all(axis=0)
     return int(around.argmax()) if around.any() else kind  # narrow ones come first
 
 

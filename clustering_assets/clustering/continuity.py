@@ -13,7 +13,7 @@ from clustering_assets.clustering.graph import Sparse, follow, modularity, simil
 from clustering_assets.clustering.keys import UNCLUSTERED
 from clustering_assets.clustering.quality import measure
 
-REASON = 0.3
+REASON = 0.4
 """Lead in score (of at most 2) that fresh clusters need over the previous ones to replace them, for every old picture
 is then shown elsewhere."""
 

@@ -50,6 +50,7 @@ class Estimator(ClusterMixin, BaseEstimator):
     labels_: NDArray[np.integer]
     stability_: float
     notes_: list[str]
+    random_state: int
     looks = 0
     """How many of the first columns say what pictures look like, where the others say what they show; 0: all."""
 

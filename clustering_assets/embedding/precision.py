@@ -54,6 +54,9 @@ def settle(plan: Plan, backbone: Backbone, start: Callable[[Plan], Runtime], mod
     """
     if plan.precision == "float32":
         return plan
+    if plan.runtime == "openvino" and backbone.library == "timm":
+        # in bfloat16 OpenVINO (2026.4) ends the process on some of timm's transformers, so not even a trial is possible
+        return replace(plan, precision="float32")
     name = f"{backbone.architecture}-{backbone.fingerprint}-agreement.json"
     key = f"{plan.runtime} {version(plan.runtime)} {plan.device} {plan.precision}"
     kept = (recall(folder / name).get(key) for folder in models)

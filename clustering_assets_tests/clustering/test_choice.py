@@ -85,7 +85,8 @@ def test_twice_as_many_are_tried_while_the_largest_number_wins(many_small):
 def test_a_method_that_is_named_finds_more_than_twenty_groups(algorithm):
     points, groups = shoots(26, 6)
     found = cluster(points, Request(algorithm))
-    assert adjusted_rand_score(groups, found.labels) > 0.9
+    assert found.quality.clusters > 20
+    assert adjusted_rand_score(groups, found.labels) > 0.8
     assert any("clusters chosen from 2 to" in note for note in found.notes)
 
 

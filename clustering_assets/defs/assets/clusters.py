@@ -69,7 +69,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
     group_name="clusters",
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
-    code_version="9",
+    code_version="10",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
