@@ -66,8 +66,12 @@ def _without_videos(only: Collection[str]) -> list[str]:
     """All stages but the videos; of those that are asked for, where some are."""
     from clustering_assets.defs.graph import project_stages
 
-    stages = (*project_stages().recorded, *project_stages().last)
-    return [name for name in stages if not only or name in only]
+    stages = project_stages()
+    return [
+        name
+        for name in (*stages.recorded, *stages.last)
+        if name not in stages.on_request and (not only or name in only)
+    ]
 
 
 def _settings_before(**given: Any) -> Settings:

@@ -250,7 +250,9 @@ def test_without_videos_it_says_what_each_would_be(project):
 
     (project.root / "output/videos/cluster_1_slideshow_with_music.mp4").unlink()
     arguments = ["run", *flags(), "--no-videos"]
-    told = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)["planned"]
+    result = CliRunner().invoke(cli, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    told = json.loads(result.stdout)["planned"]
     assert [plan["key"] for plan in told] == ["cluster_0", "cluster_1", "cluster_2"]
     assert [plan["there"] for plan in told] == [True, False, True]
     assert told[1]["shown"] == project.shown("cluster_1") and len(told[1]["shown"]) == 3

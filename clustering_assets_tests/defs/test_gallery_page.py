@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from clustering_assets.outputs import Outputs
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
 from clustering_assets_tests.browsers import By, needs_a_browser, opened
 
 pytestmark = [pytest.mark.slow, needs_a_browser]
@@ -86,7 +88,7 @@ def test_the_map_is_walked_with_the_keyboard_and_says_where_one_is(page):
 
 
 def test_all_pictures_are_reached_by_list_and_by_name(page, first):
-    every = set(first[0].assignments()["path"])
+    every = set(Outputs(str(first[0].root / "output")).read_table(CLUSTER_ASSIGNMENTS)["path"])
     for button in page.find_elements(By.CSS_SELECTOR, "[data-all]"):
         page.execute_script("arguments[0].click()", button)
     drawn = "return [...document.querySelectorAll('.cluster [data-picture] img')].map(image => image.alt)"
