@@ -4,22 +4,25 @@ Another kind of place is a class like `LocalFolder`, and a line in `file_source`
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clustering_assets.files.local import LocalFolder
 from clustering_assets.files.source import FileSource, SourceFile
 from clustering_assets.places import is_url
-from clustering_assets.settings import Folders
+
+if TYPE_CHECKING:
+    from clustering_assets.settings import Folders
 
 AnyFile = str | Path | SourceFile
 """What an argument may name a file by: its place, or as the file of a source."""
 
 
-def image_source(settings: Folders) -> FileSource:
+def image_source(settings: "Folders") -> FileSource:
     """Where the pictures are."""
     return file_source(settings.images, "images", follow_links=settings.follow_links)
 
 
-def music_source(settings: Folders) -> FileSource:
+def music_source(settings: "Folders") -> FileSource:
     """Where the music is."""
     return file_source(settings.music, "music", follow_links=settings.follow_links)
 

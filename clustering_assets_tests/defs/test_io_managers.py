@@ -109,7 +109,7 @@ def test_a_page_is_stored_as_html(output):
 
     @dg.asset(io_manager_key="page_io", metadata={OUTPUT: "gallery/index.html"})
     def page():
-        return Gallery("<p>fünf</p>", pictures=5, failures=[])
+        return Gallery("<p>fünf</p>", 5, failures=[], bundles={"pictures/a.js": "a()", "pictures/b.js": None})
 
     seen = {}
 

@@ -390,4 +390,4 @@ def test_an_update_that_failed_is_asked_for_again_but_not_for_ever(folder, statu
         later = tick(folder, asked.cursor, instance)
     assert bool(later.run_requests) == again
     if again:
-        assert later.run_requests[0].tags == request.tags
+        assert later.run_requests[0].tags == {**request.tags, "reason": "the last update failed"}
