@@ -97,8 +97,8 @@ def obtain(weights: WeightsFile, folder: Path, timeout: float = TIMEOUT_SECONDS)
     except (OSError, DownloadError) as error:
         reason = error.reason if isinstance(error, DownloadError) else error
         raise WeightsError(
-            f"the weights {weights.name} are not on this machine and could not be fetched from {weights.url} "
-            f"({reason}). Fetch them elsewhere with: curl -L -o {weights.name} {weights.url} and put the file at {kept}"
+            f"the weights {weights.name} are not on this machine and could not be fetched ({reason}). "
+            f"To put the file at its place: curl -L --create-dirs -o {kept} {weights.url}"
         ) from error
     return kept
 

@@ -117,5 +117,7 @@ def test_a_named_backbone_never_falls_back(pictures, tmp_path, unreachable):
     from clustering_assets.embedding.embed import Inputs, embed
 
     images, folder = pictures(1)
-    with pytest.raises(WeightsError, match=r"resnet18-\w+\.pth are not on this machine.*put the file at"):
+    with pytest.raises(
+        WeightsError, match=r"resnet18-\w+\.pth are not on this machine.*To put the file at its place: curl"
+    ):
         embed(Inputs(images, folder), NetworkSpec("resnet18", hub=tmp_path, timeout=NOWHERE))

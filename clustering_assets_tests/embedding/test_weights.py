@@ -61,7 +61,7 @@ def test_a_part_that_was_already_complete_is_used(tmp_path, web, weights):
 
 def test_a_download_with_a_wrong_hash_is_refused(tmp_path, web, weights):
     web.files["/net.pth"] = b"another file"
-    with pytest.raises(WeightsError, match=r"SHA-256 is .*, not .*put the file at"):
+    with pytest.raises(WeightsError, match=r"SHA-256 is .*, not .*To put the file at its place: curl"):
         obtain(weights, tmp_path)
     assert not (tmp_path / "net.pth").exists()
 
@@ -70,7 +70,7 @@ def test_the_error_says_where_to_put_the_file(tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/net.pth"
-    with pytest.raises(WeightsError, match="put the file at") as caught:
+    with pytest.raises(WeightsError, match="To put the file at its place: curl") as caught:
         obtain(WeightsFile("net.pth", DIGEST[:8], url=url), tmp_path)
     assert str(tmp_path / "net.pth") in str(caught.value)
     assert url in str(caught.value)
