@@ -254,12 +254,12 @@ def choose_told(
     score = weighed(families.evidence([own for _, own in found]), TOLD_WEIGHTS)
     best, *others = np.argsort(-score, kind="stable")
     family, labels = found[best]
-    note = f"{clusters} clusters by {WORDS[family]}"
+    note = f"{clusters} clusters, as told, by {WORDS[family]}"
     if others:
-        lead = score[best] - score[others[0]]
-        note += f", {lead:.2f} of {sum(TOLD_WEIGHTS):g} points ahead of {WORDS[found[others[0]][0]]}"
+        lead = f"{score[best] - score[others[0]]:.2f} of {sum(TOLD_WEIGHTS):g} points ahead of"
+        note += f", {'level with' if lead.startswith('0.00') else lead} {WORDS[found[others[0]][0]]}"
     elif len(made) > 1:
-        note += ", as by every other method"
+        note += "; every other method makes the same"
     return Choice(labels, family, note)
 
 
