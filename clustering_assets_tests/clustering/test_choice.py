@@ -47,7 +47,7 @@ def test_the_family_that_is_taken_and_its_lead_are_said(many_small):
     clear, unclear = (choose_told(partitions, [partitions.points], number) for number in (30, 21))
     assert adjusted_rand_score(groups, clear.labels) > 0.95
     assert clear.note == "30 clusters, as told, by linkage of the votes; every other method makes the same"
-    assert unclear.note.startswith("21 clusters by ")
+    assert unclear.note.startswith("21 clusters, as told, by ")
     assert " of 8 points ahead of " in unclear.note
 
 
