@@ -42,7 +42,7 @@ class Trapped(LocalFolder):
     last: float = 0.0
 
     def __reduce__(self) -> Any:
-        return type(self), (self.folder, self.last)
+        return type(self), (self.folder, self.follow_links, self.last)
 
     def open(self, path: str) -> BinaryIO:
         if "deadly" in path:
@@ -81,7 +81,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
             if request.get("scan"):
                 said["manifest"] = scan(folder, engine=engine).to_json(date_format="iso")
             embedded = embed(
-                Inputs(usable(scan(folder)), Trapped(folder, request.get("last", 0.0))),
+                Inputs(usable(scan(folder)), Trapped(folder, last=request.get("last", 0.0))),
                 NetworkSpec("efficientnet_lite0"),
                 RuntimeOptions(engine=engine),
                 cache_dir=Path(request["cache"]),
