@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,9 @@ def serving(folder: Path, **settings: object) -> Iterator[Server]:
             process.terminate()
             assert process.wait(90) == 0, log.read_text()[-3000:]
         finally:
+            process.terminate()  # which ends its daemon, too; nothing where it has ended
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(60)
             process.kill()
 
 
