@@ -64,6 +64,15 @@ SIDES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
 """Pixels that the larger networks look at."""
 
 
+def labelled(sets: Path, only: str) -> pd.DataFrame:
+    """The pictures of the sets with one of some beginnings (commas between), with their `set`, `kind` and `class`."""
+    rows = usable(scan(sets))
+    parts = rows["path"].str.split("/")
+    rows = rows.assign(set=parts.str[0] + "/" + parts.str[1], kind=parts.str[1] + "/" + parts.str[2])
+    rows["class"] = parts.str[2]
+    return rows[rows["set"].str.startswith(tuple(only.split(",")))].reset_index(drop=True)
+
+
 def network(name: str, folder: Path) -> NetworkSpec:
     """The network of a name, of those above and those of the catalogue."""
     if name == "random":
@@ -248,11 +257,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    rows = usable(scan(arguments.sets))
-    parts = rows["path"].str.split("/")
-    rows = rows.assign(set=parts.str[0] + "/" + parts.str[1])
-    rows["class"] = parts.str[2]
-    rows = rows[rows["set"].str.startswith(tuple(arguments.only.split(",")))].reset_index(drop=True)
+    rows = labelled(arguments.sets, arguments.only)
     results = {}
     with tempfile.TemporaryDirectory() as temporary:
         cache = arguments.cache or Path(temporary)

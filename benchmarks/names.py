@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from labelled_sets import network
+from labelled_sets import labelled, network
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Request
@@ -30,7 +30,6 @@ from clustering_assets.clustering.imagenet_kinds import ClassScores, families, k
 from clustering_assets.clustering.names import DIFFERENCES, name_clusters
 from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.embed import Inputs, embed
-from clustering_assets.images.manifest import scan, usable
 
 VERDICTS = ("right", "vague", "silent", "false")
 
@@ -212,12 +211,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder in which vectors are kept")
     parser.add_argument("--list", action="store_true", help="also print every name")
     arguments = parser.parse_args()
-    rows = usable(scan(arguments.sets))
-    parts = rows["path"].str.split("/")
-    rows = rows.assign(set=parts.str[0] + "/" + parts.str[1], kind=parts.str[1] + "/" + parts.str[2])
-    rows["class"] = parts.str[2]
+    rows = labelled(arguments.sets, arguments.only)
     left_out = rows["set"].str.contains("events|shoots") | rows["class"].str.startswith("scene")
-    rows = rows[rows["set"].str.startswith(arguments.only) & ~left_out].reset_index(drop=True)
+    rows = rows[~left_out].reset_index(drop=True)
     with tempfile.TemporaryDirectory() as temporary:
         cache = arguments.cache or Path(temporary)
         cache.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +13,11 @@ import pandas as pd
 
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.errors import ClusteringError
+from clustering_assets.integrity import content_hash
 from clustering_assets.outputs import ALBUM_FILM, Outputs
-from clustering_assets.process_identity import mark
 from clustering_assets.settings import Settings
 from clustering_assets.slideshows import make_clip
-from clustering_assets.storage import PARTIAL, local_copy
+from clustering_assets.storage import local_copy, staged
 from clustering_assets.video.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Film:
     """A finished film.
 
     Attributes:
-        staged: Name below the output of the file that is to be moved to its place; empty where the one there is kept.
+        staged: The file that is to be moved to its place; None where the one there is kept.
+        xxh3_128: Hash of that file, in hexadecimal.
         digest: Digest of what it is made of.
         seconds: Length.
         chapters: Title of each chapter and the second at which it begins.
@@ -45,7 +48,8 @@ class Film:
         sheet: A small JPEG of what its chapters open with.
     """
 
-    staged: str
+    staged: Path | None
+    xxh3_128: str
     digest: str
     seconds: float
     chapters: tuple[tuple[str, float], ...]
@@ -55,12 +59,14 @@ class Film:
     sheet: bytes = field(default=b"", repr=False)
 
 
+@contextmanager
 def make_film(
     wanted: Mapping[str, Recipe], settings: Settings, embeddings: EmbeddingPair, tracks: pd.DataFrame
-) -> Film:
-    """The film of the videos that there are, in sequence, beside its place; the one there is kept if it is the same.
+) -> Iterator[Film]:
+    """The film of the videos that there are, in sequence, for the time of the block; one that is there is kept.
 
-    A video that is missing, or is not as its recipe says, costs only itself.
+    Move the staged file to its place inside the block, or it goes. A video that is missing, or is not as its recipe
+    says, costs only itself.
 
     Args:
         wanted: What each cluster's video shall be made of, by partition key.
@@ -79,21 +85,20 @@ def make_film(
     film, left_out = _plan(wanted, settings, embeddings, tracks)
     place = outputs.path(ALBUM_FILM)
     kept = is_whole(place, film.digest, outputs)
-    if not kept:
-        place = place.with_name(f".{place.name}.{mark()}-{film.digest[:8]}{PARTIAL}")
-        write_film(film, place, quality=settings.quality, encoder=settings.encoder)
-    with local_copy(place) as file:
-        checks = verify_film(file, film)
-    return Film(
-        staged="" if kept else outputs.name_of(place),
-        digest=film.digest,
-        seconds=film.seconds,
-        chapters=tuple((chapter.title, chapter.start / film.fps) for chapter in film.chapters),
-        left_out=left_out,
-        limit=film.sound.limit if film.sound else "",
-        checks=tuple(checks),
-        sheet=_sheet(film),
-    )
+    with local_copy(place) if kept else staged(place) as file:
+        if not kept:
+            write_film(film, file, quality=settings.quality, encoder=settings.encoder)
+        yield Film(
+            staged=None if kept else file,
+            xxh3_128="" if kept else content_hash(file),
+            digest=film.digest,
+            seconds=film.seconds,
+            chapters=tuple((chapter.title, chapter.start / film.fps) for chapter in film.chapters),
+            left_out=left_out,
+            limit=film.sound.limit if film.sound else "",
+            checks=tuple(verify_film(file, film)),
+            sheet=_sheet(film),
+        )
 
 
 def _plan(

@@ -197,26 +197,21 @@ def at_once(orders: Sequence[Order]) -> int:
     return max(1, min(len(orders), available_cores() // CORES, room, worth))
 
 
-def publish(rendered: Rendered, outputs: Outputs) -> dict[str, str]:
-    """Move a staged video to its place, where it takes that of the one with or without music, and record it.
-
-    Returns:
-        The hash of the video by its name.
+def publish(rendered: Rendered, outputs: Outputs) -> None:
+    """Move a staged video to its place, where it takes that of the one with or without music.
 
     Raises:
-        OSError: It cannot be moved, or its record not be written.
+        OSError: It cannot be moved.
     """
+    if not rendered.staged:
+        return
     final, other = (
         outputs.video(rendered.key, music=music) for music in (rendered.music, not rendered.music)
     )
-    name, known = outputs.name_of(final), {}
-    if rendered.staged:
-        known[name] = rendered.xxh3_128
-        outputs.records.forget(name)  # a new file without a record is looked at, not made again
-        move(open_place(rendered.staged, "output"), final)
-        other.unlink(missing_ok=True)
-        outputs.records.forget(outputs.name_of(other))
-    return outputs.records.publish([name], known)
+    outputs.records.forget(outputs.name_of(final))  # a new file without a record is looked at, not made again
+    move(open_place(rendered.staged, "output"), final)
+    other.unlink(missing_ok=True)
+    outputs.records.forget(outputs.name_of(other))
 
 
 def _engine(orders: Sequence[Order]) -> Engine:

@@ -50,20 +50,33 @@ def atomic_path(path: "Path | UPath") -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made or written to.
     """
+    with staged(path) as partial:
+        yield partial
+        if isinstance(path, Path):
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+        move(partial, path)
+
+
+@contextmanager
+def staged(path: "Path | UPath") -> Iterator[Path]:
+    """A partial name to write to, which goes at the end of the block; what is good is moved away from it before.
+
+    Args:
+        path: Where the file shall be. The partial name is beside it, or in a scratch folder where that is on a store.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
     if not isinstance(path, Path):
         with scratch_folder() as folder:
-            local = folder / path.name
-            yield local
-            send(local, path)
+            yield folder / path.name
         return
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     partial = final.with_name(f".{final.name}.{mark()}-{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
         yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(final)
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

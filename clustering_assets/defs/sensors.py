@@ -373,7 +373,9 @@ def cluster_videos_sensor(
     answer = _look_at_videos(context, settings)
     skipped = answer if isinstance(answer, dg.SkipReason) else answer.skip_reason
     said = (
-        str(skipped.skip_message) if isinstance(skipped, dg.SkipReason) else "videos have just been asked for"
+        str(skipped.skip_message)
+        if isinstance(skipped, dg.SkipReason)
+        else "what is due has just been asked for"
     )
     context.update_cursor(Glance(at=now, newest=newest, said=said).model_dump_json())
     return answer

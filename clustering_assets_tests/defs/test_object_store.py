@@ -69,7 +69,10 @@ def test_each_object_is_fetched_once_and_a_second_run_fetches_none(bucket, fresh
     _heals_what_was_damaged(bucket, project, places, result)
     _embeds_nothing_that_was_renamed(bucket, project, places, outputs)
 
+    bucket.forget()
     assert "album_film" in project.update(**places, album_film=True).made
+    sent = [key for key in bucket.of_objects("PUT") if key.endswith((".mp4", PARTIAL))]
+    assert sent == [f"out/{ALBUM_FILM}"] and not fetched(bucket, sent[0]), "sent once, and not read again"
     assert outputs.records.state(ALBUM_FILM, thorough=True) is State.WHOLE
     assert project.update(**places, album_film=True).made == []
 

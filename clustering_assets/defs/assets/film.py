@@ -71,13 +71,13 @@ def album_film(
     version = data_version(context, values)
     with told():
         wanted = recipes(cluster_assignments, image_manifest, music_choice, values)
-        film = make_film(wanted, values, embeddings, music_tracks)
-    for key, reason in film.left_out.items():
-        context.log.warning("%s is left out of the film: %s", key, reason)
+        with make_film(wanted, values, embeddings, music_tracks) as film:
+            for key, reason in film.left_out.items():
+                context.log.warning("%s is left out of the film: %s", key, reason)
+            yield dg.MaterializeResult(value=film, data_version=version, metadata=_shown(film, wanted))
     flaws = {
         check.name: f"{check.value}, expected {check.expected}" for check in film.checks if not check.passed
     }
-    yield dg.MaterializeResult(value=film, data_version=version, metadata=_shown(film, wanted))
     yield dg.AssetCheckResult(
         check_name=AS_PLANNED,
         passed=not flaws,

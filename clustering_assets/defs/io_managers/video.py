@@ -11,6 +11,7 @@ from clustering_assets.defs.links import link_to
 from clustering_assets.defs.records import PUBLISHED
 from clustering_assets.films import Film
 from clustering_assets.leases import keep_off_others
+from clustering_assets.outputs import ALBUM_FILM
 from clustering_assets.rendering import Rendered, publish
 from clustering_assets.storage import move
 
@@ -37,7 +38,8 @@ class VideoIO(OutputIOManager):
             OutputTaken: The output is another machine's at the time.
         """
         keep_off_others(self.outputs.root)
-        hashes = publish(rendered, self.outputs)
+        publish(rendered, self.outputs)
+        hashes = self.outputs.records.publish([self._name(rendered)], self.known_hashes(rendered))
         link = link_to(self.outputs.path(self._name(rendered)))
         return {**self._metadata(rendered), **link, PUBLISHED: dg.MetadataValue.json(hashes)}
 
@@ -88,7 +90,11 @@ class FilmIO(OutputIOManager):
         """Publish, or find that there is nothing to do."""
         if obj.staged:
             self.outputs.records.forget(self.outputs.name_of(path))
-            move(self.outputs.path(obj.staged), path)
+            move(obj.staged, path)
+
+    def known_hashes(self, obj: Film) -> dict[str, str]:
+        """The hash of a film that has just been made."""
+        return {ALBUM_FILM: obj.xxh3_128} if obj.staged else {}
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> UPath:
         """Where the film is."""
