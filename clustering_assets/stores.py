@@ -9,8 +9,10 @@ import functools
 import hashlib
 import io
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -134,6 +136,10 @@ def open_place(place: str, setting: str = "") -> "UPath":
     return path
 
 
+_TURN = threading.Lock()
+"""For stores in memory, which look whether there is an object and write it in two steps."""
+
+
 class Store:
     """A file system of fsspec with patience, and with errors in words.
 
@@ -200,7 +206,8 @@ class Store:
                 if self.state(path) != state:
                     return False
                 self.rm_file(path)
-            self._patiently(self._inner.pipe_file, path, content, **given)
+            with _TURN if _scheme(self.url) == "memory" else nullcontext():
+                self._patiently(self._inner.pipe_file, path, content, **given)
         except (FileExistsError, FileNotFoundError, _NotWritten):
             return False
         return True
