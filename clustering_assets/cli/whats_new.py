@@ -47,5 +47,6 @@ def whats_new(output: str | None, length: int, since: datetime | None) -> None:
         click.echo(f"Nothing new since then: {news.path} shows {news.shown:,} of {came}.")
         return
     click.echo(f"{news.path}: {news.shown:,} of {came}, {news.seconds:.1f} s")
+    click.echo("The gallery shows it from the next update on; `run --again --only gallery` makes just that.")
     if news.flaws:
         raise ClusteringError(f"{news.path} is not as planned: {news.flaws}")
