@@ -109,7 +109,9 @@ def cluster_videos(
         yield _as_planned(made)
     if failed:
         raise _failure(failed, made)
-    if EVERY in asked:
+    if asked == [EVERY]:
+        yield dg.MaterializeResult()  # so that what lies downstream in the same run is made
+    elif EVERY in asked:
         context.log_event(dg.AssetMaterialization(context.asset_key, partition=EVERY))
 
 
