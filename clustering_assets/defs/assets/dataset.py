@@ -9,6 +9,7 @@ import pandas as pd
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import CAPTURE, DETAILS, USES, data_version, digest
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import previous_table
@@ -30,7 +31,7 @@ CAPTURED = ["path", "taken_at", "camera", "latitude", "longitude"]
 source_images = dg.AssetSpec(
     "source_images",
     description="The folder of pictures. Put files there; `new_images_sensor` notices.",
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"file"},
     owners=OWNERS,
 )
@@ -66,7 +67,7 @@ def every_file_is_usable(manifest: pd.DataFrame, values: Settings) -> Verdict:
 
 
 @dg.asset(
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"python", "pillow", "parquet"},
     owners=OWNERS,
     code_version="2",
@@ -140,7 +141,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
 
 
 @dg.asset(
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"python", "matplotlib"},
     owners=OWNERS,
     code_version="2",

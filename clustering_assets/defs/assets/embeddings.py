@@ -8,6 +8,7 @@ import pandas as pd
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES, data_version
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, contents_digest
@@ -16,7 +17,7 @@ from clustering_assets.outputs import EMBEDDINGS
 
 
 @dg.asset(
-    group_name="embedding",
+    group_name=Group.EMBEDDINGS,
     kinds={"python", "pytorch", "numpy"},
     owners=OWNERS,
     code_version="3",

@@ -9,6 +9,7 @@ from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
 from clustering_assets.defs.data_versions import ON_REQUEST, data_version
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import MAKE_FILM
 from clustering_assets.defs.records import FLAWED, LEFT_OUT
@@ -25,7 +26,7 @@ BACKFILL = "dagster/backfill"
 
 
 @dg.asset(
-    group_name="videos",
+    group_name=Group.VIDEOS,
     kinds={"python", "ffmpeg", "mp4"},
     owners=OWNERS,
     code_version="1",

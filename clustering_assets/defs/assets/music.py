@@ -7,6 +7,7 @@ from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version, digest
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE, markdown_table
 from clustering_assets.defs.records import previous_table
@@ -30,7 +31,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
     code_version="4",
@@ -77,7 +78,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "csv"},
     owners=OWNERS,
     code_version="5",

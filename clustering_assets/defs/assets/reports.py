@@ -14,6 +14,7 @@ from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, IF_THERE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.graph import project_stages
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
@@ -53,7 +54,7 @@ def nothing_lost_on_the_way(lost: Sequence[Sequence[str]]) -> Verdict:
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python", "csv"},
     owners=OWNERS,
     code_version="1",
@@ -103,7 +104,7 @@ def ledger(
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python"},
     owners=OWNERS,
     code_version="1",
@@ -152,7 +153,7 @@ def summary_report(
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python", "html"},
     owners=OWNERS,
     code_version="3",

@@ -10,6 +10,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.video import VideoIO
 from clustering_assets.defs.jobs import EVERY, MOST_VIDEOS, due_keys, partition_keys
@@ -27,7 +28,7 @@ AS_PLANNED = "video_as_planned"
 
 with disable_dagster_warnings():  # backfill policies are a beta
     _video = dg.asset(
-        group_name="videos",
+        group_name=Group.VIDEOS,
         kinds={"python", "opencv", "ffmpeg", "mp4"},
         owners=OWNERS,
         code_version="1",
