@@ -23,6 +23,9 @@ from clustering_assets.tables import Table
 FAILED, FLAWED = "failed", "flawed"
 """Metadata keys of a run of several videos: why some could not be made, and what is wrong with others, by key."""
 
+MADE_WITH = "made_with"
+"""Metadata key of a video: the settings of videos that it was made with."""
+
 LEFT_OUT = "left_out"
 """Metadata key of the film: why clusters are not in it, by key."""
 

@@ -1,6 +1,6 @@
 """How everything stands: what is done, what is stale, what is missing, and why. Nothing is made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +10,12 @@ from clustering_assets.defs.data_versions import USES, expected_version
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
+    MADE_WITH,
     VIDEOS,
     latest_videos,
     made_there,
+    noted,
+    recorded_digest,
     recorded_version,
     stage_records,
     video_record,
@@ -30,7 +33,7 @@ from clustering_assets.tables import (
     DamagedTable,
     Table,
 )
-from clustering_assets.video.recipe import recipes
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import listed
 
 
@@ -61,16 +64,13 @@ def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing
     """
     stages = project_stages()
     specs = {spec.key.to_user_string(): spec for spec in project_specs()}
-    before = settings_of_output(output=settings.output)
-    changed = {
-        name for name in type(settings).model_fields if getattr(settings, name) != getattr(before, name)
-    }
+    changed = _settings_changed(settings)
     took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
     found: dict[str, Standing] = {}
     after = (*stages.asked_for(settings), *stages.closing)
     for name in (*stages.scans, *stages.middle, *after):
         if name == after[0]:
-            found |= {video.name: video for video in _videos(instance, settings, changed)}
+            found |= {video.name: video for video in _videos(instance, settings)}
         state, why = _state(
             instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
         )
@@ -142,7 +142,7 @@ def _news(name: str, outputs: Outputs, settings: Settings) -> str:
         return "" if not pictures else f"{source} is not there"
 
 
-def _videos(instance: dg.DagsterInstance, settings: Settings, changed: Collection[str]) -> Iterable[Standing]:
+def _videos(instance: dg.DagsterInstance, settings: Settings) -> Iterable[Standing]:
     """How the video of each cluster stands."""
     outputs = Outputs(settings.output)
     try:
@@ -150,22 +150,74 @@ def _videos(instance: dg.DagsterInstance, settings: Settings, changed: Collectio
         wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), settings)
     except (FileNotFoundError, DamagedTable):
         return [Standing(VIDEOS.to_user_string(), "missing", "there are no clusters yet")]
-    due, latest = videos_due(instance, wanted, settings), latest_videos(instance, wanted)
+    why = why_due(instance, wanted, settings)
+    latest = latest_videos(instance, wanted)
     took = {
         key: video_record(instance, outputs, key, latest.get(key), started=0.0, due=False).render_seconds
         for key in wanted
     }
     known = [seconds for seconds in took.values() if seconds]
     usual = sum(known) / len(known) if known else None
-    own = [f"setting {name} changed" for name in sorted({*VideoSettings.model_fields} & {*changed})]
-    found = []
-    for key in wanted:
-        missing = outputs.existing_video(key) is None
-        why = (
-            "it has not been rendered"
-            if missing
-            else "; ".join(own) or "its pictures or its track changed, or the file"
+    return [
+        Standing(
+            key,
+            "done" if key not in why else "missing" if outputs.existing_video(key) is None else "stale",
+            why.get(key, ""),
+            took[key] or usual,
         )
-        state = "done" if key not in due else "missing" if missing else "stale"
-        found.append(Standing(key, state, "" if state == "done" else why, took[key] or usual))
-    return found
+        for key in wanted
+    ]
+
+
+def why_due(
+    instance: dg.DagsterInstance,
+    wanted: Mapping[str, Recipe],
+    settings: Settings,
+    due: Collection[str] | None = None,
+) -> dict[str, str]:
+    """Why an update would render each video that is missing or out of date, in words, by partition key.
+
+    Args:
+        instance: Where videos are recorded.
+        wanted: What each cluster's video shall be made of, by partition key.
+        settings: The settings in force.
+        due: Keys of those that are due, where they are known already.
+    """
+    if not (due := videos_due(instance, wanted, settings) if due is None else due):
+        return {}
+    outputs, latest = Outputs(settings.output), latest_videos(instance, due)
+    before = settings_of_output(output=settings.output).video.model_dump()
+    return {key: _why_due(wanted[key], latest.get(key), outputs, settings.video, before) for key in due}
+
+
+def _why_due(
+    recipe: Recipe,
+    made: dg.EventLogEntry | None,
+    outputs: Outputs,
+    settings: VideoSettings,
+    before: Mapping[str, object],
+) -> str:
+    """Why one of them is due; `before` has the settings of the last update, for videos that do not say theirs."""
+    facts = noted(made)
+    if outputs.existing_video(recipe.key) is None:
+        return "its file is gone" if facts else "it has not been rendered"
+    if recorded_digest(made) == recipe.digest:
+        return "its file is not as it was written, or a picture that was left out can be read again"
+    size, track = facts.get("cluster_size", len(recipe.images)), facts.get("track", recipe.track)
+    used = facts.get(MADE_WITH, before)
+    reasons = [
+        *(
+            f"setting {name} changed"
+            for name, value in settings.model_dump().items()
+            if used.get(name, value) != value
+        ),
+        *([f"{len(recipe.images):,} pictures instead of {size:,}"] if size != len(recipe.images) else []),
+        *([f"track {recipe.track or 'none'} instead of {track or 'none'}"] if track != recipe.track else []),
+    ]
+    return "; ".join(reasons) or "its pictures, the sound of its track or the program changed"
+
+
+def _settings_changed(settings: Settings) -> set[str]:
+    """Names of the settings that were others when the output was made."""
+    before = settings_of_output(output=settings.output)
+    return {name for name in type(settings).model_fields if getattr(settings, name) != getattr(before, name)}

@@ -46,7 +46,8 @@ def test_a_result_that_is_gone_is_missing_and_another_setting_is_named(project):
     plot = undone(project)["cluster_plot"]
     assert (plot.state, plot.why) == ("missing", f"{CLUSTER_PLOT} is gone")
     due = undone(project, fps=12, clusters=4)
-    assert due["cluster_1"].state == "missing" and due["cluster_0"].why == "setting fps changed"
+    assert (due["cluster_1"].state, due["cluster_1"].why) == ("missing", "its file is gone")
+    assert due["cluster_0"].why == "setting fps changed"
     assert due["cluster_assignments"].why == "setting clusters changed"
     assert "follows the videos" in due["gallery"].why
 

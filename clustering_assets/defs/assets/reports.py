@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.defs import up_to_date
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
 from clustering_assets.defs.checks import Checks, Verdict
@@ -20,6 +21,7 @@ from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
+from clustering_assets.defs.standing import why_due
 from clustering_assets.files import image_source
 from clustering_assets.integrity import State
 from clustering_assets.outputs import (
@@ -130,6 +132,10 @@ def summary_report(
     started = update_started(context.instance)
     wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
     due = videos_due(context.instance, wanted, settings.value)
+    for evaluation in up_to_date.news(
+        context.instance, why_due(context.instance, wanted, settings.value, due), len(wanted)
+    ):
+        context.instance.report_runless_asset_event(evaluation)
     latest = latest_videos(context.instance, wanted)
     summary = summarise(
         ledger,

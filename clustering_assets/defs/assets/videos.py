@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 from dagster._utils.warnings import disable_dagster_warnings
 
+from clustering_assets.defs import up_to_date
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES
 from clustering_assets.defs.failures import told
@@ -15,8 +16,9 @@ from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.video import VideoIO
 from clustering_assets.defs.jobs import EVERY, MOST_VIDEOS, due_keys, partition_keys
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import FAILED, FLAWED, version_tags
+from clustering_assets.defs.records import FAILED, FLAWED, MADE_WITH, version_tags
 from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.defs.standing import why_due
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.outputs import VIDEOS
 from clustering_assets.rendering import Order, Refused, Rendered, render
@@ -44,7 +46,8 @@ with disable_dagster_warnings():  # backfill policies are a beta
                 asset="cluster_videos",
                 description="The finished file, decoded: frames as planned, H.264 and AAC with the right tags, sound "
                 "as long as the picture and as loud as meant, slides where the plan has them.",
-            )
+            ),
+            up_to_date.SPEC,
         ],
     )
 
@@ -100,14 +103,15 @@ def cluster_videos(
                     yield dg.MaterializeResult(
                         value=video,
                         data_version=dg.DataVersion(wanted[key].digest),
-                        metadata=_shown(wanted[key], video),
+                        metadata=_shown(wanted[key], video, settings.value.video),
                     )
-                elif reason := _record(context, video_io, wanted[key], video):
+                elif reason := _record(context, video_io, wanted[key], video, settings.value.video):
                     failed[key] = reason
                     continue
                 made[key] = video
     if made:
         yield _as_planned(made)
+    yield up_to_date.result(why_due(context.instance, wanted, settings.value), len(wanted))
     if failed:
         raise _failure(failed, made)
     if asked == [EVERY]:
@@ -124,7 +128,9 @@ def _gone(key: str, wanted: Mapping[str, Recipe]) -> str:
     )
 
 
-def _shown(recipe: Recipe, video: Rendered) -> dict[str, dg.MetadataValue | str | int]:
+def _shown(
+    recipe: Recipe, video: Rendered, settings: VideoSettings
+) -> dict[str, dg.MetadataValue | str | int]:
     """What the UI shows of a video beside its file."""
     from clustering_assets.report.previews import inline_markdown
 
@@ -134,10 +140,17 @@ def _shown(recipe: Recipe, video: Rendered) -> dict[str, dg.MetadataValue | str 
         "track": recipe.track,
         "cluster_size": len(recipe.images),
         **({"sound": video.limit} if video.limit else {}),
+        MADE_WITH: dg.MetadataValue.json(settings.model_dump()),
     }
 
 
-def _record(context: dg.AssetExecutionContext, video_io: VideoIO, recipe: Recipe, video: Rendered) -> str:
+def _record(
+    context: dg.AssetExecutionContext,
+    video_io: VideoIO,
+    recipe: Recipe,
+    video: Rendered,
+    settings: VideoSettings,
+) -> str:
     """Publish one of several videos and record it, as Dagster does it where there is one; why not, if it cannot be."""
     try:
         stored = video_io.store(video)
@@ -148,7 +161,7 @@ def _record(context: dg.AssetExecutionContext, video_io: VideoIO, recipe: Recipe
         dg.AssetMaterialization(
             context.asset_key,
             partition=recipe.key,
-            metadata={**opened, **_shown(recipe, video), **stored},
+            metadata={**opened, **_shown(recipe, video, settings), **stored},
             tags=version_tags(context.instance, context.assets_def, recipe.digest),
         )
     )
