@@ -9,7 +9,7 @@ from clustering_assets.defs.data_versions import USES, data_version, digest
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
-from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.io_managers.table import TABLE, shown_table
 from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import music_source
@@ -122,13 +122,12 @@ def music_choice(
         previous=previous_table(context.instance, settings.outputs, MUSIC_CHOICE),
     )
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
-    reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
         value=choice,
         data_version=version,
         metadata={
-            "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "reasons": shown_table(choice[["key", "mood", "why"]]),
             "warning": "\n".join(odd_pins(pins, choice, music_tracks)),
-            "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
+            "sensitivity": shown_table(by_weight),
         },
     )

@@ -15,12 +15,13 @@ from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.video import VideoIO
 from clustering_assets.defs.jobs import EVERY, MOST_VIDEOS, due_keys, partition_keys
+from clustering_assets.defs.links import pictured
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import FAILED, FLAWED, MADE_WITH, version_tags
+from clustering_assets.defs.records import FAILED, FLAWED, MADE_WITH, VIDEOS, version_tags
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.standing import why_due
 from clustering_assets.embedding.files import EmbeddingPair
-from clustering_assets.outputs import VIDEOS
+from clustering_assets.outputs import VIDEOS as FOLDER
 from clustering_assets.rendering import Order, Refused, Rendered, render
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.recipe import Recipe, recipes
@@ -39,7 +40,7 @@ with disable_dagster_warnings():  # backfill policies are a beta
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_VIDEOS),
         output_required=False,
         pool="render",
-        metadata={OUTPUT: f"{VIDEOS}/{{partition}}", USES: list(VideoSettings.model_fields)},
+        metadata={OUTPUT: f"{FOLDER}/{{partition}}", USES: list(VideoSettings.model_fields)},
         check_specs=[
             dg.AssetCheckSpec(
                 AS_PLANNED,
@@ -103,7 +104,7 @@ def cluster_videos(
                     yield dg.MaterializeResult(
                         value=video,
                         data_version=dg.DataVersion(wanted[key].digest),
-                        metadata=_shown(wanted[key], video, settings.value.video),
+                        metadata=_shown(wanted[key], video, settings.value.video, context.run_id),
                     )
                 elif reason := _record(context, video_io, wanted[key], video, settings.value.video):
                     failed[key] = reason
@@ -129,13 +130,19 @@ def _gone(key: str, wanted: Mapping[str, Recipe]) -> str:
 
 
 def _shown(
-    recipe: Recipe, video: Rendered, settings: VideoSettings
+    recipe: Recipe, video: Rendered, settings: VideoSettings, run_id: str
 ) -> dict[str, dg.MetadataValue | str | int]:
     """What the UI shows of a video beside its file."""
     from clustering_assets.report.previews import inline_markdown
 
     return {
-        "preview": dg.MetadataValue.md(inline_markdown(video.sheet, recipe.title)),
+        **pictured(
+            inline_markdown(video.sheet, recipe.title),
+            recipe.title,
+            run_id,
+            VIDEOS.to_user_string(),
+            recipe.key,
+        ),
         "cluster_name": recipe.title,
         "track": recipe.track,
         "cluster_size": len(recipe.images),
@@ -161,7 +168,7 @@ def _record(
         dg.AssetMaterialization(
             context.asset_key,
             partition=recipe.key,
-            metadata={**opened, **_shown(recipe, video, settings), **stored},
+            metadata={**opened, **_shown(recipe, video, settings, context.run_id), **stored},
             tags=version_tags(context.instance, context.assets_def, recipe.digest),
         )
     )
