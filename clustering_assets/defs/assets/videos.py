@@ -104,7 +104,7 @@ def cluster_videos(
                     yield dg.MaterializeResult(
                         value=video,
                         data_version=dg.DataVersion(wanted[key].digest),
-                        metadata=_shown(wanted[key], video, settings.value.video, context.run_id),
+                        metadata=_shown(wanted[key], video, settings.value.video, context.run.run_id),
                     )
                 elif reason := _record(context, video_io, wanted[key], video, settings.value.video):
                     failed[key] = reason
@@ -168,7 +168,7 @@ def _record(
         dg.AssetMaterialization(
             context.asset_key,
             partition=recipe.key,
-            metadata={**opened, **_shown(recipe, video, settings, context.run_id), **stored},
+            metadata={**opened, **_shown(recipe, video, settings, context.run.run_id), **stored},
             tags=version_tags(context.instance, context.assets_def, recipe.digest),
         )
     )
