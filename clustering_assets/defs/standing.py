@@ -1,12 +1,15 @@
 """How everything stands: what is done, what is stale, what is missing, and why. Nothing is made."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
 
+from clustering_assets.clustering.keys import cluster_of, is_key
 from clustering_assets.defs.data_versions import USES, expected_version
+from clustering_assets.defs.estimate import Estimate, estimate, pictures_to_embed, unknown_videos
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
@@ -20,7 +23,14 @@ from clustering_assets.defs.records import (
     stage_records,
     video_record,
 )
-from clustering_assets.defs.staleness import changed_upstream, files_made, is_as_made, news, videos_due
+from clustering_assets.defs.staleness import (
+    changed_upstream,
+    changes,
+    files_made,
+    is_as_made,
+    videos_due,
+    worded,
+)
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, VideoSettings
@@ -33,7 +43,7 @@ from clustering_assets.tables import (
     DamagedTable,
     Table,
 )
-from clustering_assets.video.recipe import Recipe, recipes
+from clustering_assets.video.recipe import Recipe, expected_seconds, recipes
 from clustering_assets.words import listed
 
 
@@ -126,8 +136,12 @@ def _stage_names() -> set[str]:
     return {*project_stages().recorded, *project_stages().last}
 
 
-def _news(name: str, outputs: Outputs, settings: Settings) -> str:
-    """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
+def _changes(name: str, outputs: Outputs, settings: Settings) -> dict[str, int]:
+    """How many files of the folder that an asset scans are new, changed or gone.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+    """
     from clustering_assets.files import image_source, music_source
     from clustering_assets.images.manifest import pictures_among
     from clustering_assets.music.library import tracks_among
@@ -136,10 +150,51 @@ def _news(name: str, outputs: Outputs, settings: Settings) -> str:
     table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
     source = (image_source if pictures else music_source)(settings)
     among = pictures_among if pictures else tracks_among
+    return changes(outputs.read_previous(table), among(source.files(), source))
+
+
+def _news(name: str, outputs: Outputs, settings: Settings) -> str:
+    """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
     try:
-        return news(outputs.read_table(table), among(source.files(), source))
+        return worded(_changes(name, outputs, settings))
     except FileNotFoundError:
-        return "" if not pictures else f"{source} is not there"
+        return "" if name != IMAGE_MANIFEST.asset else f"{settings.images} is not there"
+
+
+def how_long(instance: dg.DagsterInstance, settings: Settings, found: Collection[Standing]) -> Estimate:
+    """About how long an update takes that makes everything that is not done.
+
+    Where new pictures may change clusters, only videos that are due for another reason count.
+
+    Args:
+        instance: Where it is recorded how long things took.
+        settings: The settings in force.
+        found: How everything stands.
+    """
+    outputs, due = Outputs(settings.output), [one.name for one in found if one.state != "done"]
+    new = {}
+    for name in {*project_stages().scans} & {*due}:
+        with suppress(FileNotFoundError):
+            counts = _changes(name, outputs, settings)
+            new[name] = counts["new"] + counts.get("changed", 0)
+    manifest = outputs.read_previous(IMAGE_MANIFEST)
+    pictures, unseen = pictures_to_embed(settings, manifest)
+    arriving = new.get(IMAGE_MANIFEST.asset, 0)
+    stages = {name: pictures + arriving for name in due if name in project_stages().recorded}
+    stages |= {
+        name: count for name, count in {"embeddings": unseen + arriving, **new}.items() if name in stages
+    }
+    return estimate(instance, settings, stages, _lengths(outputs, settings, due))
+
+
+def _lengths(outputs: Outputs, settings: Settings, due: Collection[str]) -> dict[str, float]:
+    """About how many seconds each video that is due lasts; of as many as there may be where no cluster is known."""
+    if VIDEOS.to_user_string() in due:
+        return unknown_videos(settings)
+    if not (keys := [name for name in due if is_key(name)]):
+        return {}
+    seconds = expected_seconds(outputs.read_table(CLUSTER_ASSIGNMENTS), settings)
+    return {key: seconds[cluster_of(key)] for key in keys}
 
 
 def _videos(instance: dg.DagsterInstance, settings: Settings) -> Iterable[Standing]:

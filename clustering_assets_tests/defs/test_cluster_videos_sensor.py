@@ -108,7 +108,9 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
 
 def test_a_changed_setting_asks_for_every_video_once_in_one_run(project):
     with project.instance() as instance:
+        before = latest_videos(instance, project.recipes())
         result = tick(project, instance, fps=12)
+        assert latest_videos(instance, project.recipes()) == before, "none of them is recorded as up to date"
         assert asked(*result.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
         (request,) = result.run_requests
         assert request.job_name == "render_videos"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import CAPTURE, DETAILS, USES, data_version, digest
+from clustering_assets.defs.estimate import OPENED, newly_read
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -93,10 +94,11 @@ def image_manifest(
     from clustering_assets.work.choice import make_engine
 
     values = settings.value
+    previous = previous_table(context.instance, settings.outputs, IMAGE_MANIFEST)
     try:
         manifest = scan(
             image_source(values),
-            previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
+            previous=previous,
             limits=values.limits,
             engine=make_engine(values.work),
         )
@@ -111,6 +113,7 @@ def image_manifest(
         check_results=checks.results(manifest, values),
         metadata={
             "found": len(manifest),
+            OPENED: newly_read(manifest, previous),
             "used": int(counts.get("used", 0)),
             "duplicates": int(counts.get("duplicate", 0)),
             "rejected": int(counts.get("rejected", 0)),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES, data_version
+from clustering_assets.defs.estimate import EMBEDDED
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -67,7 +68,7 @@ def embeddings(
             "backbone": embedded.backbone,
             "weights": embedded.weights_id,
             "runtime": f"{embedded.runtime} on {embedded.device}, {embedded.precision}",
-            "embedded": embedded.embedded,
+            EMBEDDED: embedded.embedded,
             "reused": embedded.reused,
             "images_per_second": round(embedded.images_per_second, 1),
             "limit": embedded.limit,

@@ -6,6 +6,7 @@ import pandas as pd
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version, digest
+from clustering_assets.defs.estimate import ANALYSED, newly_read
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -70,6 +71,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
         check_results=checks.results(tracks, values),
         metadata={
             "tracks": len(used),
+            ANALYSED: newly_read(tracks, previous),
             "minutes": round(float(used["seconds"].sum()) / 60, 1),
             "mood_model": mood_model or "none",
             "rejected": dg.MetadataValue.json(rejected[["path", "reason"]].values.tolist()),
