@@ -477,7 +477,7 @@ def _film_request(instance: dg.DagsterInstance, settings: Settings) -> list[dg.R
     asked = latest_run(instance, tags)
     if asked and not deserves_another_try(instance, asked, *PURPOSES):
         return []
-    return [dg.RunRequest(job_name=make_film.name, tags=tags)]
+    return [dg.RunRequest(job_name=make_film.name, tags={**tags, REASON: "videos are new"})]
 
 
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
@@ -492,7 +492,7 @@ def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list
     asked = latest_run(instance, tags)
     if asked and not deserves_another_try(instance, asked, *PURPOSES):
         return []
-    return [dg.RunRequest(job_name=refresh_report.name, tags=tags)]
+    return [dg.RunRequest(job_name=refresh_report.name, tags={**tags, REASON: "videos are new"})]
 
 
 def _skip_reason(wanted: Collection[str], rendering: Collection[str], given_up: Collection[str]) -> str:
