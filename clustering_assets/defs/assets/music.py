@@ -6,9 +6,11 @@ import pandas as pd
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version, digest
+from clustering_assets.defs.estimate import ANALYSED, newly_read
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
-from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.io_managers.table import TABLE, shown_table
 from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import music_source
@@ -30,7 +32,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
     code_version="4",
@@ -69,6 +71,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
         check_results=checks.results(tracks, values),
         metadata={
             "tracks": len(used),
+            ANALYSED: newly_read(tracks, previous),
             "minutes": round(float(used["seconds"].sum()) / 60, 1),
             "mood_model": mood_model or "none",
             "rejected": dg.MetadataValue.json(rejected[["path", "reason"]].values.tolist()),
@@ -77,7 +80,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "csv"},
     owners=OWNERS,
     code_version="6",
@@ -122,14 +125,13 @@ def music_choice(
         sequence=_in_time(cluster_assignments) if "events" in values.group_by else (),
     )
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
-    reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
         value=choice,
         data_version=version,
         metadata={
-            "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "reasons": shown_table(choice[["key", "mood", "why"]]),
             "warning": "\n".join(odd_pins(pins, choice, music_tracks)),
-            "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
+            "sensitivity": shown_table(by_weight),
         },
     )
 
