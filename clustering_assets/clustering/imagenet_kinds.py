@@ -123,9 +123,10 @@ CATCH_ALLS = (
     "documents and screens",
     "drawings",
     "technical structures",
+    "tractors and carts",
     "mushrooms",
 )
-"""Kinds that networks take other things for: smileys for balls, signs for screens, strokes for cranes, blossoms for
+"""Kinds that networks take other things for: smileys for balls, signs for screens, motorbikes for threshers, blossoms for
 mushrooms."""
 
 CLASSES = 1000
