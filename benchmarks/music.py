@@ -511,12 +511,13 @@ def main() -> None:
     )
     limited = [row for row in videos if row["pressed"] > 0]
     if limited:
+        deepest, some, much = (
+            [row[name] for row in limited] for name in ("pressed", "pressed_1_db", "pressed_3_db")
+        )
         print(
-            f"limited: {len(limited)} of {len(videos)}, by {statistics.median(row['pressed'] for row in limited):.1f} dB "
-            f"in the median, {max(row['pressed'] for row in limited):.1f} at most; more than 1 dB in "
-            f"{statistics.median(row['pressed_1_db'] for row in limited):.1%} of the time in the median, "
-            f"{max(row['pressed_1_db'] for row in limited):.1%} at most, more than 3 dB in "
-            f"{max(row['pressed_3_db'] for row in limited):.1%} at most"
+            f"limited: {len(limited)} of {len(videos)}, by {statistics.median(deepest):.1f} dB in the median, "
+            f"{max(deepest):.1f} at most; more than 1 dB in {statistics.median(some):.1%} of the time in the median, "
+            f"{max(some):.1%} at most, more than 3 dB in {max(much):.1%} at most"
         )
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))

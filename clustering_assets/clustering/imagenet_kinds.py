@@ -126,8 +126,8 @@ CATCH_ALLS = (
     "tractors and carts",
     "mushrooms",
 )
-"""Kinds that networks take other things for: smileys for balls, signs for screens, motorbikes for threshers, blossoms for
-mushrooms."""
+"""Kinds that networks take other things for: smileys for balls, signs for screens, motorbikes for threshers, blossoms
+for mushrooms."""
 
 CLASSES = 1000
 """Classes of ImageNet-1k, which the published networks tell apart and these kinds are made of."""
