@@ -246,7 +246,7 @@ def _rise(
     stronger = rise.clip(-bound, bound) @ member / size - ERRORS * errors
     certain = of_kinds[:, :kinds] - each.std(axis=1, keepdims=True) / np.sqrt(size[:kinds])
     return _Rise(
-        np.where(trusted, stronger, -np.inf),
+        np.where(trusted & (size > 2), stronger, -np.inf),  # two classes are no kind: reefs in painted trees
         _likeliest(np.where(trusted[:kinds], certain, -np.inf)).mean(axis=0),
         int(np.where(trusted[:kinds], (part.mean(axis=0) @ member / size)[:kinds], -np.inf).argmax()),
     )
