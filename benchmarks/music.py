@@ -12,7 +12,8 @@ Keys: how many of 72 generated pieces in known keys have theirs found, and, of t
 published profiles name one key, how many have it.
 Reference: mean and spread of each cue over the folder; the values frozen in `MUSIC_CUES` are those of 238 tracks.
 Choices: how many of the library's tracks change when a weight changes by a quarter, over pictures from grey to vivid.
-Videos: each track under twelve pictures: how far cuts are from beats, the longest slide, the loudness and true peak.
+Videos: each track under twelve pictures: how far cuts are from beats, the longest slide, the loudness and true peak,
+and how far and how often a limiter presses peaks down.
 """
 
 import argparse
@@ -384,6 +385,14 @@ def choices(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def pressed(gains: NDArray[np.float64] | None) -> dict[str, float]:
+    """How far a limiter presses peaks down, in dB, and in which share of the milliseconds by more than 1 and 3 dB."""
+    down = np.zeros(1) if gains is None else -20 * np.log10(np.maximum(gains, 1e-6))
+    return {
+        "pressed": float(down.max()), "pressed_1_db": float((down > 1).mean()), "pressed_3_db": float((down > 3).mean())
+    }  # fmt: skip
+
+
 def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[str, Any]]:
     """How each track lies under a video of twelve pictures at 25 frames per second."""
     from PIL import Image
@@ -408,6 +417,7 @@ def under_videos(table: pd.DataFrame, music: Path, folder: Path) -> list[dict[st
                 "longest_slide": float(slides.max()),
                 "loudness": sound.loudness,
                 "true_peak": sound.true_peak,
+                **pressed(sound.limiting),
                 "samples_off": sound.samples - round(timeline.frames / settings.fps * RATE),
             }
         )
@@ -499,6 +509,16 @@ def main() -> None:
         f"lowest {min(loud):.1f}; highest true peak {max(row['true_peak'] for row in videos):.1f} dBTP; "
         f"lengths off by {max(abs(row['samples_off']) for row in videos)} samples at most"
     )
+    limited = [row for row in videos if row["pressed"] > 0]
+    if limited:
+        deepest, some, much = (
+            [row[name] for row in limited] for name in ("pressed", "pressed_1_db", "pressed_3_db")
+        )
+        print(
+            f"limited: {len(limited)} of {len(videos)}, by {statistics.median(deepest):.1f} dB in the median, "
+            f"{max(deepest):.1f} at most; more than 1 dB in {statistics.median(some):.1%} of the time in the median, "
+            f"{max(some):.1%} at most, more than 3 dB in {max(much):.1%} at most"
+        )
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
 

@@ -36,6 +36,9 @@ VERDICTS = ("right", "vague", "silent", "false")
 LOOKS = {word for _, _, *words in DIFFERENCES for word in words}
 """Words for what clusters look like beside one another; ImageNet has lighters, too."""
 
+ENOUGH = 0.1
+"""Share of a cluster's pictures for which each half of "cats and dogs" must be right."""
+
 NAMEABLE = ("thumbnails", "one great kind", "few", "great kinds", "furniture", "mixture", "stamps")
 """How the sets begin whose things photos show, or renderings like photos."""
 
@@ -160,6 +163,9 @@ def verdict(name: str, kind: str, classes: dict[str, str]) -> str:
     """
     known = {*membership(further=True)[0], *families()[0]}
     words = [word for word in name.split(", ") if word not in LOOKS]
+    first, _, second = words[0].partition(" and ")
+    if words[0] not in known and {first, second} <= known:
+        return min((verdict(word, kind, classes) for word in (first, second)), key=VERDICTS.index)
     claims = [classes.get(word, word) for word in words if word in known or word in classes]
     right, vague = accepted(kind)
     found = ["right" if word in right else "vague" if word in vague else "false" for word in claims]
@@ -180,7 +186,18 @@ def judged(
         own = rows.loc[labels == number, "kind"]
         counts = Counter(verdict(names[number], kind, classes) for kind in own)
         found[number] = max(counts, key=lambda one: (counts[one], VERDICTS.index(one)))
+        if found[number] == "right" and _only_half_true(names[number], own, classes):
+            found[number] = "false"
     return found
+
+
+def _only_half_true(name: str, own: pd.Series, classes: dict[str, str]) -> bool:
+    """Whether a name of two kinds has one that is right for less than a tenth of the pictures."""
+    first, _, second = name.split(", ")[0].partition(" and ")
+    if not second or name.split(", ")[0] in {*membership(further=True)[0], *families()[0]}:
+        return False
+    right = [(own.map(partial(verdict, word, classes=classes)) == "right").mean() for word in (first, second)]
+    return min(right) < ENOUGH
 
 
 def named_set(rows: pd.DataFrame, vectors: NDArray[np.float32], scores: ClassScores, *, told: bool) -> Any:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from clustering_assets.cli.whats_new import whats_new
 from clustering_assets.defs.links import FILES
 from clustering_assets.integrity import State
-from clustering_assets.outputs import WHATS_NEW
+from clustering_assets.outputs import GALLERY, WHATS_NEW
 from clustering_assets.video.encode import read_digest
 from clustering_assets.whats_new import new_rows
 from clustering_assets_tests.projects import defs
@@ -71,6 +71,8 @@ def test_the_pictures_of_the_last_update_become_a_short_video(project):
     )
     assert path.stat().st_mtime_ns == made
     assert "Nothing is new: no picture came since 2999-01-01" in said("--since", "2999-01-01")
-    project.update()
+    assert project.update().made == ["gallery"]
+    assert "whats_new.mp4" in project.outputs.path(GALLERY).read_text(encoding="utf-8")
     assert path.is_file() and "Nothing new since then" in said("--length", "6")
     assert "4 pictures" in said("--length", "9") and read_digest(path) != digest
+    assert project.update().made == ["gallery"], "its still is another one's"

@@ -248,6 +248,11 @@ class Soundtrack:
         return self._mastered.true_peak
 
     @property
+    def limiting(self) -> NDArray[np.float64] | None:
+        """The limiter's gain (0 to 1) for each millisecond; None where no peak is in the way."""
+        return self._mastered.limiting
+
+    @property
     def limit(self) -> str:
         """What keeps it more than `TOLERANCE` below the target, in one sentence; empty where nothing does."""
         if not self.loudness < self._target - TOLERANCE:

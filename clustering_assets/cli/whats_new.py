@@ -39,5 +39,9 @@ def whats_new(output: str | None, length: int, since: datetime | None) -> None:
     with show_progress(), output_for_ourselves(settings.output):
         news = make_news(settings, seconds=length, since=moment)
     click.echo(in_words(news, moment))
+    if news.path is not None and not news.kept:
+        click.echo(
+            "The gallery shows it from the next update on; `run --again --only gallery` makes just that."
+        )
     if news.flaws and not news.kept:
         raise ClusteringError(f"{news.path} is not as planned: {news.flaws}")

@@ -123,10 +123,11 @@ CATCH_ALLS = (
     "documents and screens",
     "drawings",
     "technical structures",
+    "tractors and carts",
     "mushrooms",
 )
-"""Kinds that networks take other things for: smileys for balls, signs for screens, strokes for cranes, blossoms for
-mushrooms."""
+"""Kinds that networks take other things for: smileys for balls, signs for screens, motorbikes for threshers, blossoms
+for mushrooms."""
 
 CLASSES = 1000
 """Classes of ImageNet-1k, which the published networks tell apart and these kinds are made of."""

@@ -9,6 +9,9 @@ LABELS = np.array([0, 0, 1, 1, -1])
 VECTORS = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [1, 1]], dtype=np.float32)
 
 
+MANY_LABELS, MANY_VECTORS = np.repeat(LABELS, 2), np.repeat(VECTORS, 2, axis=0)
+
+
 def head(features):
     """A head of three classes: the first axis speaks for a boat, the second for a lake, both for water."""
     weights = np.array([[8, 0, 4], [0, 8, 4]])
@@ -26,7 +29,7 @@ def test_a_sky_in_several_blues_beside_white_clouds_is_blue():
 
 
 def test_words_set_clusters_apart():
-    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=head)
+    names = name_clusters(MANY_LABELS, MANY_VECTORS, pd.DataFrame(index=range(10)), class_scores=head)
     assert names[0].startswith("boat")
     assert names[1].startswith("lake")
 
@@ -40,7 +43,7 @@ def test_a_cluster_of_one_kind_is_named_for_it():
         scores[features[:, 1] > 0, 950] = 12
         return scores, words
 
-    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=imagenet)
+    names = name_clusters(MANY_LABELS, MANY_VECTORS, pd.DataFrame(index=range(10)), class_scores=imagenet)
     assert names[0] == "dogs, class 200"
     assert names[1] == "fruit, class 950"
 
@@ -55,7 +58,7 @@ def test_what_may_be_a_cat_or_a_dog_is_a_mammal():
         scores[features[:, 1] > 0, 950] = 12
         return scores, words
 
-    names = name_clusters(LABELS, VECTORS, pd.DataFrame(index=range(5)), class_scores=unsure)
+    names = name_clusters(MANY_LABELS, MANY_VECTORS, pd.DataFrame(index=range(10)), class_scores=unsure)
     assert names[0].startswith("mammals")
     assert names[1].startswith("fruit")
 
@@ -152,8 +155,8 @@ def test_of_three_alike_the_extremes_get_a_word():
 
 
 def test_words_need_no_colour():
-    rows = images("#1030d0 #ffffff", "#1133cc", "#20a020", "#22aa22", "#ffffff")
-    names = name_clusters(LABELS, VECTORS, rows, class_scores=head)
+    rows = images(*["#1030d0 #ffffff"] * 4, *["#20a020"] * 4, *["#ffffff"] * 2)
+    names = name_clusters(MANY_LABELS, MANY_VECTORS, rows, class_scores=head)
     assert not any(colour in name for name in names.values() for colour in ("blue", "green"))
 
 
@@ -236,6 +239,46 @@ def test_what_the_classes_of_a_kind_say_together_counts_though_no_picture_is_sur
     rows = images(*["#808080"] * 27)
     names = name_clusters(np.repeat([0, 1, 2], 9), numbered(27), rows, class_scores=head)
     assert {0: name, 1: "fruit", 2: "aircraft"} == names
+
+
+def test_three_pictures_are_too_few_to_say_what_they_show():
+    head = imagenet(*[200] * 3, *[950] * 4)
+    names = name_clusters(np.repeat([0, 1], [3, 4]), numbered(7), images(*["#808080"] * 7), class_scores=head)
+    assert names == {0: "grey", 1: "fruit, class 950"}
+
+
+def test_a_class_of_no_kind_names_nothing():
+    head = imagenet(*[646] * 9, *[950] * 9)
+    names = name_clusters(np.repeat([0, 1], 9), numbered(18), images(*["#808080"] * 18), class_scores=head)
+    assert names[0] == "grey"
+
+
+def test_two_families_in_one_cluster_are_both_named():
+    scores, words = [], None
+    for of in (["cats", "big cats"], ["dogs", "wolves and foxes"]):
+        kinds = [of, ["fruit"], ["aircraft"]]
+        table, words = spread_out(kinds, 6)(numbered(27))
+        scores.append(table)
+    both = np.vstack([scores[0][:9], scores[1]])
+    names = name_clusters(
+        np.repeat([0, 1, 2], [18, 9, 9]),
+        numbered(36),
+        images(*["#808080"] * 36),
+        class_scores=lambda features: (both[features[:, 0].astype(int)], words),
+    )
+    assert names[0] in ("dogs and felines", "felines and dogs", "cats and dogs", "dogs and cats")
+
+
+def test_a_kind_that_other_pictures_contradict_is_not_claimed():
+    table, words = spread_out([["boats and ships"], ["fruit"], ["aircraft"]], 2.5)(numbered(27))
+    table[:4, 497] += 12
+    names = name_clusters(
+        np.repeat([0, 1, 2], 9),
+        numbered(27),
+        images(*["#808080"] * 27),
+        class_scores=lambda features: (table[features[:, 0].astype(int)], words),
+    )
+    assert names == {0: "grey", 1: "fruit", 2: "aircraft"}
 
 
 def test_what_a_network_says_of_all_clusters_alike_names_none():

@@ -83,7 +83,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
     group_name=Group.MUSIC,
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="5",
+    code_version="6",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
@@ -122,6 +122,7 @@ def music_choice(
         seconds=seconds,
         seed=values.seed,
         previous=previous_table(context.instance, settings.outputs, MUSIC_CHOICE),
+        sequence=_in_time(cluster_assignments) if "events" in values.group_by else (),
     )
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
     return dg.MaterializeResult(
@@ -133,3 +134,8 @@ def music_choice(
             "sensitivity": shown_table(by_weight),
         },
     )
+
+
+def _in_time(assignments: pd.DataFrame) -> list[int]:
+    """Ids of the clusters of events as they follow each other in time, which is their map's first axis."""
+    return [int(str(number)) for number in assignments.groupby("cluster")["x"].median().sort_values().index]

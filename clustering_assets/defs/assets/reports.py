@@ -29,6 +29,7 @@ from clustering_assets.outputs import (
     GALLERY,
     SUMMARY_REPORT,
     VIDEOS,
+    WHATS_NEW,
     Outputs,
     choices_file,
     names_file,
@@ -41,6 +42,7 @@ from clustering_assets.video.recipe import recipes
 
 if TYPE_CHECKING:
     from clustering_assets.report.bundles import Shelf
+    from clustering_assets.report.page import Clip
 
 checks = Checks("ledger")
 
@@ -162,10 +164,10 @@ def summary_report(
     group_name=Group.RESULTS,
     kinds={"python", "html"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     io_manager_key="page_io",
     deps=[cluster_videos],
-    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: ALBUM_FILM},
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: [ALBUM_FILM, WHATS_NEW]},
 )
 @told()
 def gallery(
@@ -192,6 +194,7 @@ def gallery(
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
         folder=image_source(values),
         film=f"../{ALBUM_FILM}" if outputs.path(ALBUM_FILM).is_file() else None,
+        news=_news(outputs),
         video_size=values.size,
         originals=_address_of(values.images, outputs),
         limits=values.limits,
@@ -215,6 +218,16 @@ def gallery(
             "not_shown": dg.MetadataValue.json([list(failure) for failure in page.failures]),
         },
     )
+
+
+def _news(outputs: Outputs) -> "Clip | None":
+    """The video of what came last, where somebody asked for it."""
+    from clustering_assets.report.page import Clip
+    from clustering_assets.video.film import look_at
+
+    path = outputs.path(WHATS_NEW)
+    video = look_at(path) if path.is_file() else None
+    return Clip(f"../{WHATS_NEW}", video.cover) if video else None
 
 
 def _shelf(outputs: Outputs) -> "Shelf":
