@@ -81,11 +81,11 @@ def descend(
         curve: The a, b of 1 / (1 + a x^2b), how likely two pictures at a distance x are neighbours.
         pace: Length of the first step; the last one is next to nothing.
     """
-    place = np.asarray(start, np.float32)
+    place = np.array(start, np.float32)
     force = (_all_pairs if len(place) <= PUSHERS else _sampled)(graph, random, repulsion, curve)
     for epoch in range(epochs):
         step = np.float32(pace * (1 - epoch / epochs))
-        place = place + step * np.clip(force(place), -4, 4)
+        place += step * np.clip(force(place), -4, 4)
     return place.astype(np.float64)
 
 
