@@ -47,7 +47,8 @@ def show_whats_new(context: dg.OpExecutionContext, config: NewsConfig, settings:
 
 
 @dg.job(
-    description="A short video of the pictures that came with the last update, or since a day; its run opens it."
+    description="A short video of the pictures that came with the last update, or since a day; its run opens it.",
+    config={"ops": {"show_whats_new": {"config": {"length": 15, "since": ""}}}},
 )
 def make_whats_new() -> None:
     """One video."""
