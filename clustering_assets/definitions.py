@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from clustering_assets.defs import import_jobs, jobs
+from clustering_assets.defs import import_jobs, jobs, news_job
 from clustering_assets.defs.graph import ASSETS, project_assets
 from clustering_assets.defs.io_managers.array import ArrayIO
 from clustering_assets.defs.io_managers.reports import FigureIO, PageIO, TextIO
@@ -55,6 +55,7 @@ def make_definitions(settings: Settings) -> dg.Definitions:
         jobs=[
             *own,
             jobs.make_film,
+            news_job.make_whats_new,
             import_jobs.import_from_kaggle,
             import_jobs.import_from_openimages,
         ],

@@ -14,6 +14,7 @@ from clustering_assets.settings import Settings
 from clustering_assets.storage import local_copy
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import recipes
+from clustering_assets.words import counted
 
 TITLE = "What's new"
 
@@ -39,6 +40,17 @@ class News:
     since: pd.Timestamp | None = None
     kept: bool = False
     flaws: str = ""
+
+
+def in_words(news: News, since: pd.Timestamp | None = None) -> str:
+    """What is new and where it is shown; `since` is the moment that was asked for."""
+    if news.path is None:
+        when = f"since {since:%Y-%m-%d %H:%M}" if since else "since the first update"
+        return f"Nothing is new: no picture came {when}."
+    came = f"{counted(news.pictures, 'picture')} that came {'since' if since else 'on'} {news.since:%Y-%m-%d, %H:%M}"
+    if news.kept:
+        return f"Nothing new since then: {news.path} shows {news.shown:,} of {came}."
+    return f"{news.path}: {news.shown:,} of {came}, {news.seconds:.1f} s"
 
 
 def new_rows(images: pd.DataFrame, since: pd.Timestamp | None = None) -> pd.DataFrame:

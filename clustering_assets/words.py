@@ -52,6 +52,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def roughly(seconds: float) -> str:
+    """Seconds as people say what they only estimate: "10 s", "4 minutes", "2 hours"."""
+    if seconds < 90:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return (
+        counted(round(seconds / 60), "minute") if seconds < 5400 else counted(round(seconds / 3600), "hour")
+    )
+
+
 def pace(done: int, seconds: float, unit: str = "") -> str:
     """How fast items are done: "55 images/s", "2.5/s", or "4.0 s each" below one in a second."""
     rate = done / max(seconds, 1e-9)

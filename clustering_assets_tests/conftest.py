@@ -28,6 +28,14 @@ settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("steady")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def few_layouts() -> Iterator[None]:
+    """Each neighbourhood is laid out once: what chance does to small folders matters less here than the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clustering_assets.clustering.consensus.MOST_ROUNDS", 1)
+        yield
+
+
 @dataclass
 class MemorySource(FileSource):
     """Files that are nowhere but in memory.

@@ -31,7 +31,7 @@ DEMO_SETTINGS: dict[str, Any] = {
 @click.command(cls=GroupedCommand)
 @click.option(
     "--count",
-    default=126,
+    default=98,
     show_default=True,
     metavar="N",
     type=click.IntRange(24),

@@ -10,7 +10,6 @@ import click
 
 from clustering_assets.cli.options import GroupedCommand, settings_options
 from clustering_assets.settings import Settings, load_settings
-from clustering_assets.words import duration
 
 
 @click.command(cls=GroupedCommand)
@@ -30,17 +29,23 @@ def tell_standing(settings: Settings, *, as_json: bool = False, undone: bool = F
         undone: Whether only that which an update would make is told.
     """
     from clustering_assets.defs.instance import open_instance, state_errors
-    from clustering_assets.defs.standing import standings
+    from clustering_assets.defs.standing import how_long, standings
     from clustering_assets.preflight import check_named
 
     check_named(settings)
     logging.getLogger("clustering_assets").addHandler(logging.NullHandler())  # what is damaged is told below
     with state_errors(Path.cwd()), open_instance(Path.cwd(), settings.output) as instance:
         found = standings(instance, settings)
+        about = how_long(instance, settings, found)
     due = [one for one in found if one.state != "done"]
     shown = due if undone else found
     if as_json:
-        told = {"output": settings.output, "done": not due, "standing": [*map(dataclasses.asdict, shown)]}
+        told = {
+            "output": settings.output,
+            "done": not due,
+            "seconds": round(sum(about.seconds.values()), 1),
+            "standing": [*map(dataclasses.asdict, shown)],
+        }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     width = max((len(one.name) for one in shown), default=0)
@@ -49,8 +54,4 @@ def tell_standing(settings: Settings, *, as_json: bool = False, undone: bool = F
     if not due:
         click.echo("Everything is up to date.")
         return
-    known = sum(one.seconds or 0 for one in due)
-    click.echo(
-        f"run makes {len(due)} of {len(found)}"
-        + (f", in about {duration(known)} going by the last time." if known else ".")
-    )
+    click.echo(f"run makes {len(due)} of {len(found)}, in {about}.")

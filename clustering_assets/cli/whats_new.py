@@ -6,7 +6,6 @@ import click
 
 from clustering_assets.cli.terminal import show_progress
 from clustering_assets.errors import ClusteringError
-from clustering_assets.words import counted
 
 
 @click.command(name="whats-new")
@@ -33,19 +32,16 @@ def whats_new(output: str | None, length: int, since: datetime | None) -> None:
 
     from clustering_assets.leases import output_for_ourselves
     from clustering_assets.slideshows import settings_of_output
-    from clustering_assets.whats_new import make_news
+    from clustering_assets.whats_new import in_words, make_news
 
     settings = settings_of_output(output=output)
+    moment = pd.Timestamp(since) if since else None
     with show_progress(), output_for_ourselves(settings.output):
-        news = make_news(settings, seconds=length, since=pd.Timestamp(since) if since else None)
-    if news.path is None:
-        when = f"since {since:%Y-%m-%d %H:%M}" if since else "since the first update"
-        click.echo(f"Nothing is new: no picture came {when}.")
-        return
-    came = f"{counted(news.pictures, 'picture')} that came {'since' if since else 'on'} {news.since:%Y-%m-%d, %H:%M}"
-    if news.kept:
-        click.echo(f"Nothing new since then: {news.path} shows {news.shown:,} of {came}.")
-        return
-    click.echo(f"{news.path}: {news.shown:,} of {came}, {news.seconds:.1f} s")
-    if news.flaws:
+        news = make_news(settings, seconds=length, since=moment)
+    click.echo(in_words(news, moment))
+    if news.path is not None and not news.kept:
+        click.echo(
+            "The gallery shows it from the next update on; `run --again --only gallery` makes just that."
+        )
+    if news.flaws and not news.kept:
         raise ClusteringError(f"{news.path} is not as planned: {news.flaws}")

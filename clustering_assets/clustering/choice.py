@@ -3,7 +3,9 @@
 Each family is wrong about some folders: k-means takes clusters for balls of one size, linkage spends clusters on odd
 pictures, a neighbour graph joins small groups. What tells the better partition is how far apart its clusters stand in
 what the neighbour embeddings agree on and in the feature space, how far it agrees with the other partitions, and its
-modularity. The weights were set on labelled sets with two networks, and tried on others (benchmarks/labelled_sets.py).
+modularity. Where no number is told, that is chosen first and the partition among those of all families with so many
+clusters after it, as if it had been told. The weights were set on labelled sets with two networks, and tried on others
+(benchmarks/labelled_sets.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,11 +24,12 @@ from clustering_assets.clustering.consensus import Consensus, settle
 from clustering_assets.clustering.graph import eigenmap, modularity
 from clustering_assets.clustering.quality import mean_silhouette
 
-WEIGHTS = (1.0, 1.0, 0.5, 0.0)
+WEIGHTS = (1.0, 0.5, 0.5, 2.0)
 """Of the silhouette in the votes, the agreement with the other partitions, the modularity, and the silhouette in the
-feature space, which often rises with the number of clusters whatever there is."""
+feature space, for the choice of a number. How far partitions into all numbers agree with one changes more with the seed
+than the others do, but folders of few pictures do worse without it."""
 
-TOLD_WEIGHTS = (1.0, 2.0, 1.0, 4.0)
+TOLD_WEIGHTS = (1.0, 2.0, 1.0, 2.0)
 """The same for partitions into one number of clusters."""
 
 WHOLE = (0.0, 0.0, 0.0, 1.0)
@@ -53,10 +56,13 @@ distance."""
 FAMILIES = (*LINKED, "votes")
 """Families that are tried for every number of clusters; the last is k-means on the votes."""
 
+CENTRED = ("votes", "kmeans")
+"""Families of k-means: on the votes and on the feature space."""
+
 TOLD_LINKED = (*LINKED, "ward", "joined")
 """Families of hierarchical clustering that are tried for a number that is told; the last joins pieces by affinity."""
 
-TOLD = (*TOLD_LINKED, "votes", "kmeans", "shared")
+TOLD = (*TOLD_LINKED, *CENTRED, "shared")
 """All families that are tried for a number that is told; the last is what the others share."""
 
 WORDS = {
@@ -88,7 +94,7 @@ class Choice:
     @property
     def algorithm(self) -> str:
         """The algorithm of that family, as a user would name it."""
-        return "hierarchical" if self.family in LINKED else "kmeans"
+        return "kmeans" if self.family in CENTRED else "hierarchical"
 
 
 class Families:
@@ -221,10 +227,15 @@ def choose_any(
         if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
             return choose_any(partitions, views, distinct, only, 2 * most)
         score = weighed(evidence, WEIGHTS)
-        family, labels = found[int(score.argmax())]
-        missing = _between(tried, int(labels.max()) + 1)
+        number = int(sizes[score.argmax()])
+        missing = _between(tried, number)
         if not missing:
-            return Choice(labels, family, _told(sizes, score, most))
+            wider = TOLD_LINKED if set(only) <= set(LINKED) else TOLD
+            more = _partitions(families, wider, [number], least, partitions.points, starts=10)
+            alike = [(name, own) for name, own in _distinct([*more, *found]) if own.max() + 1 == number]
+            place = weighed(families.evidence([own for _, own in alike]), TOLD_WEIGHTS).argmax()
+            family, labels = alike[int(place)]
+            return Choice(labels, family, f"{_told(sizes, score, most)}; made by {WORDS[family]}")
         tried = sorted([*tried, *missing])
         found = _distinct([*found, *_partitions(families, only, missing, least, partitions.points)])
     return None
@@ -264,10 +275,17 @@ def choose_told(
 
 
 def _partitions(
-    families: Families, only: Sequence[str], tried: list[int], least: int, points: NDArray[np.floating]
+    families: Families,
+    only: Sequence[str],
+    tried: list[int],
+    least: int,
+    points: NDArray[np.floating],
+    starts: int = 4,
 ) -> list[tuple[str, NDArray[np.integer]]]:
     """The partitions into these numbers of clusters that say something, without tiny clusters."""
-    made = ((name, _settled(own, least, points)) for k in tried for name, own in families.made(k, 4, only))
+    made = (
+        (name, _settled(own, least, points)) for k in tried for name, own in families.made(k, starts, only)
+    )
     limit = DOMINANT * len(points)
     return [(name, own) for name, own in _distinct(made) if own.max() and np.bincount(own).max() < limit]
 
@@ -298,9 +316,7 @@ def _distinct(pool: Iterable[tuple[str, NDArray[np.integer]]]) -> list[tuple[str
 def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], most: int) -> str:
     """The choice of a number in one sentence, with its margin."""
     number = sizes[score.argmax()]
-    text = (
-        f"{number} clusters chosen from {sizes.min()} to {sizes.max()} by how far they stand apart and agree"
-    )
+    text = f"{number} clusters chosen from {sizes.min()} to {sizes.max()} by how far they stand apart"
     if (sizes != number).any():
         rival = int(np.where(sizes == number, -np.inf, score).argmax())
         text += f", {score.max() - score[rival]:.2f} of {sum(WEIGHTS):g} points ahead of {sizes[rival]}"

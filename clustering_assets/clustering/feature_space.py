@@ -21,6 +21,10 @@ CHUNK_ROWS = 512
 """Rows that are worked on at a time: few enough to stay in a core's cache, and a memory-mapped array is never held
 as a whole."""
 
+EXACT_ROWS = 1_000
+"""Up to this many rows the components are computed exactly. A randomised search finds the last of them differently by
+seed, which is noise in every distance between pictures, and saves next to nothing here."""
+
 ROUNDS = 4
 """Power iterations of the randomised search for the components."""
 
@@ -61,7 +65,7 @@ class FeatureSpace:
 
         Args:
             vectors: (n, d) embeddings, finite; may be a memmap.
-            seed: Seed of the sample and of the randomised decomposition.
+            seed: Seed of the sample and of the decomposition, which is randomised for many rows.
             dimensions: Most components to keep; never more than n - 1 or d.
             order: Row numbers, the first of which are the sample, in this order; None draws it by the seed.
         """
@@ -75,7 +79,8 @@ class FeatureSpace:
         rooted -= mean
         rooted /= scale
         kept = max(1, min(dimensions, len(rooted) - 1, rooted.shape[1]))
-        pca = PCA(kept, svd_solver="randomized", iterated_power=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
+        solver = "full" if len(rooted) <= EXACT_ROWS else "randomized"
+        pca = PCA(kept, svd_solver=solver, iterated_power=ROUNDS, random_state=seed)  # pyright: ignore[reportArgumentType]
         # one row has no variance to share out
         with arithmetic_on_one_thread(), np.errstate(divide="ignore", invalid="ignore"):
             pca.fit(rooted)

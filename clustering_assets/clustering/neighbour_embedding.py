@@ -1,5 +1,7 @@
 """A neighbour embedding: pictures laid out in a few dimensions so that neighbours stay neighbours."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -79,31 +81,83 @@ def descend(
         curve: The a, b of 1 / (1 + a x^2b), how likely two pictures at a distance x are neighbours.
         pace: Length of the first step; the last one is next to nothing.
     """
-    n, place = len(start), np.asarray(start, np.float32)
-    a, b = curve
-    pull = graph.tocsr().astype(np.float32)
-    weight = pull.data.copy()
-    rows = np.repeat(np.arange(n), np.diff(pull.indptr))
-    degree = np.asarray(graph.sum(axis=1), dtype=np.float32).ravel()
-    pushers = min(PUSHERS, n)
+    place = np.asarray(start, np.float32)
+    force = (_all_pairs if len(place) <= PUSHERS else _sampled)(graph, random, repulsion, curve)
     for epoch in range(epochs):
-        apart = place[rows] - place[pull.indices]
-        square = np.maximum(np.einsum("ij,ij->i", apart, apart), 1e-9)
-        pull.data = weight * (4 * a * b) * square ** (b - 1) / (1 + a * square**b)
-        gradient = pull @ place - np.asarray(pull.sum(axis=1)) * place
-
-        chosen = random.choice(n, pushers, replace=False) if pushers < n else np.arange(n)
-        square = _squares(place, place[chosen])
-        rate = (degree[:, None] + degree[chosen]) * (repulsion / pushers)
-        push = rate * b / ((0.001 + square) * (1 + a * square**b))
-        push[chosen, np.arange(pushers)] = 0
-        gradient += push.sum(axis=1, keepdims=True) * place - push @ place[chosen]
-
-        place = place + np.float32(pace * (1 - epoch / epochs)) * np.clip(gradient, -4, 4)
+        step = np.float32(pace * (1 - epoch / epochs))
+        place = place + step * np.clip(force(place), -4, 4)
     return place.astype(np.float64)
+
+
+Force = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Coordinates (n, d) -> where each picture is drawn and pushed (n, d)."""
+
+
+def _all_pairs(
+    graph: Sparse, random: np.random.Generator, repulsion: float, curve: tuple[float, float]
+) -> Force:
+    """The force of all pictures on each, by dense tables: so few that these take less time than going by edges."""
+    a, b = map(np.float32, curve)
+    n = graph.shape[0]
+    weight = graph.toarray().astype(np.float32)
+    degree = weight.sum(axis=1)
+    pull = weight * (4 * a * b)
+    rate = (degree[:, None] + degree) * (b * np.float32(repulsion / n))
+
+    def force(place: NDArray[np.float32]) -> NDArray[np.float32]:
+        square = _squares(place, place)
+        curved = square**b
+        net = pull * curved
+        net /= np.maximum(square, 1e-9)
+        square += np.float32(0.001)
+        net -= rate / square
+        curved *= a
+        curved += 1
+        net /= curved
+        np.fill_diagonal(net, 0)
+        return net @ place - net.sum(axis=1, keepdims=True) * place
+
+    return force
+
+
+def _sampled(
+    graph: Sparse, random: np.random.Generator, repulsion: float, curve: tuple[float, float]
+) -> Force:
+    """The pull of all edges and the push of a random set of pictures, another one for each call."""
+    a, b = map(np.float32, curve)
+    n = graph.shape[0]
+    pull = graph.tocsr().astype(np.float32)
+    weight = pull.data * (4 * a * b)
+    rows = np.repeat(np.arange(n), np.diff(pull.indptr))
+    rate = np.asarray(graph.sum(axis=1), dtype=np.float32).ravel() * (b * np.float32(repulsion / PUSHERS))
+
+    def force(place: NDArray[np.float32]) -> NDArray[np.float32]:
+        apart = place.take(rows, axis=0)
+        apart -= place.take(pull.indices, axis=0)
+        square = np.maximum(np.einsum("ij,ij->i", apart, apart), 1e-9)
+        raised = square**b
+        pull.data = weight * raised / (square * (1 + a * raised))
+        pulled = pull @ place - np.asarray(pull.sum(axis=1)) * place
+
+        chosen = random.choice(n, PUSHERS, replace=False)
+        others = place[chosen]
+        square = _squares(place, others)
+        push = rate[:, None] + rate[chosen]
+        curved = square**b
+        curved *= a
+        curved += 1
+        square += np.float32(0.001)
+        curved *= square
+        push /= curved
+        push[chosen, np.arange(PUSHERS)] = 0
+        return pulled + push.sum(axis=1, keepdims=True) * place - push @ others
+
+    return force
 
 
 def _squares(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:
     """Squared distances between the rows of two tables."""
-    squares = (left * left).sum(axis=1)[:, None] + (right * right).sum(axis=1) - 2 * left @ right.T
-    return np.maximum(squares, 0)
+    squares = left @ (-2 * right.T)
+    squares += np.einsum("ij,ij->i", left, left)[:, None]
+    squares += np.einsum("ij,ij->i", right, right)
+    return np.maximum(squares, 0, out=squares)

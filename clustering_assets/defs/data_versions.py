@@ -7,6 +7,7 @@ upstream; it is known before the work is done.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ ON_REQUEST = "on_request"
 """Metadata key of an asset definition: the setting that asks for it; without that, no update makes it."""
 
 IF_THERE = "if_there"
-"""Metadata key of an asset definition: name below the output of what its result shows if it is there."""
+"""Metadata key of an asset definition: names below the output of what its result shows where it is there."""
 
 EVERY_UPDATE = "every_update"
 """Metadata key of an asset definition: whether an update makes it anew although nothing upstream has changed."""
@@ -62,9 +63,16 @@ def expected_version(instance: dg.DagsterInstance, spec: dg.AssetSpec, settings:
     }
     if spec.metadata.get(CAPTURE) and "events" in settings.group_by:
         content[CAPTURE] = [recorded(instance, "image_manifest", CAPTURE), gazetteer.version()]
-    if (shown := spec.metadata.get(IF_THERE)) and Outputs(settings.output).path(shown).is_file():
-        content["there"] = shown
+    if there := _there(settings, spec.metadata.get(IF_THERE, ())):
+        content["there"] = there
     return digest(content)
+
+
+def _there(settings: Settings, names: Sequence[str]) -> dict[str, str | None]:
+    """Those of some files below the output that are there, with the hash of what was published."""
+    outputs = Outputs(settings.output)
+    found = [name for name in names if outputs.path(name).is_file()]
+    return {name: outputs.records.hashes([name]).get(name) for name in found}
 
 
 def _videos_there(instance: dg.DagsterInstance, settings: Settings) -> str:

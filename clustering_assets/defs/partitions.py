@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
@@ -9,7 +10,16 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from clustering_assets.clustering.keys import is_key
 from clustering_assets.defs.jobs import EVERY, due_keys, partition_keys
 
-CLUSTERS = dg.DynamicPartitionsDefinition(name="clusters")
+
+class Clusters(dg.DynamicPartitionsDefinition):
+    """One partition for each cluster that there is, and `EVERY`, which the `dagster` command may always name."""
+
+    def has_partition_key(self, partition_key: str, *store: Any, **named: Any) -> bool:
+        """Whether a key may be asked for; the first command of all asks before any cluster is known."""
+        return partition_key == EVERY or super().has_partition_key(partition_key, *store, **named)
+
+
+CLUSTERS = Clusters(name="clusters")
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,

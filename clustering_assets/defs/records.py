@@ -23,6 +23,9 @@ from clustering_assets.tables import Table
 FAILED, FLAWED = "failed", "flawed"
 """Metadata keys of a run of several videos: why some could not be made, and what is wrong with others, by key."""
 
+MADE_WITH = "made_with"
+"""Metadata key of a video: the settings of videos that it was made with."""
+
 LEFT_OUT = "left_out"
 """Metadata key of the film: why clusters are not in it, by key."""
 
@@ -59,7 +62,7 @@ def version_tags(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, versi
 def latest_videos(instance: dg.DagsterInstance, keys: Collection[str]) -> dict[str, dg.EventLogEntry]:
     """The latest materialization of the video of each cluster that has one, by key; two queries for all."""
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-    found = instance.get_latest_storage_id_by_partition(VIDEOS, kind, set(keys))
+    found = instance.get_latest_storage_id_by_partition(VIDEOS, kind, set(keys)) if keys else {}  # none: all
     if not found:
         return {}
     wanted = dg.AssetRecordsFilter(asset_key=VIDEOS, storage_ids=list(found.values()))
@@ -116,7 +119,7 @@ def stage_records(
     """What was recorded of each of these unpartitioned assets that has been made, by name."""
     events = {name: instance.get_latest_materialization_event(dg.AssetKey(name)) for name in names}
     return {
-        name: StageRecord(event.timestamp >= started, _seconds(instance, event), noted(event))
+        name: StageRecord(event.timestamp >= started, seconds_of(instance, event), noted(event))
         for name, event in events.items()
         if event is not None
     }
@@ -145,8 +148,8 @@ def video_record(
     )
 
 
-def _seconds(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
-    """How long the step of a materialization took."""
+def seconds_of(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> float:
+    """How long the step of a materialization took, in seconds; 0 where that is not known."""
     if event.step_key is None:
         return 0.0
     for step in instance.get_run_step_stats(event.run_id, [event.step_key]):

@@ -13,6 +13,7 @@ import pandas as pd
 import pydantic
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from clustering_assets.defs import up_to_date
 from clustering_assets.defs.data_versions import ON_REQUEST, digest, expected_version
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
@@ -48,6 +49,7 @@ from clustering_assets.defs.staleness import (
     news,
     videos_due,
 )
+from clustering_assets.defs.standing import why_due
 from clustering_assets.files.source import FileSource, FoundFile
 from clustering_assets.integrity import State
 from clustering_assets.leases import OutputTaken, keep_off_others
@@ -432,8 +434,10 @@ def _look_at_videos(context: dg.SensorEvaluationContext, settings: SettingsResou
         requests += _film_request(instance, settings.value) or _report_request(instance, wanted)
     if asked:
         context.log.info("%s: asked for, %s", ", ".join(asked), _why_due(asked, outputs))
+    why = why_due(instance, wanted, settings.value, due)
     return dg.SensorResult(
         run_requests=requests,
+        asset_events=up_to_date.news(instance, why, len(wanted)),
         dynamic_partitions_requests=[request for request in partitions if request.partition_keys],
         skip_reason=None if requests else _skip_reason(wanted, rendering, given_up),
     )
@@ -473,7 +477,7 @@ def _film_request(instance: dg.DagsterInstance, settings: Settings) -> list[dg.R
     asked = latest_run(instance, tags)
     if asked and not deserves_another_try(instance, asked, *PURPOSES):
         return []
-    return [dg.RunRequest(job_name=make_film.name, tags=tags)]
+    return [dg.RunRequest(job_name=make_film.name, tags={**tags, REASON: "videos are new"})]
 
 
 def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list[dg.RunRequest]:
@@ -488,7 +492,7 @@ def _report_request(instance: dg.DagsterInstance, keys: Collection[str]) -> list
     asked = latest_run(instance, tags)
     if asked and not deserves_another_try(instance, asked, *PURPOSES):
         return []
-    return [dg.RunRequest(job_name=refresh_report.name, tags=tags)]
+    return [dg.RunRequest(job_name=refresh_report.name, tags={**tags, REASON: "videos are new"})]
 
 
 def _skip_reason(wanted: Collection[str], rendering: Collection[str], given_up: Collection[str]) -> str:

@@ -89,21 +89,33 @@ def _used(instance: dg.DagsterInstance, asset: dg.AssetKey) -> dict[str, str]:
     }
 
 
-def news(table: pd.DataFrame, files: Iterable[FoundFile]) -> str:
-    """How a folder differs from what was found there, such as "3 new, 1 changed"; empty if it does not.
+def changes(table: pd.DataFrame | None, files: Iterable[FoundFile]) -> dict[str, int]:
+    """How many files of a folder are new, changed or gone since it was looked at.
 
     Args:
-        table: What was found: `path`, `bytes`, `mtime_ns` and `outcome`. Nobody misses a rejected file that is gone.
+        table: What was found: `path`, `bytes`, `mtime_ns` and `outcome`; None: nothing. Nobody misses a rejected file
+            that is gone.
         files: What is there.
     """
-    known = {path: facts for path, *facts in table[["path", "bytes", "mtime_ns"]].to_numpy(object).tolist()}
     now = {file.path: [file.bytes, file.mtime_ns] for file in files}
+    if table is None:
+        return {"new": len(now)}
+    known = {path: facts for path, *facts in table[["path", "bytes", "mtime_ns"]].to_numpy(object).tolist()}
     gone = set(table.loc[table["outcome"] != "rejected", "path"]) - now.keys()
-    counts = {
+    return {
         "new": len(now.keys() - known.keys()),
         "changed": sum(path in known and known[path] != facts for path, facts in now.items()),
         "gone": len(gone),
     }
+
+
+def news(table: pd.DataFrame, files: Iterable[FoundFile]) -> str:
+    """How a folder differs from what was found there, such as "3 new, 1 changed"; empty if it does not."""
+    return worded(changes(table, files))
+
+
+def worded(counts: Mapping[str, int]) -> str:
+    """Changes in words."""
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 

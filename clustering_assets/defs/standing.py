@@ -1,23 +1,36 @@
 """How everything stands: what is done, what is stale, what is missing, and why. Nothing is made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
 
+from clustering_assets.clustering.keys import cluster_of, is_key
 from clustering_assets.defs.data_versions import USES, expected_version
+from clustering_assets.defs.estimate import Estimate, estimate, pictures_to_embed, unknown_videos
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
+    MADE_WITH,
     VIDEOS,
     latest_videos,
     made_there,
+    noted,
+    recorded_digest,
     recorded_version,
     stage_records,
     video_record,
 )
-from clustering_assets.defs.staleness import changed_upstream, files_made, is_as_made, news, videos_due
+from clustering_assets.defs.staleness import (
+    changed_upstream,
+    changes,
+    files_made,
+    is_as_made,
+    videos_due,
+    worded,
+)
 from clustering_assets.integrity import State
 from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings, VideoSettings
@@ -30,7 +43,7 @@ from clustering_assets.tables import (
     DamagedTable,
     Table,
 )
-from clustering_assets.video.recipe import recipes
+from clustering_assets.video.recipe import Recipe, expected_seconds, recipes
 from clustering_assets.words import listed
 
 
@@ -61,16 +74,13 @@ def standings(instance: dg.DagsterInstance, settings: Settings) -> list[Standing
     """
     stages = project_stages()
     specs = {spec.key.to_user_string(): spec for spec in project_specs()}
-    before = settings_of_output(output=settings.output)
-    changed = {
-        name for name in type(settings).model_fields if getattr(settings, name) != getattr(before, name)
-    }
+    changed = _settings_changed(settings)
     took = stage_records(instance, (*stages.recorded, *stages.last), 0.0)
     found: dict[str, Standing] = {}
     after = (*stages.asked_for(settings), *stages.closing)
     for name in (*stages.scans, *stages.middle, *after):
         if name == after[0]:
-            found |= {video.name: video for video in _videos(instance, settings, changed)}
+            found |= {video.name: video for video in _videos(instance, settings)}
         state, why = _state(
             instance, specs[name], settings, changed, [one.name for one in found.values() if one.why]
         )
@@ -126,8 +136,12 @@ def _stage_names() -> set[str]:
     return {*project_stages().recorded, *project_stages().last}
 
 
-def _news(name: str, outputs: Outputs, settings: Settings) -> str:
-    """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
+def _changes(name: str, outputs: Outputs, settings: Settings) -> dict[str, int]:
+    """How many files of the folder that an asset scans are new, changed or gone.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+    """
     from clustering_assets.files import image_source, music_source
     from clustering_assets.images.manifest import pictures_among
     from clustering_assets.music.library import tracks_among
@@ -136,13 +150,54 @@ def _news(name: str, outputs: Outputs, settings: Settings) -> str:
     table: Table = IMAGE_MANIFEST if pictures else MUSIC_TRACKS
     source = (image_source if pictures else music_source)(settings)
     among = pictures_among if pictures else tracks_among
+    return changes(outputs.read_previous(table), among(source.files(), source))
+
+
+def _news(name: str, outputs: Outputs, settings: Settings) -> str:
+    """What is new, changed or gone in the folder that an asset scans, in words; empty if nothing is."""
     try:
-        return news(outputs.read_table(table), among(source.files(), source))
+        return worded(_changes(name, outputs, settings))
     except FileNotFoundError:
-        return "" if not pictures else f"{source} is not there"
+        return "" if name != IMAGE_MANIFEST.asset else f"{settings.images} is not there"
 
 
-def _videos(instance: dg.DagsterInstance, settings: Settings, changed: Collection[str]) -> Iterable[Standing]:
+def how_long(instance: dg.DagsterInstance, settings: Settings, found: Collection[Standing]) -> Estimate:
+    """About how long an update takes that makes everything that is not done.
+
+    Where new pictures may change clusters, only videos that are due for another reason count.
+
+    Args:
+        instance: Where it is recorded how long things took.
+        settings: The settings in force.
+        found: How everything stands.
+    """
+    outputs, due = Outputs(settings.output), [one.name for one in found if one.state != "done"]
+    new = {}
+    for name in {*project_stages().scans} & {*due}:
+        with suppress(FileNotFoundError):
+            counts = _changes(name, outputs, settings)
+            new[name] = counts["new"] + counts.get("changed", 0)
+    manifest = outputs.read_previous(IMAGE_MANIFEST)
+    pictures, unseen = pictures_to_embed(settings, manifest)
+    arriving = new.get(IMAGE_MANIFEST.asset, 0)
+    stages = {name: pictures + arriving for name in due if name in project_stages().recorded}
+    stages |= {
+        name: count for name, count in {"embeddings": unseen + arriving, **new}.items() if name in stages
+    }
+    return estimate(instance, settings, stages, _lengths(outputs, settings, due))
+
+
+def _lengths(outputs: Outputs, settings: Settings, due: Collection[str]) -> dict[str, float]:
+    """About how many seconds each video that is due lasts; of as many as there may be where no cluster is known."""
+    if VIDEOS.to_user_string() in due:
+        return unknown_videos(settings)
+    if not (keys := [name for name in due if is_key(name)]):
+        return {}
+    seconds = expected_seconds(outputs.read_table(CLUSTER_ASSIGNMENTS), settings)
+    return {key: seconds[cluster_of(key)] for key in keys}
+
+
+def _videos(instance: dg.DagsterInstance, settings: Settings) -> Iterable[Standing]:
     """How the video of each cluster stands."""
     outputs = Outputs(settings.output)
     try:
@@ -150,22 +205,74 @@ def _videos(instance: dg.DagsterInstance, settings: Settings, changed: Collectio
         wanted = recipes(read(CLUSTER_ASSIGNMENTS), read(IMAGE_MANIFEST), read(MUSIC_CHOICE), settings)
     except (FileNotFoundError, DamagedTable):
         return [Standing(VIDEOS.to_user_string(), "missing", "there are no clusters yet")]
-    due, latest = videos_due(instance, wanted, settings), latest_videos(instance, wanted)
+    why = why_due(instance, wanted, settings)
+    latest = latest_videos(instance, wanted)
     took = {
         key: video_record(instance, outputs, key, latest.get(key), started=0.0, due=False).render_seconds
         for key in wanted
     }
     known = [seconds for seconds in took.values() if seconds]
     usual = sum(known) / len(known) if known else None
-    own = [f"setting {name} changed" for name in sorted({*VideoSettings.model_fields} & {*changed})]
-    found = []
-    for key in wanted:
-        missing = outputs.existing_video(key) is None
-        why = (
-            "it has not been rendered"
-            if missing
-            else "; ".join(own) or "its pictures or its track changed, or the file"
+    return [
+        Standing(
+            key,
+            "done" if key not in why else "missing" if outputs.existing_video(key) is None else "stale",
+            why.get(key, ""),
+            took[key] or usual,
         )
-        state = "done" if key not in due else "missing" if missing else "stale"
-        found.append(Standing(key, state, "" if state == "done" else why, took[key] or usual))
-    return found
+        for key in wanted
+    ]
+
+
+def why_due(
+    instance: dg.DagsterInstance,
+    wanted: Mapping[str, Recipe],
+    settings: Settings,
+    due: Collection[str] | None = None,
+) -> dict[str, str]:
+    """Why an update would render each video that is missing or out of date, in words, by partition key.
+
+    Args:
+        instance: Where videos are recorded.
+        wanted: What each cluster's video shall be made of, by partition key.
+        settings: The settings in force.
+        due: Keys of those that are due, where they are known already.
+    """
+    if not (due := videos_due(instance, wanted, settings) if due is None else due):
+        return {}
+    outputs, latest = Outputs(settings.output), latest_videos(instance, due)
+    before = settings_of_output(output=settings.output).video.model_dump()
+    return {key: _why_due(wanted[key], latest.get(key), outputs, settings.video, before) for key in due}
+
+
+def _why_due(
+    recipe: Recipe,
+    made: dg.EventLogEntry | None,
+    outputs: Outputs,
+    settings: VideoSettings,
+    before: Mapping[str, object],
+) -> str:
+    """Why one of them is due; `before` has the settings of the last update, for videos that do not say theirs."""
+    facts = noted(made)
+    if outputs.existing_video(recipe.key) is None:
+        return "its file is gone" if facts else "it has not been rendered"
+    if recorded_digest(made) == recipe.digest:
+        return "its file is not as it was written, or a picture that was left out can be read again"
+    size, track = facts.get("cluster_size", len(recipe.images)), facts.get("track", recipe.track)
+    used = facts.get(MADE_WITH, before)
+    reasons = [
+        *(
+            f"setting {name} changed"
+            for name, value in settings.model_dump().items()
+            if used.get(name, value) != value
+        ),
+        *([f"{len(recipe.images):,} pictures instead of {size:,}"] if size != len(recipe.images) else []),
+        *([f"track {recipe.track or 'none'} instead of {track or 'none'}"] if track != recipe.track else []),
+    ]
+    return "; ".join(reasons) or "its pictures, the sound of its track or the program changed"
+
+
+def _settings_changed(settings: Settings) -> set[str]:
+    """Names of the settings that were others when the output was made."""
+    before = settings_of_output(output=settings.output)
+    return {name for name in type(settings).model_fields if getattr(settings, name) != getattr(before, name)}

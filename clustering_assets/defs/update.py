@@ -8,13 +8,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from clustering_assets.clustering.keys import is_key
+from clustering_assets.clustering.keys import cluster_of, is_key
+from clustering_assets.defs.estimate import Estimate, estimate, pictures_to_embed, unknown_videos
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import due_keys, render_runs
 from clustering_assets.defs.orphaned_runs import PROCESS_TAG, close_abandoned_runs
 from clustering_assets.defs.partitions import CLUSTERS, PartitionChanges, sync_partitions
-from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS, latest_videos, noted
+from clustering_assets.defs.records import FAILED, FLAWED, VIDEOS
 from clustering_assets.defs.staleness import (
     bring_back_videos,
     confirm_videos,
@@ -28,8 +29,8 @@ from clustering_assets.outputs import Outputs
 from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
-from clustering_assets.video.recipe import Recipe, recipes
-from clustering_assets.words import counted, duration
+from clustering_assets.video.recipe import Recipe, expected_seconds, recipes
+from clustering_assets.words import counted
 
 
 class RunFailed(ClusteringError):
@@ -90,7 +91,7 @@ def update(
             runner.run(scans)
         result = UpdateResult(made=runner.stale(runner.wanted(runner.stages.middle, only)))
         if result.made:
-            announce(f"Updating {', '.join(result.made)}")
+            announce(f"Updating {', '.join(result.made)}: {runner.how_long(result.made, only)}")
             runner.run(result.made)
         result.clusters = runner.recipes()
         result.partitions = sync_partitions(instance, result.clusters)
@@ -239,20 +240,24 @@ class _Runner:
                 result.failed |= {name: reason for name in some if not holds_video(clusters[name], outputs)}
         result.rendered = [key for key in missing if key not in result.failed]
 
+    def how_long(self, made: Collection[str], only: Collection[str]) -> Estimate:
+        """About how long these stages take; in a new output, where all clusters are new, the whole of the update."""
+        read = self._outputs.read_previous
+        pictures, unseen = pictures_to_embed(self._settings, read(IMAGE_MANIFEST))
+        whole = not only and read(CLUSTER_ASSIGNMENTS) is None
+        names = [*made, *(self.asked_for(()) + list(self.stages.closing) if whole else [])]
+        stages = {name: unseen if name == "embeddings" else pictures for name in names}
+        videos = unknown_videos(self._settings) if whole else {}
+        return estimate(self._instance, self._settings, stages, videos)
+
     def _rendering(self, missing: Collection[str], clusters: Collection[str]) -> str:
-        """What is said before videos are rendered: how many, and how long that takes if it goes as the last time."""
+        """What is said before videos are rendered: how many, and about how long that takes."""
         of_all = f" of {len(clusters):,}" if len(missing) < len(clusters) else ""
-        took = [
-            noted(event).get("render_seconds") for event in latest_videos(self._instance, clusters).values()
-        ]
-        known = [seconds for seconds in took if seconds]
-        about = (
-            f", about {duration(sum(known) / len(known) * len(missing))} going by the last ones"
-            if known
-            else ""
-        )
+        seconds = expected_seconds(self._outputs.read_table(CLUSTER_ASSIGNMENTS), self._settings)
+        lengths = {key: seconds[cluster_of(key)] for key in missing}
         noun = "video" if len(missing) == 1 else "videos"
-        return f"Rendering {len(missing):,}{of_all} {noun}{about}"
+        about = estimate(self._instance, self._settings, {}, lengths)
+        return f"Rendering {len(missing):,}{of_all} {noun}: {about}"
 
     def _wait_for_room(self, pools: Collection[str]) -> None:
         """Wait until no other run works in these pools; within a run, Dagster would wait deaf to Ctrl-C and silent."""

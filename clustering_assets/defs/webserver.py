@@ -27,6 +27,7 @@ from clustering_assets.defs.instance import open_instance
 from clustering_assets.defs.partitions import prepare_partitions
 from clustering_assets.defs.same_origin import LOCAL, SameOriginOnly
 from clustering_assets.defs.served_files import ServedFiles
+from clustering_assets.defs.served_previews import ServedPreviews
 from clustering_assets.errors import ClusteringError
 
 MODULE = "clustering_assets.definitions"
@@ -82,7 +83,8 @@ def serve(
     ):
         prepare_partitions(instance)
         app = DagsterWebserver(context, live_data_poll_rate=2000).create_asgi_app()
-        guarded = SameOriginOnly(ServedFiles(app, shown), own={*LOCAL, host, *public}, public=public)
+        served = ServedFiles(ServedPreviews(app, instance), shown)
+        guarded = SameOriginOnly(served, own={*LOCAL, host, *public}, public=public)
         server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning"))
 
         def stop_with_the_daemon() -> None:

@@ -89,13 +89,18 @@ class Canvas:
     def lay(self, over: Values, mask: Values) -> None:
         """Lay a colour or a picture over what is there, where `mask` is."""
         full, mask = np.empty_like(self.pixels), np.broadcast_to(mask, self.pixels.shape[:2])
-        full[:] = over
+        full[:] = (
+            np.tile(over, (self.width, 1)) if over.ndim == 1 else over
+        )  # row by row, not three numbers at a time
         mask = np.ascontiguousarray(mask, np.float32)
         self.pixels[:] = cv2.blendLinear(full, np.ascontiguousarray(self.pixels), mask, 1 - mask)
 
     def shine(self, light: Values, mask: Values) -> None:
         """Add light of a colour where `mask` is, without ever going above white (screen)."""
-        self.pixels += (1 - np.minimum(self.pixels, 1)) * (mask[..., None] * light)
+        room = np.minimum(self.pixels, 1)
+        np.subtract(1, room, out=room)
+        room *= mask[..., None] * light
+        self.pixels += room
 
     def away(self, x: float, y: float) -> Values:
         """Pixels from every pixel to (x, y), (h, w)."""
@@ -245,13 +250,30 @@ class Canvas:
         (`contrast`), and there is film grain of this standard deviation, which also hides steps in gradients.
         """
         picture, longest = np.clip(self.pixels, 0, 1.4), max(self.height, self.width)
-        bright = np.maximum(picture - 0.62, 0)
-        spill = blurred(bright, longest / 90) + blurred(bright, longest / 28)
-        picture = np.clip(picture + (1 - np.minimum(picture, 1)) * spill * (bloom * 2), 0, 1)
-        picture = mixed(picture, picture * picture * (3 - 2 * picture), contrast)
+        small = cv2.resize(
+            picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
+        )  # enough for what is blurred
+        bright = np.maximum(small - 0.62, 0)
+        spill = cv2.resize(
+            blurred(bright, longest / 180) + blurred(bright, longest / 56), (self.width, self.height)
+        )
+        room = np.minimum(picture, 1)
+        np.subtract(1, room, out=room)
+        room *= spill
+        room *= bloom * 2
+        picture += room
+        np.clip(picture, 0, 1, out=picture)
+        curve = 3 - 2 * picture
+        curve *= picture * picture
+        curve -= picture
+        curve *= contrast
+        picture += curve
         far = self.away(self.width / 2, self.height / 2) * float(2 / np.hypot(self.width, self.height))
         picture *= (1 - vignette * smooth(0.45, 1.1, far))[..., None]
         specks = self.rng.standard_normal((self.height, self.width), np.float32)
         specks = cv2.GaussianBlur(specks, (3, 3), 0.6) * (grain * 2)
-        picture += (specks * (1.1 - picture.mean(axis=2)))[..., None]
-        return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        red, green, blue = cv2.split(picture)
+        picture += (specks * (1.1 - (red + green + blue) / 3))[..., None]
+        np.clip(picture, 0, 1, out=picture)
+        picture *= 255
+        return np.round(picture, out=picture).astype(np.uint8)

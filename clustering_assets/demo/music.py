@@ -123,8 +123,9 @@ def _mastered(mixed: NDArray[np.floating], level: float) -> NDArray[np.floating]
     rms = float(np.sqrt(np.mean(np.square(mixed))))
     loud = mixed * (10 ** (level / 20) / max(rms, 1e-9))
     room = _CEILING - _KNEE
-    over = np.maximum(np.abs(loud) - _KNEE, 0)
-    loud -= np.sign(loud) * (over - room * np.tanh(over / room))
+    high = np.nonzero(np.abs(loud) > _KNEE)
+    over = np.abs(loud[high]) - _KNEE
+    loud[high] -= np.sign(loud[high]) * (over - room * np.tanh(over / room))
     begin, end = (min(loud.shape[1], round(seconds * SAMPLE_RATE)) for seconds in (0.004, 1.6))
     loud[:, :begin] *= np.linspace(0, 1, begin) ** 2
     loud[:, loud.shape[1] - end :] *= np.linspace(1, 0, end) ** 2

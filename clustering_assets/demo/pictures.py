@@ -17,9 +17,9 @@ from PIL import ExifTags, Image
 
 from clustering_assets.demo.stamp import make_once
 from clustering_assets.storage import write_bytes
-from clustering_assets.threads import available_cores, side_by_side
+from clustering_assets.threads import available_cores, opencv_on_one_thread, side_by_side
 
-VERSION = 4
+VERSION = 5
 """Goes up whenever the same seed gives other pictures, so that older files are made again."""
 
 SCENES = ("architecture", "balloons", "city", "fog", "jellyfish", "meadow", "sunset")
@@ -134,7 +134,10 @@ def _paint_all(plans: list[Plan], folder: Path) -> None:
     """Paint the originals side by side, then copy."""
     originals = [plan for plan in plans if not plan.original]
     workers = min(8, available_cores())
-    side_by_side(partial(_paint, folder=folder), originals, "Painting sample pictures", "pictures", workers)
+    with opencv_on_one_thread():
+        side_by_side(
+            partial(_paint, folder=folder), originals, "Painting sample pictures", "pictures", workers
+        )
     for plan in plans[len(originals) :]:
         _copy(plan, folder)
 

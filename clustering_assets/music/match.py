@@ -71,6 +71,7 @@ def choose_music(
     seconds: Mapping[int, float] | float = USUAL_SECONDS,
     seed: int = 0,
     previous: pd.DataFrame | None = None,
+    sequence: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Choose a track for every cluster.
 
@@ -84,6 +85,7 @@ def choose_music(
         seconds: Expected length of the videos, for all or by cluster id.
         seed: Decides between tracks that are equal in everything.
         previous: What was chosen before, to leave it so where nothing is clearly better.
+        sequence: Ids of clusters in the order in which they follow each other; others come behind, by id.
 
     Returns:
         The rows of `clusters` with the fields of `Choice`.
@@ -94,8 +96,14 @@ def choose_music(
     places = [ClusterFeatures.of(row) for row in clusters.to_dict("records")]
     fits = fit_all(places, usable, seconds, seed, _before(previous))
     pinned, lost = _pinned(places, tracks, usable, pins)
+    rank = {cluster: place for place, cluster in enumerate(sequence)}
     order = sorted(
-        range(len(places)), key=lambda index: (places[index].cluster == UNCLUSTERED, places[index].cluster)
+        range(len(places)),
+        key=lambda index: (
+            (cluster := places[index].cluster) == UNCLUSTERED,
+            rank.get(cluster, len(rank)),
+            cluster,
+        ),
     )
     place = {index: number for number, index in enumerate(order)}
     found = assigned(

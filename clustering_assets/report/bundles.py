@@ -14,7 +14,7 @@ import xxhash
 
 from clustering_assets.report.thumbnails import Thumbnail
 
-VERSION = 1
+VERSION = 2
 """Goes up when the same picture gives another thumbnail."""
 
 EACH = 96

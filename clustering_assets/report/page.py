@@ -1,5 +1,6 @@
 """The page: what is known of the clusters, put into the template."""
 
+import io
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -84,6 +85,18 @@ class UserFile(NamedTuple):
         return cls(str(path), str(path.parent), isinstance(path, Path), text)
 
 
+class Clip(NamedTuple):
+    """A video on the page that is of no single cluster.
+
+    Attributes:
+        url: Its address as seen from the page.
+        cover: A JPEG that stands for it; empty where there is none.
+    """
+
+    url: str
+    cover: bytes = b""
+
+
 @dataclass(frozen=True)
 class Editing:
     """What the page needs so that a person can choose pictures, names and music in it.
@@ -111,6 +124,7 @@ def make_gallery(
     folder: Path | FileSource,
     *,
     film: str | None = None,
+    news: Clip | None = None,
     video_size: tuple[int, int] = (1920, 1080),
     originals: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -130,6 +144,7 @@ def make_gallery(
         videos: Address of each cluster's video as seen from the page, by partition key.
         folder: Folder of the pictures.
         film: Address of the film of all videos as seen from the page; None: there is none.
+        news: The video of the pictures that came last; None: there is none.
         video_size: Width and height of the videos, in pixels.
         originals: Address of the picture folder as seen from the page; None: pictures are no links.
         limits: What is refused before it is decoded.
@@ -155,9 +170,11 @@ def make_gallery(
 
     bundles = bundle([[content[path] for path in own] for own in listed.values()], shelf, draw)
     facts = {int(row["cluster"]): row for row in choice.to_dict("records")}
-    clusters = []
+    clusters, typical = [], []
     for (cluster, some), names in zip(chosen.items(), bundles.groups, strict=True):
         small = {path: thumbnail for path in some if (thumbnail := bundles.thumbnail(content[path]))}
+        stills = [thumbnail.image() for thumbnail in small.values()]
+        typical += stills[:1]
         begin = clusters[-1]["until"] if clusters else 0
         clusters.append(
             {
@@ -168,7 +185,7 @@ def make_gallery(
                 "colour": cluster_styles(chosen)[cluster].colour,
                 "music": facts.get(cluster),
                 "video": videos.get(partition_key(cluster)),
-                "poster": _poster([thumbnail.image() for thumbnail in small.values()], video_size),
+                "poster": _poster(stills, video_size),
                 "pictures": [_picture(path, number[path], small.get(path), originals) for path in some],
             }
         )
@@ -177,7 +194,8 @@ def make_gallery(
     html = _template().render(
         clusters=clusters,
         first=_first(clusters),
-        film=film,
+        film=film and {"url": film, "poster": _poster(typical, video_size)},
+        news=news and {"url": news.url, "poster": _shrunk(news.cover)},
         video_size=video_size,
         counts=counts,
         rejected=_rejected(ledger),
@@ -264,6 +282,16 @@ def _poster(pictures: Sequence[Image.Image], video_size: tuple[int, int]) -> Thu
     scale = POSTER / max(video_size)
     size = (round(video_size[0] * scale), round(video_size[1] * scale))
     return encode_thumbnail(collage(pictures, size)) if pictures else None
+
+
+def _shrunk(cover: bytes) -> Thumbnail | None:
+    """The cover of a video as its still; None where it is none."""
+    try:
+        with Image.open(io.BytesIO(cover), formats=["JPEG"]) as image:
+            image.thumbnail((POSTER, POSTER))
+            return encode_thumbnail(image.convert("RGB"))
+    except (OSError, Image.DecompressionBombError):
+        return None
 
 
 def _picture(path: str, number: int, thumbnail: Thumbnail | None, originals: str | None) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from clustering_assets.threads import available_cores, side_by_side
 
 T = TypeVar("T")
 
-QUALITY = 72
-"""WebP quality of thumbnails: about 4 kB for one of 240 by 160 pixels."""
+QUALITY, EFFORT = 72, 2
+"""WebP quality of thumbnails, about 4 kB for one of 240 by 160 pixels, and method: 4 takes twice as long, saves 4 %."""
 
 GAP = 2
 """Pixels between the pictures of a collage."""
@@ -136,7 +136,7 @@ def collage(pictures: Sequence[Image.Image], size: tuple[int, int]) -> Image.Ima
 def encode_thumbnail(image: Image.Image) -> Thumbnail:
     """A picture in memory as the page holds it."""
     target = io.BytesIO()
-    image.save(target, "WEBP", quality=QUALITY, method=4)
+    image.save(target, "WEBP", quality=QUALITY, method=EFFORT)
     return Thumbnail(data_url(target.getvalue(), "webp"), image.width, image.height)
 
 

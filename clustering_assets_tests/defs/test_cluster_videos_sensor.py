@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from clustering_assets.defs.jobs import DIGEST_TAG, FIRST_TAG, digest_tag, due_keys
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import latest_videos
+from clustering_assets.defs.records import VIDEOS, latest_videos
 from clustering_assets.defs.resources import settings_type
 from clustering_assets.defs.runs import ATTEMPTS
 from clustering_assets.defs.sensors import LOOK, PORTION
+from clustering_assets.defs.up_to_date import UP_TO_DATE
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, MUSIC_CHOICE, MUSIC_TRACKS
 from clustering_assets.video.recipe import out_of_date
 from clustering_assets_tests.projects import defs
@@ -56,7 +57,7 @@ def test_nothing_is_asked_for_when_all_videos_are_up_to_date(project):
     with project.instance() as instance:
         result = tick(project, instance)
     assert result.run_requests == [] and "up to date" in result.skip_reason.skip_message
-    assert result.dynamic_partitions_requests == []
+    assert result.dynamic_partitions_requests == [] and list(result.asset_events) == []
 
 
 def test_between_looks_only_a_run_makes_it_look_again(project):
@@ -107,7 +108,9 @@ def test_videos_that_a_new_picture_leaves_alone_are_recorded_as_up_to_date(proje
 
 def test_a_changed_setting_asks_for_every_video_once_in_one_run(project):
     with project.instance() as instance:
+        before = latest_videos(instance, project.recipes())
         result = tick(project, instance, fps=12)
+        assert latest_videos(instance, project.recipes()) == before, "none of them is recorded as up to date"
         assert asked(*result.run_requests) == [["cluster_0", "cluster_1", "cluster_2"]]
         (request,) = result.run_requests
         assert request.job_name == "render_videos"
@@ -123,6 +126,32 @@ def test_a_deleted_file_is_asked_for(project):
     (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
     with project.instance() as instance:
         assert [request.partition_key for request in tick(project, instance).run_requests] == ["cluster_2"]
+
+
+def test_why_videos_are_due_is_told_on_the_page_of_the_asset_once(project):
+    (project.root / "output/videos/cluster_2_slideshow_with_music.mp4").unlink()
+    with project.instance() as instance:
+        assert last_verdict(instance).passed, "the first update says that all is well"
+        told, of_one = tick(project, instance).asset_events
+        assert (told.asset_key, told.passed) == (VIDEOS, False)
+        assert told.description == "1 of 3 videos missing or out of date. cluster_2: its file is gone"
+        assert (of_one.partition, of_one.metadata["due"].value) == ("cluster_2", "its file is gone")
+        for event in (told, of_one):
+            instance.report_runless_asset_event(event)
+        assert list(tick(project, instance).asset_events) == []
+        tracks = project.outputs.read_table(MUSIC_CHOICE)
+        project.swap(instance, MUSIC_CHOICE, tracks.assign(track="another.flac", track_hash="another"))
+        told, *each = tick(project, instance).asset_events
+        assert [event.partition for event in each] == ["cluster_0", "cluster_1"], (
+            "of the other it is said already"
+        )
+        assert "cluster_0: track another.flac instead of" in told.description
+
+
+def last_verdict(instance):
+    """What the page of the videos says of all of them."""
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key([UP_TO_DATE])[UP_TO_DATE]
+    return found.event.dagster_event.asset_check_evaluation_data
 
 
 def test_a_damaged_file_is_asked_for(project):

@@ -32,6 +32,13 @@ def test_every_asset_says_what_it_is_who_keeps_it_and_which_version_it_has():
             assert spec.code_version, spec.key
 
 
+def test_groups_are_listed_in_the_order_in_which_things_are_made():
+    """Dagster's UI sorts them by name."""
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+    for spec in specs.values():
+        assert all(specs[dep.asset_key].group_name <= spec.group_name for dep in spec.deps), spec.key
+
+
 def test_jobs_sensors_and_checks_are_there():
     repository = defs.get_repository_def()
     assert {"cluster_images", "render_videos"} <= set(repository.job_names)

@@ -91,7 +91,9 @@ def test_all_pictures_are_reached_by_list_and_by_name(page, first):
     every = set(Outputs(str(first[0].root / "output")).read_table(CLUSTER_ASSIGNMENTS)["path"])
     for button in page.find_elements(By.CSS_SELECTOR, "[data-all]"):
         page.execute_script("arguments[0].click()", button)
-    drawn = "return [...document.querySelectorAll('.cluster [data-picture] img')].map(image => image.alt)"
+    drawn = (
+        "return [...document.querySelectorAll('.cluster [data-picture]:has(img)')].map(item => item.title)"
+    )
     wait(page, lambda: set(page.execute_script(drawn)) == every)
     name = sorted(every)[-1]
     find = page.find_element(By.ID, "find")
@@ -105,9 +107,69 @@ def test_all_pictures_are_reached_by_list_and_by_name(page, first):
     assert page.find_element(By.CSS_SELECTOR, "#found li[title]").get_dom_attribute("title").startswith(name)
     page.execute_script("document.querySelector('#found [data-picture] img').click()")
     viewer = page.find_element(By.ID, "viewer")
-    assert viewer.is_displayed() and name in viewer.text
+    assert viewer.is_displayed() and name in viewer.find_element(By.CSS_SELECTOR, "[role=status]").text
     wait(page, lambda: page.execute_script("return large.naturalWidth") > 240)
     page.execute_script("viewer.close()")
+    find.clear()
+
+
+def test_the_arrow_keys_go_to_the_last_picture_and_back(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    page.execute_script("document.querySelector('#cluster_0 .pictures a').focus()")
+    ActionChains(page).send_keys(Keys.ENTER).perform()
+    count = page.execute_script("return viewedAmong.length")
+    at = "return viewedAmong.indexOf(viewed)"
+    ActionChains(page).send_keys(*[Keys.ARROW_RIGHT] * (count + 1)).perform()
+    assert page.execute_script(at) == count - 1 > 0
+    ActionChains(page).send_keys(Keys.ARROW_LEFT).perform()
+    assert page.execute_script(at) == count - 2
+    ActionChains(page).send_keys(Keys.ESCAPE).perform()
+    assert page.execute_script("return document.activeElement.closest('section').id") == "cluster_0"
+
+
+def heard(page) -> list[tuple[str, str]]:
+    """Role and name of everything that a screen reader is given."""
+    nodes = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    return [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node["ignored"]
+    ]
+
+
+def test_a_screen_reader_is_told_what_everything_is(page, first):
+    page.execute_script(
+        "for (const part of document.querySelectorAll('.cluster > details')) part.open = true"
+    )
+    table = Outputs(str(first[0].root / "output")).read_table(CLUSTER_ASSIGNMENTS)
+    names = dict(table[["path", "cluster_name"]].itertuples(index=False, name=None))
+    told = heard(page)
+    named = ("button", "link", "searchbox", "slider", "image", "Video", "application", "region", "navigation")
+    assert [role for role, name in told if role in named and not name] == []
+    assert {f"Video of {name}" for name in names.values()} <= {name for role, name in told if role == "Video"}
+    assert set(names.values()) <= {name for role, name in told if role == "region"}
+    pictures = {name for role, name in told if role == "image" and ": " in name}
+    assert pictures and pictures <= {f"{name}: {path}" for path, name in names.items()}
+    assert ("searchbox", "Find a cluster or a file") in told
+    assert next(name for role, name in told if role == "application").startswith("Map of the pictures: ")
+    assert {f"{name} {size} pictures" for name, size in table["cluster_name"].value_counts().items()} <= {
+        name for role, name in told if role == "link"
+    }
+
+
+def test_what_is_found_is_announced(page):
+    said = "return document.getElementById('said').textContent"
+    find = page.find_element(By.ID, "find")
+    find.send_keys(".jpg")
+    wait(page, lambda: page.execute_script(said).startswith("Found: 0 clusters and "))
+    assert ("status", "") in heard(page), "there before, or nothing that it says later is announced"
+    find.send_keys("\ue007")
+    assert page.execute_script("return document.activeElement.id") == "found"
+    find.clear()
+    find.send_keys(" ")
+    wait(page, lambda: not page.execute_script(said))
     find.clear()
 
 

@@ -85,7 +85,7 @@ def test_all_videos_asked_for_in_the_ui_are_made_in_one_run(folder, pictures_and
     assert after.pop(lost.name) and after == before, "what was whole is kept"
 
 
-def test_the_two_dagster_commands_of_the_readme_go_from_a_folder_to_a_video(folder, pictures_and_music):
+def test_the_two_dagster_commands_of_the_readme_make_everything_and_one_video(folder, pictures_and_music):
     shutil.copytree(pictures_and_music / "images", folder / "images", dirs_exist_ok=True)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\S*dagster (asset materialize .*)$", readme, flags=re.MULTILINE)
@@ -101,7 +101,9 @@ def test_the_two_dagster_commands_of_the_readme_go_from_a_folder_to_a_video(fold
         )
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     assert (folder / "output/videos/cluster_0_slideshow_with_music.mp4").stat().st_size > 10_000
-    assert (folder / "output/summary_report.txt").exists()
+    counts = json.loads((folder / "output/summary_report.json").read_text())["counts"]
+    assert (counts["clusters"], counts["videos_rendered"], counts["videos_missing"]) == (3, 3, 0)
+    assert (folder / "output/gallery/index.html").exists()
 
 
 def test_the_code_location_is_valid(folder):

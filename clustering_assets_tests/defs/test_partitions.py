@@ -49,6 +49,16 @@ def test_the_partition_for_every_cluster_is_there_until_clusters_are_known_and_n
         assert sync_partitions(instance, ["cluster_0", "cluster_1"]).delete == (EVERY,)
 
 
+def test_the_command_line_may_name_every_cluster_before_and_after_any_is_known():
+    with dg.DagsterInstance.ephemeral() as instance:
+        for known in ([], ["cluster_0"]):
+            instance.add_dynamic_partitions("clusters", known)
+            assert CLUSTERS.has_partition_key(EVERY, dynamic_partitions_store=instance)
+            assert CLUSTERS.get_partition_keys(dynamic_partitions_store=instance) == known
+        assert CLUSTERS.has_partition_key("cluster_0", dynamic_partitions_store=instance)
+        assert not CLUSTERS.has_partition_key("cluster_1", dynamic_partitions_store=instance)
+
+
 @dg.asset(partitions_def=CLUSTERS)
 def film() -> None:
     """Something that has a partition for each cluster."""

@@ -1,37 +1,16 @@
 """Which files the UI opens, and as what."""
 
-import asyncio
-
 import pytest
 
 from clustering_assets.defs.links import link_to
 from clustering_assets.defs.served_files import ServedFiles
+from clustering_assets_tests import asgi
 
 
 def ask(folders, address, method="GET", **headers):
     """Status, headers and body of an answer; "the UI" where the request went on to it."""
-    answers = []
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"the UI"})
-
-    async def receive():
-        return {"type": "http.request", "body": b""}
-
-    async def send(message):
-        answers.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"spec_version": "2.4"},
-        "method": method,
-        "path": address,
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-    asyncio.run(ServedFiles(app, [str(folder) for folder in folders])(scope, receive, send))
-    head = {name.decode(): value.decode() for name, value in answers[0]["headers"]}
-    return answers[0]["status"], head, b"".join(message.get("body", b"") for message in answers[1:])
+    served = ServedFiles(asgi.the_ui, [str(folder) for folder in folders])
+    return asgi.ask(served, address, method, **headers)
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ def test_a_result_that_is_gone_is_missing_and_another_setting_is_named(project):
     plot = undone(project)["cluster_plot"]
     assert (plot.state, plot.why) == ("missing", f"{CLUSTER_PLOT} is gone")
     due = undone(project, fps=12, clusters=4)
-    assert due["cluster_1"].state == "missing" and due["cluster_0"].why == "setting fps changed"
+    assert (due["cluster_1"].state, due["cluster_1"].why) == ("missing", "its file is gone")
+    assert due["cluster_0"].why == "setting fps changed"
     assert due["cluster_assignments"].why == "setting clusters changed"
     assert "follows the videos" in due["gallery"].why
 
@@ -81,7 +82,12 @@ def test_the_commands_answer_people_and_machines(project):
     told = json.loads(run(cli, ["status", "--json", *flags()]).output)
     assert told["done"] and told["standing"][0].keys() == {"name", "state", "why", "seconds"}
     plan = run(cli, ["run", "--dry-run", *flags(fps=12)]).output
-    assert "setting fps changed" in plan and "going by the last time" in plan and "image_manifest" not in plan
+    assert "setting fps changed" in plan and "image_manifest" not in plan
+    assert plan.splitlines()[-1].endswith("going by the last time.")
+    fresh = run(
+        cli, ["run", "--dry-run", *flags(output="elsewhere", resolution="1280x720")]
+    ).output.splitlines()[-1]
+    assert fresh.endswith("of it for videos, going by what two idle cores do.")
     nothing = json.loads(run(cli, ["run", "--dry-run", "--json", "--again", "--output", "output"]).output)
     assert nothing["standing"] == []
     picture = str(project.assignments()["path"].iloc[0])

@@ -1,7 +1,9 @@
 """The whole way, on generated pictures and music: what an update makes, and what it leaves alone."""
 
 import dataclasses
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from PIL import Image
 
 from clustering_assets.defs.jobs import EVERY, FIRST_TAG
 from clustering_assets.defs.records import VIDEOS, latest_videos
+from clustering_assets.defs.served_previews import COLUMN, ServedPreviews
 from clustering_assets.defs.staleness import videos_due
 from clustering_assets.defs.update import RunFailed, run_config
 from clustering_assets.embedding.files import load_embeddings
@@ -29,6 +32,7 @@ from clustering_assets.tables import (
     TABLES,
 )
 from clustering_assets.video import encode
+from clustering_assets_tests.asgi import ask, the_ui
 from clustering_assets_tests.projects import defs
 from clustering_assets_tests.servers import ROOT
 
@@ -154,9 +158,16 @@ def test_previews_are_inline_and_small(first):
                 ),
                 limit=1,
             ).records[0]
-            preview = found.asset_materialization.metadata["preview"].value
+            shown = found.asset_materialization.metadata
+            preview, picture = shown["preview"].value, shown["picture"].value
             assert preview.startswith("![") and ";base64," in preview
             assert len(preview) < 50_000 * 4 / 3 + 200
+            assert len(picture) < 1000, "longer Markdown is shown after a click"
+            previews = ServedPreviews(the_ui, instance)
+            status, _, served = ask(previews, re.search(r"\((/\S+)\)", picture)[1])
+            assert status == 200 and Image.open(io.BytesIO(served)).width <= COLUMN
+            assert ask(previews, f"/previews/{found.run_id}/{key}/nothing")[0] == 404
+            assert ask(previews, "/assets")[2] == b"the UI"
 
 
 def test_the_checks_of_each_video_passed(first):
@@ -164,9 +175,9 @@ def test_the_checks_of_each_video_passed(first):
     with project.instance() as instance:
         runs = instance.get_runs(dg.RunsFilter(tags={FIRST_TAG: "cluster_0"}))
         events = instance.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-        (evaluation,) = [event.dagster_event.asset_check_evaluation_data for event in events]
-        assert evaluation.check_name == "video_as_planned"
-        assert evaluation.passed, evaluation.description
+        found = [event.dagster_event.asset_check_evaluation_data for event in events]
+        assert [one.check_name for one in found] == ["video_as_planned", "videos_up_to_date"]
+        assert all(one.passed for one in found), found
 
 
 def test_a_video_is_recorded_alike_by_a_run_of_its_own_and_by_one_of_several(project):

@@ -92,6 +92,15 @@ def test_hundreds_of_clusters_share_a_few_tracks():
     assert (choice["track"].iloc[1:].to_numpy() != choice["track"].iloc[:-1].to_numpy()).all()
 
 
+def test_neighbours_are_those_of_the_sequence_that_is_told():
+    table, tracks, told = clusters(*["usual"] * 4), track_table(NEAR_TIES[:2]), [0, 2, 1, 3]
+    chosen = choose_music(table, tracks, sequence=told).set_index("cluster")["track"]
+    assert all(chosen[one] != chosen[other] for one, other in itertools.pairwise(told))
+    by_id = choose_music(table, tracks).set_index("cluster")["track"]
+    assert dict(chosen) != dict(by_id)
+    assert choose_music(table, tracks, sequence=range(4)).equals(choose_music(table, tracks))
+
+
 def test_one_track_serves_all():
     choice = choose_music(clusters(*LOOKS), track_table(LIBRARY[:1]))
     assert set(choice["track"]) == {"lullaby.ogg"}

@@ -150,6 +150,28 @@ def test_a_choice_is_seen_beside_its_picture_and_can_be_taken_back(editor):
     assert editor.browser.find_elements(By.CSS_SELECTOR, "#save button") == []
 
 
+def test_the_keyboard_stays_where_one_works(editor):
+    active = "const one = document.activeElement; return one.getAttribute('aria-label') || one.id"
+    for name in ("c;d.png", "a.png"):
+        editor.pick(name)
+    editor.press("Leave out")
+    assert editor.said() == "Leave out: 2 pictures."
+    assert editor.browser.execute_script(active) == "Choose a.png", "the one that was chosen last"
+    editor.browser.find_element(By.CSS_SELECTOR, "#editor summary").send_keys(" ")
+    editor.press("Remove must of =e.png")
+    assert editor.browser.execute_script(active).startswith("Remove exclude of ")
+    for link in editor.browser.find_elements(By.CSS_SELECTOR, "a[href='#editor']"):
+        assert link.is_displayed() and link.text == "To your choices"
+    covered = (
+        "const one = arguments[0]; one.focus(); one.scrollIntoView({block: 'nearest', behavior: 'instant'});"
+        "return one.getBoundingClientRect().bottom > document.getElementById('editor').getBoundingClientRect().top"
+    )
+    for box in editor.browser.find_elements(By.CSS_SELECTOR, ".pick input"):
+        assert not editor.browser.execute_script(covered, box)
+    editor.saved("choices")
+    assert editor.browser.execute_script(active) == "editor"
+
+
 def test_names_and_tracks_are_saved_for_their_readers(editor):
     name = editor.browser.find_element(By.CSS_SELECTOR, "#cluster_0 .own input[type=text]")
     name.send_keys("Summer, at the lake\t")

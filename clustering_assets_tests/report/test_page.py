@@ -16,7 +16,7 @@ from PIL import Image
 from clustering_assets.clustering.quality import fit_in_words
 from clustering_assets.images.manifest import scan
 from clustering_assets.report.bundles import EACH, Shelf, bundle, read_bundle
-from clustering_assets.report.page import Editing, UserFile, make_gallery, relative_address
+from clustering_assets.report.page import Clip, Editing, UserFile, make_gallery, relative_address
 from clustering_assets.report.samples import FEWEST, MOST, choose_pictures, list_pictures
 from clustering_assets.report.thumbnails import Thumbnail, collage
 
@@ -137,6 +137,26 @@ def test_the_fit_is_said_in_words_beside_the_silhouette_of_the_table(folder):
         assert f"{fit_in_words(silhouettes)} (mean silhouette {silhouettes.mean():.2f})" in page.text
 
 
+def test_the_film_and_what_is_new_have_a_still_each(folder):
+    cover = io.BytesIO()
+    Image.new("RGB", (1280, 720), (250, 120, 10)).save(cover, "JPEG")
+    film, news = "../videos/album_film.mp4", Clip("../videos/whats_new.mp4", cover.getvalue())
+    _, gallery = draw(folder, film=film, news=news)
+    stills = {video["src"]: video["poster"] for video in Page(gallery.html).all("video")}
+    assert set(stills) == {film, news.url}
+    for poster in stills.values():
+        with Image.open(io.BytesIO(base64.b64decode(poster.partition(",")[2]))) as still:
+            assert still.format == "WEBP" and still.size == (640, 360)
+    assert {"film-name", "news-name"} <= {link.get("id") for link in Page(gallery.html).all("a")}
+
+
+@pytest.mark.parametrize("cover", [b"", b"\xff\xd8\xff\xe0 cut"])
+def test_what_is_new_is_shown_without_a_still_where_its_cover_is_none(folder, cover):
+    _, gallery = draw(folder, news=Clip("../videos/whats_new.mp4", cover))
+    (video,) = Page(gallery.html).all("video")
+    assert video["src"] == "../videos/whats_new.mp4" and "poster" not in video
+
+
 def test_a_cluster_without_a_video_says_so(folder):
     _, gallery = draw(folder, videos={"cluster_0": "../videos/cluster_0_slideshow.mp4"})
     assert gallery.html.count("There is no video") == 2
@@ -174,7 +194,7 @@ def test_thumbnails_keep_their_shape_and_stay_in_their_box(folder):
             continue
         pixels = Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2])))
         assert pixels.size == (int(image["width"]), int(image["height"]))
-        sizes[image["alt"]] = pixels.size
+        sizes[image["alt"].partition(": ")[2]] = pixels.size
     assert sizes["a.png"] == (213, 160) and sizes["tall.png"] == (16, 160)
 
 

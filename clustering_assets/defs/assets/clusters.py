@@ -12,8 +12,9 @@ from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import CAPTURE, USES, data_version
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
-from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.io_managers.table import TABLE, shown_table
 from clustering_assets.defs.partitions import CLUSTERS
 from clustering_assets.defs.records import noted, previous_table
 from clustering_assets.defs.resources import SettingsResource
@@ -66,7 +67,7 @@ def no_dominating_cluster(assignment: "Assignment") -> Verdict:
 
 
 @dg.asset(
-    group_name="clusters",
+    group_name=Group.CLUSTERS,
     kinds={"python", "scikitlearn", "csv"},
     owners=OWNERS,
     code_version="10",
@@ -188,7 +189,7 @@ def _describe(assignment: "Assignment", values: Settings, network: Network | Non
     clusters = assignment.clusters.drop(columns=["typical", "untypical"])
     ids = [cluster_of(key) for key in clusters["key"]]
     return {
-        "clusters": dg.MetadataValue.md(markdown_table(clusters)),
+        "clusters": shown_table(clusters),
         "number_of_clusters": sum(number >= 0 for number in ids),
         "highest_id": max([*ids, *assignment.ids_ever_used], default=-1),
         "output": values.output,
@@ -215,7 +216,7 @@ def _fit(assignment: "Assignment") -> dict[str, dict[str, Any]]:
 
 
 @dg.asset(
-    group_name="clusters",
+    group_name=Group.CLUSTERS,
     kinds={"python", "matplotlib"},
     owners=OWNERS,
     code_version="3",

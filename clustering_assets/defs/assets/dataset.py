@@ -8,7 +8,9 @@ import pandas as pd
 
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import CAPTURE, DETAILS, USES, data_version, digest
+from clustering_assets.defs.estimate import OPENED, newly_read
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import previous_table
@@ -30,7 +32,7 @@ CAPTURED = ["path", "taken_at", "camera", "latitude", "longitude"]
 source_images = dg.AssetSpec(
     "source_images",
     description="The folder of pictures. Put files there; `new_images_sensor` notices.",
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"file"},
     owners=OWNERS,
 )
@@ -66,7 +68,7 @@ def every_file_is_usable(manifest: pd.DataFrame, values: Settings) -> Verdict:
 
 
 @dg.asset(
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"python", "pillow", "parquet"},
     owners=OWNERS,
     code_version="2",
@@ -92,10 +94,11 @@ def image_manifest(
     from clustering_assets.work.choice import make_engine
 
     values = settings.value
+    previous = previous_table(context.instance, settings.outputs, IMAGE_MANIFEST)
     try:
         manifest = scan(
             image_source(values),
-            previous=previous_table(context.instance, settings.outputs, IMAGE_MANIFEST),
+            previous=previous,
             limits=values.limits,
             engine=make_engine(values.work),
         )
@@ -110,6 +113,7 @@ def image_manifest(
         check_results=checks.results(manifest, values),
         metadata={
             "found": len(manifest),
+            OPENED: newly_read(manifest, previous),
             "used": int(counts.get("used", 0)),
             "duplicates": int(counts.get("duplicate", 0)),
             "rejected": int(counts.get("rejected", 0)),
@@ -140,7 +144,7 @@ def _why_not(manifest: pd.DataFrame, values: Settings) -> str:
 
 
 @dg.asset(
-    group_name="dataset",
+    group_name=Group.PICTURES,
     kinds={"python", "matplotlib"},
     owners=OWNERS,
     code_version="2",

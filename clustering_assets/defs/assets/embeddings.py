@@ -7,7 +7,9 @@ import pandas as pd
 
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES, data_version
+from clustering_assets.defs.estimate import EMBEDDED
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair, Network, contents_digest
@@ -16,7 +18,7 @@ from clustering_assets.outputs import EMBEDDINGS
 
 
 @dg.asset(
-    group_name="embedding",
+    group_name=Group.EMBEDDINGS,
     kinds={"python", "pytorch", "numpy"},
     owners=OWNERS,
     code_version="3",
@@ -66,7 +68,7 @@ def embeddings(
             "backbone": embedded.backbone,
             "weights": embedded.weights_id,
             "runtime": f"{embedded.runtime} on {embedded.device}, {embedded.precision}",
-            "embedded": embedded.embedded,
+            EMBEDDED: embedded.embedded,
             "reused": embedded.reused,
             "images_per_second": round(embedded.images_per_second, 1),
             "limit": embedded.limit,

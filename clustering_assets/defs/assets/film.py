@@ -9,9 +9,11 @@ from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
 from clustering_assets.defs.data_versions import ON_REQUEST, data_version
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import MAKE_FILM
-from clustering_assets.defs.records import FLAWED, LEFT_OUT
+from clustering_assets.defs.links import pictured
+from clustering_assets.defs.records import FILM, FLAWED, LEFT_OUT
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.embedding.files import EmbeddingPair
 from clustering_assets.films import Film, make_film
@@ -25,10 +27,10 @@ BACKFILL = "dagster/backfill"
 
 
 @dg.asset(
-    group_name="videos",
+    group_name=Group.VIDEOS,
     kinds={"python", "ffmpeg", "mp4"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     io_manager_key="film_io",
     output_required=False,
     deps=[cluster_videos],
@@ -74,7 +76,8 @@ def album_film(
         with make_film(wanted, values, embeddings, music_tracks) as film:
             for key, reason in film.left_out.items():
                 context.log.warning("%s is left out of the film: %s", key, reason)
-            yield dg.MaterializeResult(value=film, data_version=version, metadata=_shown(film, wanted))
+            shown = _shown(film, wanted, run.run_id)
+            yield dg.MaterializeResult(value=film, data_version=version, metadata=shown)
     flaws = {
         check.name: f"{check.value}, expected {check.expected}" for check in film.checks if not check.passed
     }
@@ -88,13 +91,17 @@ def album_film(
     )
 
 
-def _shown(film: Film, wanted: Mapping[str, Recipe]) -> dict[str, dg.MetadataValue | str]:
+def _shown(film: Film, wanted: Mapping[str, Recipe], run_id: str) -> dict[str, dg.MetadataValue | str]:
     """What the UI shows of the film beside its file."""
     from clustering_assets.report.previews import inline_markdown
 
     names = {key: f"{wanted[key].title}: {reason}" for key, reason in film.left_out.items()}
     return {
-        **({"preview": dg.MetadataValue.md(inline_markdown(film.sheet, "album film"))} if film.sheet else {}),
+        **(
+            pictured(inline_markdown(film.sheet, "album film"), "album film", run_id, FILM.to_user_string())
+            if film.sheet
+            else {}
+        ),
         "chapters": dg.MetadataValue.md("\n".join(f"- {_clock(at)} {title}" for title, at in film.chapters)),
         LEFT_OUT: dg.MetadataValue.json(names),
         **(

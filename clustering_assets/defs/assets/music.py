@@ -6,9 +6,11 @@ import pandas as pd
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import USES, data_version, digest
+from clustering_assets.defs.estimate import ANALYSED, newly_read
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
-from clustering_assets.defs.io_managers.table import TABLE, markdown_table
+from clustering_assets.defs.io_managers.table import TABLE, shown_table
 from clustering_assets.defs.records import previous_table
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.files import music_source
@@ -30,7 +32,7 @@ def has_music(tracks: pd.DataFrame, values: Settings) -> Verdict:
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "ffmpeg", "parquet"},
     owners=OWNERS,
     code_version="4",
@@ -69,6 +71,7 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
         check_results=checks.results(tracks, values),
         metadata={
             "tracks": len(used),
+            ANALYSED: newly_read(tracks, previous),
             "minutes": round(float(used["seconds"].sum()) / 60, 1),
             "mood_model": mood_model or "none",
             "rejected": dg.MetadataValue.json(rejected[["path", "reason"]].values.tolist()),
@@ -77,10 +80,10 @@ def music_tracks(context: dg.AssetExecutionContext, settings: SettingsResource) 
 
 
 @dg.asset(
-    group_name="music",
+    group_name=Group.MUSIC,
     kinds={"python", "csv"},
     owners=OWNERS,
-    code_version="5",
+    code_version="6",
     io_manager_key="table_io",
     dagster_type=TABLE,
     metadata={
@@ -119,15 +122,20 @@ def music_choice(
         seconds=seconds,
         seed=values.seed,
         previous=previous_table(context.instance, settings.outputs, MUSIC_CHOICE),
+        sequence=_in_time(cluster_assignments) if "events" in values.group_by else (),
     )
     by_weight = sensitivity(clusters, music_tracks, seconds=seconds, seed=values.seed)
-    reasons = [f"- **{row.key}** ({row.mood}): {row.why}" for row in choice.itertuples()]
     return dg.MaterializeResult(
         value=choice,
         data_version=version,
         metadata={
-            "reasons": dg.MetadataValue.md("\n".join(reasons)),
+            "reasons": shown_table(choice[["key", "mood", "why"]]),
             "warning": "\n".join(odd_pins(pins, choice, music_tracks)),
-            "sensitivity": dg.MetadataValue.md(markdown_table(by_weight)),
+            "sensitivity": shown_table(by_weight),
         },
     )
+
+
+def _in_time(assignments: pd.DataFrame) -> list[int]:
+    """Ids of the clusters of events as they follow each other in time, which is their map's first axis."""
+    return [int(str(number)) for number in assignments.groupby("cluster")["x"].median().sort_values().index]

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.defs import up_to_date
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.assets.videos import cluster_videos
 from clustering_assets.defs.checks import Checks, Verdict
 from clustering_assets.defs.data_versions import DETAILS, EVERY_UPDATE, IF_THERE, USES, data_version
 from clustering_assets.defs.failures import told
 from clustering_assets.defs.graph import project_stages
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.table import TABLE
 from clustering_assets.defs.records import latest_videos, noted, stage_records, update_started, video_record
 from clustering_assets.defs.resources import SettingsResource
 from clustering_assets.defs.staleness import videos_due
+from clustering_assets.defs.standing import why_due
 from clustering_assets.files import image_source
 from clustering_assets.integrity import State
 from clustering_assets.outputs import (
@@ -26,6 +29,7 @@ from clustering_assets.outputs import (
     GALLERY,
     SUMMARY_REPORT,
     VIDEOS,
+    WHATS_NEW,
     Outputs,
     choices_file,
     names_file,
@@ -38,6 +42,7 @@ from clustering_assets.video.recipe import recipes
 
 if TYPE_CHECKING:
     from clustering_assets.report.bundles import Shelf
+    from clustering_assets.report.page import Clip
 
 checks = Checks("ledger")
 
@@ -53,7 +58,7 @@ def nothing_lost_on_the_way(lost: Sequence[Sequence[str]]) -> Verdict:
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python", "csv"},
     owners=OWNERS,
     code_version="1",
@@ -103,7 +108,7 @@ def ledger(
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python"},
     owners=OWNERS,
     code_version="1",
@@ -129,6 +134,10 @@ def summary_report(
     started = update_started(context.instance)
     wanted = recipes(cluster_assignments, image_manifest, music_choice, settings.value)
     due = videos_due(context.instance, wanted, settings.value)
+    for evaluation in up_to_date.news(
+        context.instance, why_due(context.instance, wanted, settings.value, due), len(wanted)
+    ):
+        context.instance.report_runless_asset_event(evaluation)
     latest = latest_videos(context.instance, wanted)
     summary = summarise(
         ledger,
@@ -152,13 +161,13 @@ def summary_report(
 
 
 @dg.asset(
-    group_name="reports",
+    group_name=Group.RESULTS,
     kinds={"python", "html"},
     owners=OWNERS,
-    code_version="3",
+    code_version="4",
     io_manager_key="page_io",
     deps=[cluster_videos],
-    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: ALBUM_FILM},
+    metadata={OUTPUT: GALLERY, USES: ["images", "resolution", "shape"], IF_THERE: [ALBUM_FILM, WHATS_NEW]},
 )
 @told()
 def gallery(
@@ -185,6 +194,7 @@ def gallery(
         videos={key: f"../{VIDEOS}/{path.name}" for key, path in found.items() if path},
         folder=image_source(values),
         film=f"../{ALBUM_FILM}" if outputs.path(ALBUM_FILM).is_file() else None,
+        news=_news(outputs),
         video_size=values.size,
         originals=_address_of(values.images, outputs),
         limits=values.limits,
@@ -208,6 +218,16 @@ def gallery(
             "not_shown": dg.MetadataValue.json([list(failure) for failure in page.failures]),
         },
     )
+
+
+def _news(outputs: Outputs) -> "Clip | None":
+    """The video of what came last, where somebody asked for it."""
+    from clustering_assets.report.page import Clip
+    from clustering_assets.video.film import look_at
+
+    path = outputs.path(WHATS_NEW)
+    video = look_at(path) if path.is_file() else None
+    return Clip(f"../{WHATS_NEW}", video.cover) if video else None
 
 
 def _shelf(outputs: Outputs) -> "Shelf":

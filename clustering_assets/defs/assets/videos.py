@@ -7,17 +7,21 @@ import dagster as dg
 import pandas as pd
 from dagster._utils.warnings import disable_dagster_warnings
 
+from clustering_assets.defs import up_to_date
 from clustering_assets.defs.assets.dataset import OWNERS
 from clustering_assets.defs.data_versions import USES
 from clustering_assets.defs.failures import told
+from clustering_assets.defs.groups import Group
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.io_managers.video import VideoIO
 from clustering_assets.defs.jobs import EVERY, MOST_VIDEOS, due_keys, partition_keys
+from clustering_assets.defs.links import pictured
 from clustering_assets.defs.partitions import CLUSTERS
-from clustering_assets.defs.records import FAILED, FLAWED, version_tags
+from clustering_assets.defs.records import FAILED, FLAWED, MADE_WITH, VIDEOS, version_tags
 from clustering_assets.defs.resources import SettingsResource
+from clustering_assets.defs.standing import why_due
 from clustering_assets.embedding.files import EmbeddingPair
-from clustering_assets.outputs import VIDEOS
+from clustering_assets.outputs import VIDEOS as FOLDER
 from clustering_assets.rendering import Order, Refused, Rendered, render
 from clustering_assets.settings import VideoSettings
 from clustering_assets.video.recipe import Recipe, recipes
@@ -27,7 +31,7 @@ AS_PLANNED = "video_as_planned"
 
 with disable_dagster_warnings():  # backfill policies are a beta
     _video = dg.asset(
-        group_name="videos",
+        group_name=Group.VIDEOS,
         kinds={"python", "opencv", "ffmpeg", "mp4"},
         owners=OWNERS,
         code_version="1",
@@ -36,14 +40,15 @@ with disable_dagster_warnings():  # backfill policies are a beta
         backfill_policy=dg.BackfillPolicy.multi_run(MOST_VIDEOS),
         output_required=False,
         pool="render",
-        metadata={OUTPUT: f"{VIDEOS}/{{partition}}", USES: list(VideoSettings.model_fields)},
+        metadata={OUTPUT: f"{FOLDER}/{{partition}}", USES: list(VideoSettings.model_fields)},
         check_specs=[
             dg.AssetCheckSpec(
                 AS_PLANNED,
                 asset="cluster_videos",
                 description="The finished file, decoded: frames as planned, H.264 and AAC with the right tags, sound "
                 "as long as the picture and as loud as meant, slides where the plan has them.",
-            )
+            ),
+            up_to_date.SPEC,
         ],
     )
 
@@ -99,17 +104,20 @@ def cluster_videos(
                     yield dg.MaterializeResult(
                         value=video,
                         data_version=dg.DataVersion(wanted[key].digest),
-                        metadata=_shown(wanted[key], video),
+                        metadata=_shown(wanted[key], video, settings.value.video, context.run.run_id),
                     )
-                elif reason := _record(context, video_io, wanted[key], video):
+                elif reason := _record(context, video_io, wanted[key], video, settings.value.video):
                     failed[key] = reason
                     continue
                 made[key] = video
     if made:
         yield _as_planned(made)
+    yield up_to_date.result(why_due(context.instance, wanted, settings.value), len(wanted))
     if failed:
         raise _failure(failed, made)
-    if EVERY in asked:
+    if asked == [EVERY]:
+        yield dg.MaterializeResult()  # so that what lies downstream in the same run is made
+    elif EVERY in asked:
         context.log_event(dg.AssetMaterialization(context.asset_key, partition=EVERY))
 
 
@@ -121,20 +129,35 @@ def _gone(key: str, wanted: Mapping[str, Recipe]) -> str:
     )
 
 
-def _shown(recipe: Recipe, video: Rendered) -> dict[str, dg.MetadataValue | str | int]:
+def _shown(
+    recipe: Recipe, video: Rendered, settings: VideoSettings, run_id: str
+) -> dict[str, dg.MetadataValue | str | int]:
     """What the UI shows of a video beside its file."""
     from clustering_assets.report.previews import inline_markdown
 
     return {
-        "preview": dg.MetadataValue.md(inline_markdown(video.sheet, recipe.title)),
+        **pictured(
+            inline_markdown(video.sheet, recipe.title),
+            recipe.title,
+            run_id,
+            VIDEOS.to_user_string(),
+            recipe.key,
+        ),
         "cluster_name": recipe.title,
         "track": recipe.track,
         "cluster_size": len(recipe.images),
         **({"sound": video.limit} if video.limit else {}),
+        MADE_WITH: dg.MetadataValue.json(settings.model_dump()),
     }
 
 
-def _record(context: dg.AssetExecutionContext, video_io: VideoIO, recipe: Recipe, video: Rendered) -> str:
+def _record(
+    context: dg.AssetExecutionContext,
+    video_io: VideoIO,
+    recipe: Recipe,
+    video: Rendered,
+    settings: VideoSettings,
+) -> str:
     """Publish one of several videos and record it, as Dagster does it where there is one; why not, if it cannot be."""
     try:
         stored = video_io.store(video)
@@ -145,7 +168,7 @@ def _record(context: dg.AssetExecutionContext, video_io: VideoIO, recipe: Recipe
         dg.AssetMaterialization(
             context.asset_key,
             partition=recipe.key,
-            metadata={**opened, **_shown(recipe, video), **stored},
+            metadata={**opened, **_shown(recipe, video, settings, context.run.run_id), **stored},
             tags=version_tags(context.instance, context.assets_def, recipe.digest),
         )
     )

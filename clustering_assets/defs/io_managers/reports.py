@@ -7,6 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from clustering_assets.defs.io_managers.base import OutputIOManager
+from clustering_assets.defs.links import pictured
 from clustering_assets.outputs import BUNDLES, write_json
 from clustering_assets.storage import write_bytes, write_text
 
@@ -41,8 +42,9 @@ def write_figure(context: dg.OutputContext, figure: "Figure", path: UPath) -> No
 
     drawn = figure_png(figure)
     write_bytes(path, drawn)
-    alt = context.asset_key.to_user_string().replace("_", " ")
-    context.add_output_metadata({"preview": dg.MetadataValue.md(inline_markdown(preview(drawn), alt))})
+    name = context.asset_key.to_user_string()
+    alt = name.replace("_", " ")
+    context.add_output_metadata(pictured(inline_markdown(preview(drawn), alt), alt, context.run_id, name))
 
 
 class PageIO(OutputIOManager):

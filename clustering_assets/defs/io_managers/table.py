@@ -18,14 +18,17 @@ TABLE = dg.DagsterType(
 """Type of assets that are tables. An asset with checks must name its type: `MaterializeResult` alone means none."""
 
 
-def markdown_table(table: pd.DataFrame) -> str:
-    """A small table as Markdown, for `MetadataValue.md`."""
-    columns = [str(column) for column in table.columns]
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    for row in table.itertuples(index=False):
-        cells = (f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+def shown_table(table: pd.DataFrame) -> dg.TableMetadataValue:
+    """A small table, which the UI shows at once; numbers to three digits."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return dg.MetadataValue.table(
+        [dg.TableRecord({str(name): _cell(value) for name, value in row.items()}) for row in rows],
+        dg.TableSchema([dg.TableColumn(str(name)) for name in table.columns]),
+    )
+
+
+def _cell(value: Any) -> str | int | None:
+    return f"{value:.3g}" if isinstance(value, float) else value if isinstance(value, (int, str)) else None
 
 
 class TableIO(OutputIOManager):

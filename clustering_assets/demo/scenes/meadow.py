@@ -89,9 +89,16 @@ def _sprite(rng: np.random.Generator, species: tuple[int, float, float, str, str
         for petal in rng.permutation(petals).tolist():
             middle = start + 2 * np.pi * petal / petals + rng.normal(0, 0.03)
             length = (0.95 - 0.22 * row) * rng.uniform(0.9, 1.0)
-            off = (angle - middle + np.pi) % (2 * np.pi) - np.pi
-            near = np.nonzero((np.abs(off) < wide) & (radius < length))
-            off, share = off[near], radius[near] / length
+            rim = np.outer((0, 1), length * np.exp(1j * np.linspace(middle - wide, middle + wide, 9)))
+            left, right, top, bottom = (
+                int(np.clip((end + 1) * _SPRITE / 2 + way * 2, 0, _SPRITE))
+                for side in (rim.real, rim.imag)
+                for end, way in ((side.min(), -1), (side.max(), 1))
+            )
+            box = np.s_[top:bottom, left:right]  # that the petal lies in
+            off, part = (angle[box] - middle + np.pi) % (2 * np.pi) - np.pi, canvas.pixels[box]
+            near = np.nonzero((np.abs(off) < wide) & (radius[box] < length))
+            off, share = off[near], radius[box][near] / length
             bulge = np.sin(np.pi * share**roundness * 0.97 + 0.02) ** 0.55
             across = np.abs(off) / (wide * np.maximum(bulge, 1e-3))
             covered = (smooth(1, 0.94, across) * smooth(1, 0.988, share))[:, None]
@@ -100,7 +107,7 @@ def _sprite(rng: np.random.Generator, species: tuple[int, float, float, str, str
             shade *= (0.7 + 0.3 * smooth(0.05, 0.5, share)) * rng.uniform(0.9, 1.05)
             tone = mixed(inside, outside, smooth(0.12, 0.75, share)[:, None]) * shade[:, None]
             body = np.hstack([tone, np.ones_like(covered)])
-            canvas.pixels[near] = mixed(canvas.pixels[near], body, covered)
+            part[near] = mixed(part[near], body, covered)
     core = smooth(heart_size, heart_size - 0.02, radius + 0.02 * np.sin(angle * 23))
     dome = np.sqrt(np.clip(1 - (radius / heart_size) ** 2, 0, 1))
     dome = 0.55 + 0.6 * dome * (0.55 + 0.9 * canvas.noise(9, octaves=2))
