@@ -26,7 +26,7 @@ NEIGHBOURHOODS = (10, 15, 20, 30, 15, 20)
 
 MOST_ROUNDS, ROUND_ROWS, FEW_ROWS = 12, 2_400, 8
 """Times that each neighbourhood is laid out: at most the first, as often as the pictures go into the second, and once
-for each third of them. One layout of 100 pictures owes more to chance than one of 1,000, and costs little; with twelve
+for every eight of them. One layout of 100 pictures owes more to chance than one of 1,000, and costs little; with twelve
 times as many, seeds move the clusters of such folders a third as far. Of very few pictures all subsamples are alike."""
 
 MOST_THREADS = 8
@@ -119,27 +119,24 @@ def gather(views: Sequence[NDArray[np.floating]], seed: int = 0) -> Consensus:
     turns = [(view, near) for _ in range(rounds(n)) for near in NEIGHBOURHOODS for view in views]
     scale = min(1, n / SCARCE)
 
-    def vote(number: int) -> tuple[NDArray[np.intp], NDArray[np.float64], list[NDArray[np.integer]]]:
+    def layout(number: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         view, neighbours = turns[number]
         random = np.random.default_rng((seed, number))
         rows = np.sort(random.choice(n, round(SHARE * n), replace=False)) if number else np.arange(n)
-        place = lay_out(view[rows], neighbours=neighbours, seed=seed + number)
-        sizes = (
-            (max(2, round(samples * scale)), max(3, round(least * scale), round(share * len(rows))))
-            for samples, share, least in DENSITIES
-        )
-        return rows, place, [dense_groups(place, samples, smallest) for samples, smallest in sizes]
+        return rows, lay_out(view[rows], neighbours=neighbours, seed=seed + number)
 
     with arithmetic_on_one_thread():
         cores = min(available_cores(), MOST_THREADS)
-        made = side_by_side(vote, range(len(turns)), "Finding neighbourhoods", "layouts", cores)
-    together, met = np.zeros((n, n)), np.zeros((n, n))
-    for rows, _, groups in made:
+        layouts = side_by_side(layout, range(len(turns)), "Finding neighbourhoods", "layouts", cores)
+    together, met, votes = np.zeros((n, n)), np.zeros((n, n)), []
+    for rows, place in layouts:  # scikit-learn changes the filters of warnings, so it stays on one thread
         pairs = np.ix_(rows, rows)
-        together[pairs] += sum((labels[:, None] == labels[None]).astype(float) for labels in groups)
-        met[pairs] += len(groups)
-    layouts = [(rows, place) for rows, place, _ in made]
-    votes = [(rows, labels) for rows, _, groups in made for labels in groups]
+        for samples, share, least in DENSITIES:
+            smallest = max(3, round(least * scale), round(share * len(rows)))
+            labels = dense_groups(place, max(2, round(samples * scale)), smallest)
+            votes.append((rows, labels))
+            together[pairs] += labels[:, None] == labels[None]
+            met[pairs] += 1
     agreement = together / np.maximum(met, 1)
     np.fill_diagonal(agreement, 1)
     return Consensus(layouts, votes, agreement)

@@ -4,7 +4,7 @@ from scipy import sparse
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
-from clustering_assets.clustering import graph
+from clustering_assets.clustering import consensus, graph
 from clustering_assets.clustering.consensus import cut, gather
 from clustering_assets.clustering.estimators import knee
 from clustering_assets.clustering.graph import (
@@ -93,6 +93,19 @@ def test_votes_join_what_belongs_together(points):
     same = truth[:, None] == truth
     assert agreement[same].mean() > 0.9
     assert agreement[~same].mean() < 0.1
+
+
+def test_the_votes_are_the_same_on_any_number_of_cores(points, monkeypatch):
+    votes = []
+    for cores in (1, 4):
+        monkeypatch.setattr(consensus, "available_cores", lambda cores=cores: cores)
+        votes.append(gather([points]).agreement)
+    assert np.array_equal(*votes)
+
+
+def test_small_folders_are_laid_out_more_often(monkeypatch):
+    monkeypatch.setattr(consensus, "MOST_ROUNDS", 12)
+    assert [consensus.rounds(n) for n in (12, 40, 100, 400, 2_000)] == [1, 5, 12, 6, 1]
 
 
 def test_a_cut_spends_no_cluster_on_an_odd_picture(points):
