@@ -42,9 +42,9 @@ def name_clusters(
 
     It is the kind of thing that most class scores speak for and the class word that the network finds more in this
     cluster than in the others (two words where no kind stands out). Where the network is not sure of any word, or
-    there is none, it is the folder or the time that sets the pictures apart, and failing that what can be measured:
-    lightness, colour and contrast. Equal hints are told apart by folder or time, by what they look like beside one
-    another, and in the end by a picture.
+    there is none, it is the folder, the word in the names of files or the time that sets the pictures apart, and
+    failing that what can be measured: lightness, colour and contrast. Equal hints are told apart by the same, by what
+    they look like beside one another, and in the end by a picture.
 
     A hint of the previous run stays unless the network now sees a kind of thing that it does not name: a cluster
     shall not be called something else because others have changed.

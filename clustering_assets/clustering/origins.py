@@ -1,5 +1,6 @@
-"""Words for where and when pictures were taken: the folder they lie in, the day, month or year."""
+"""Words for what pictures have in common beside their looks: folder, word in the file name, day, month or year."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable
 from pathlib import PurePosixPath
@@ -15,6 +16,13 @@ MOST_OF_THEM = 0.8
 ELSEWHERE = 0.4
 """Largest share of all other pictures that may have the same."""
 
+NOT_WORDS = (
+    " img image images pic picture pict photo foto scan screenshot screen shot copy edit edited final small large "
+    "thumb dsc dscn dscf sam pxl mvi mov vid dji gopr cimg imgp sdc whatsapp signal telegram facebook instagram "
+    "unsplash pexels pixabay frame page file untitled unnamed jpg jpeg png burst cover portrait hdr pano "
+)
+"""What cameras and programs begin the names of files with, and what says nothing about a picture."""
+
 _TIMES: tuple[tuple[Callable[[Any], Hashable], Callable[[Any], str]], ...] = (
     (lambda t: (t.year, t.month, t.day), lambda t: f"{t.day} {t.month_name()} {t.year}"),
     (lambda t: (t.year, t.month), lambda t: f"{t.month_name()} {t.year}"),
@@ -24,14 +32,14 @@ _TIMES: tuple[tuple[Callable[[Any], Hashable], Callable[[Any], str]], ...] = (
 
 
 def origins(labels: NDArray[np.integer], images: pd.DataFrame, clusters: list[int]) -> dict[int, str]:
-    """For each cluster the folder or else the time that sets it apart, '' where there is none.
+    """For each cluster the folder, the word in file names or the time that sets it apart, '' where there is none.
 
     Args:
         labels: (n,) cluster ids.
         images: n rows; `path` and `taken_at` are used where they are there.
         clusters: The ids to find words for.
     """
-    levels = [*_folders(images), *_times(images)]
+    levels = [*_folders(images), *_file_words(images), *_times(images)]
     return {c: next(filter(None, (_common(level, labels == c) for level in levels)), "") for c in clusters}
 
 
@@ -45,6 +53,19 @@ def _folders(images: pd.DataFrame) -> list[list[tuple[Hashable, str] | None]]:
         [(own[:level], own[level - 1]) if len(own) >= level else None for own in parents]
         for level in range(depth, 0, -1)
     ]
+
+
+def _file_words(images: pd.DataFrame) -> list[list[tuple[Hashable, str] | None]]:
+    """The first word in the name of each file: `harbour` of `harbour_012.jpg`, nothing of `IMG_0012.jpg`."""
+    if "path" not in images:
+        return []
+    return [[_word(PurePosixPath(str(path)).stem) for path in images["path"]]]
+
+
+def _word(stem: str) -> tuple[Hashable, str] | None:
+    words = (word.lower() for word in re.findall(r"[^\W\d_]{3,}", stem))
+    word = next((word for word in words if f" {word} " not in NOT_WORDS), None)
+    return None if word is None else (word, word)
 
 
 def _times(images: pd.DataFrame) -> list[list[tuple[Hashable, str] | None]]:

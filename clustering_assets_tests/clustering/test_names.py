@@ -172,6 +172,12 @@ def test_a_folder_or_a_time_says_more_than_a_colour():
     }
 
 
+def test_a_word_in_most_file_names_says_more_than_a_colour_and_what_cameras_write_says_nothing():
+    names = [f"Harbour_{i:03}_small.jpg" for i in range(4)] + [f"IMG_{i:04}_edit.jpg" for i in range(4)]
+    rows = images(*["#1030d0"] * 4, *["#20a030"] * 4).assign(path=names)
+    assert name_clusters(np.repeat([0, 1], 4), numbered(8), rows) == {0: "harbour", 1: "green"}
+
+
 def test_a_folder_of_all_pictures_says_nothing():
     rows = images(*["#1030d0"] * 3, *["#20a030"] * 3).assign(path=[f"photos/{i}.jpg" for i in range(6)])
     assert name_clusters(np.repeat([0, 1], 3), numbered(6), rows) == {0: "blue", 1: "green"}
