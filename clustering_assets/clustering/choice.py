@@ -242,8 +242,7 @@ def choose_any(
             wider = TOLD_LINKED if set(only) <= set(LINKED) else TOLD
             more = _partitions(families, wider, [number], least, partitions.points, starts=10)
             alike = [(name, own) for name, own in _distinct([*more, *found]) if own.max() + 1 == number]
-            place = weighed(families.evidence([own for _, own in alike]), TOLD_WEIGHTS).argmax()
-            family, labels = alike[int(place)]
+            family, labels = alike[int(_scored_as_told(families, alike).argmax())]
             return Choice(
                 labels, family, f"{_told(sizes, score, most, sum(weights))}; made by {WORDS[family]}"
             )
@@ -273,7 +272,7 @@ def choose_told(
     found = [(name, own) for name, own in _distinct(made) if int(own.max()) + 1 == clusters]
     if not found:
         return None
-    score = weighed(families.evidence([own for _, own in found]), TOLD_WEIGHTS)
+    score = _scored_as_told(families, found)
     best, *others = np.argsort(-score, kind="stable")
     family, labels = found[best]
     note = f"{clusters} clusters, as told, by {WORDS[family]}"
@@ -283,6 +282,11 @@ def choose_told(
     elif len(made) > 1:
         note += "; every other method makes the same"
     return Choice(labels, family, note)
+
+
+def _scored_as_told(families: Families, found: list[tuple[str, NDArray[np.integer]]]) -> NDArray[np.float64]:
+    """The score of each partition among others into the same number of clusters."""
+    return weighed(families.evidence([own for _, own in found]), TOLD_WEIGHTS)
 
 
 def _partitions(

@@ -82,7 +82,8 @@ def descend(
         pace: Length of the first step; the last one is next to nothing.
     """
     place = np.array(start, np.float32)
-    force = (_all_pairs if len(place) <= PUSHERS else _sampled)(graph, random, repulsion, curve)
+    few = len(place) <= PUSHERS
+    force = _all_pairs(graph, repulsion, curve) if few else _sampled(graph, repulsion, curve, random)
     for epoch in range(epochs):
         step = np.float32(pace * (1 - epoch / epochs))
         place += step * np.clip(force(place), -4, 4)
@@ -93,9 +94,7 @@ Force = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Coordinates (n, d) -> where each picture is drawn and pushed (n, d)."""
 
 
-def _all_pairs(
-    graph: Sparse, random: np.random.Generator, repulsion: float, curve: tuple[float, float]
-) -> Force:
+def _all_pairs(graph: Sparse, repulsion: float, curve: tuple[float, float]) -> Force:
     """The force of all pictures on each, by dense tables: so few that these take less time than going by edges."""
     a, b = map(np.float32, curve)
     n = graph.shape[0]
@@ -121,7 +120,7 @@ def _all_pairs(
 
 
 def _sampled(
-    graph: Sparse, random: np.random.Generator, repulsion: float, curve: tuple[float, float]
+    graph: Sparse, repulsion: float, curve: tuple[float, float], random: np.random.Generator
 ) -> Force:
     """The pull of all edges and the push of a random set of pictures, another one for each call."""
     a, b = map(np.float32, curve)

@@ -1,16 +1,20 @@
 """About how long work takes: from what was measured in this output, else as on two idle cores."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
 
+from clustering_assets.clustering.keys import cluster_of
 from clustering_assets.defs.jobs import MOST_VIDEOS
 from clustering_assets.defs.records import VIDEOS, noted, seconds_of
 from clustering_assets.embedding.files import StoredError, load_embeddings
+from clustering_assets.outputs import Outputs
 from clustering_assets.settings import Settings
+from clustering_assets.tables import CLUSTER_ASSIGNMENTS
+from clustering_assets.video.recipe import expected_seconds
 from clustering_assets.words import roughly
 
 OPENED, EMBEDDED, ANALYSED = "opened", "embedded", "analysed"
@@ -114,6 +118,14 @@ def pictures_to_embed(settings: Settings, manifest: pd.DataFrame | None) -> tupl
         return len(used), len(used - set(load_embeddings(settings.output, mmap=True)[1]))
     except (FileNotFoundError, StoredError):
         return len(used), len(used)
+
+
+def known_videos(outputs: Outputs, settings: Settings, keys: Collection[str]) -> dict[str, float]:
+    """How long the videos of clusters that there are last, in seconds, by partition key."""
+    if not keys:
+        return {}
+    seconds = expected_seconds(outputs.read_table(CLUSTER_ASSIGNMENTS), settings)
+    return {key: seconds[cluster_of(key)] for key in keys}
 
 
 def unknown_videos(settings: Settings) -> dict[str, float]:

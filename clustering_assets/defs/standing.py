@@ -7,9 +7,15 @@ from typing import Literal
 
 import dagster as dg
 
-from clustering_assets.clustering.keys import cluster_of, is_key
+from clustering_assets.clustering.keys import is_key
 from clustering_assets.defs.data_versions import USES, expected_version
-from clustering_assets.defs.estimate import Estimate, estimate, pictures_to_embed, unknown_videos
+from clustering_assets.defs.estimate import (
+    Estimate,
+    estimate,
+    known_videos,
+    pictures_to_embed,
+    unknown_videos,
+)
 from clustering_assets.defs.graph import project_specs, project_stages
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.records import (
@@ -43,7 +49,7 @@ from clustering_assets.tables import (
     DamagedTable,
     Table,
 )
-from clustering_assets.video.recipe import Recipe, expected_seconds, recipes
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import listed
 
 
@@ -191,10 +197,7 @@ def _lengths(outputs: Outputs, settings: Settings, due: Collection[str]) -> dict
     """About how many seconds each video that is due lasts; of as many as there may be where no cluster is known."""
     if VIDEOS.to_user_string() in due:
         return unknown_videos(settings)
-    if not (keys := [name for name in due if is_key(name)]):
-        return {}
-    seconds = expected_seconds(outputs.read_table(CLUSTER_ASSIGNMENTS), settings)
-    return {key: seconds[cluster_of(key)] for key in keys}
+    return known_videos(outputs, settings, [name for name in due if is_key(name)])
 
 
 def _videos(instance: dg.DagsterInstance, settings: Settings) -> Iterable[Standing]:

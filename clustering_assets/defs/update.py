@@ -8,8 +8,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from clustering_assets.clustering.keys import cluster_of, is_key
-from clustering_assets.defs.estimate import Estimate, estimate, pictures_to_embed, unknown_videos
+from clustering_assets.clustering.keys import is_key
+from clustering_assets.defs.estimate import (
+    Estimate,
+    estimate,
+    known_videos,
+    pictures_to_embed,
+    unknown_videos,
+)
 from clustering_assets.defs.graph import stages_of
 from clustering_assets.defs.io_managers.base import OUTPUT
 from clustering_assets.defs.jobs import due_keys, render_runs
@@ -29,7 +35,7 @@ from clustering_assets.outputs import Outputs
 from clustering_assets.process_identity import this_process
 from clustering_assets.settings import Settings
 from clustering_assets.tables import CLUSTER_ASSIGNMENTS, IMAGE_MANIFEST, MUSIC_CHOICE
-from clustering_assets.video.recipe import Recipe, expected_seconds, recipes
+from clustering_assets.video.recipe import Recipe, recipes
 from clustering_assets.words import counted
 
 
@@ -253,8 +259,7 @@ class _Runner:
     def _rendering(self, missing: Collection[str], clusters: Collection[str]) -> str:
         """What is said before videos are rendered: how many, and about how long that takes."""
         of_all = f" of {len(clusters):,}" if len(missing) < len(clusters) else ""
-        seconds = expected_seconds(self._outputs.read_table(CLUSTER_ASSIGNMENTS), self._settings)
-        lengths = {key: seconds[cluster_of(key)] for key in missing}
+        lengths = known_videos(self._outputs, self._settings, missing)
         noun = "video" if len(missing) == 1 else "videos"
         about = estimate(self._instance, self._settings, {}, lengths)
         return f"Rendering {len(missing):,}{of_all} {noun}: {about}"

@@ -30,6 +30,18 @@ def test_more_than_twenty_small_groups_are_all_found(many_small):
     assert "clusters chosen from 2 to" in found.note
 
 
+def test_small_tight_groups_beside_each_other_are_not_joined():
+    random, sizes = np.random.default_rng(0), (22, 20, 18, 15, 14, 12, 10, 9, 8, 7, 6, 5)
+    groups = np.repeat(range(12), sizes)
+    centres = random.normal(size=(12, 40))
+    for one in (-1, -3):
+        centres[one] = centres[one - 1] + 0.6 * (centres[one] - centres[one - 1])
+    points = centres[groups] + random.normal(0, 0.45, (len(groups), 40))
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    found = choose_any(Partitions(points, gather([points])), [points], len(groups))
+    assert adjusted_rand_score(groups, found.labels) > 0.99
+
+
 def test_no_chosen_cluster_is_tiny(many_small):
     partitions, groups = many_small
     assert np.bincount(choose_any(partitions, [partitions.points], len(groups)).labels).min() >= 3

@@ -23,6 +23,12 @@ def test_the_scale_of_the_features_does_not_matter(four_groups):
     assert np.abs(once @ once.T - louder @ louder.T).max() < 1e-3
 
 
+def test_the_seed_says_nothing_about_few_pictures():
+    vectors = np.random.default_rng(0).normal(size=(300, 400))
+    one, other = (FeatureSpace.fit(vectors, seed).transform(vectors) for seed in (0, 1))
+    assert np.abs(one @ one.T - other @ other.T).max() < 1e-3
+
+
 def test_conversion_by_chunks_is_conversion_at_once(four_groups, monkeypatch):
     vectors, _ = four_groups
     fitted = FeatureSpace.fit(vectors)
