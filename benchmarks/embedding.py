@@ -201,12 +201,12 @@ def loader_way(files: list[Path], wanted: Wanted) -> dict[str, float]:
             )
 
     with torch.inference_mode():
-        network(torch.zeros(64, 3, facts.preprocessing.crop, facts.preprocessing.crop, device=device)).cpu()
+        network(torch.zeros(64, 3, facts.preprocessing.side, facts.preprocessing.side, device=device)).cpu()
     return _timed(run, len(files))
 
 
 class Photos:
-    """Pictures as the usual ways prepare them: decoded by Pillow in full, float32, shape (3, crop, crop)."""
+    """Pictures as the usual ways prepare them: decoded by Pillow in full, float32, shape (3, side, side)."""
 
     def __init__(self, files: list[Path], preprocessing: Any) -> None:
         from torchvision import transforms
@@ -215,9 +215,9 @@ class Photos:
         self.transform = transforms.Compose(
             [
                 transforms.Resize(
-                    preprocessing.resize, transforms.InterpolationMode(preprocessing.interpolation)
+                    preprocessing.side, transforms.InterpolationMode(preprocessing.interpolation)
                 ),
-                transforms.CenterCrop(preprocessing.crop),
+                transforms.CenterCrop(preprocessing.side),
                 transforms.ToTensor(),
                 transforms.Normalize(preprocessing.mean, preprocessing.std),
             ]

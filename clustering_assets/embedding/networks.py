@@ -25,7 +25,7 @@ class FeatureNetwork(nn.Module):
     def __init__(self, trunk: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.trunk = trunk
-        self.side = preprocessing.crop
+        self.side = preprocessing.side
         self.kind = torch.float32
         self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
         self.register_buffer("scale", 1 / (255 * torch.tensor(preprocessing.std).view(1, 3, 1, 1)))

@@ -196,13 +196,13 @@ def _converted(name: str, backbone: Backbone, weights: Callable[[], Path], model
 
 
 def _convert(backbone: Backbone, weights: Path) -> Any:
-    """The torch network, traced and converted; its input is (any, crop, crop, 3) uint8."""
+    """The torch network, traced and converted; its input is (any, side, side, 3) uint8."""
     import torch
 
     from clustering_assets.embedding.networks import feature_network
 
     network = feature_network(backbone, weights)
-    side = backbone.preprocessing.crop
+    side = backbone.preprocessing.side
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     ov = openvino()
     with warnings.catch_warnings():

@@ -62,7 +62,7 @@ def settle(plan: Plan, backbone: Backbone, start: Callable[[Plan], Runtime], mod
     kept = (recall(folder / name).get(key) for folder in models)
     agreement = next(filter(None, map(_agreement, kept)), None)
     if agreement is None:
-        views = trial_views(backbone.preprocessing.crop)
+        views = trial_views(backbone.preprocessing.side)
         exact = features(start(replace(plan, precision="float32")), views)
         agreement = agree(features(start(plan), views), exact)
         for folder in models:

@@ -87,7 +87,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         number: Which content it is.
-        pixels: The network's view of it, shape (crop, crop, 3), uint8; None if no file can be read.
+        pixels: The network's view of it, shape (side, side, 3), uint8; None if no file can be read.
         failed: What went wrong.
     """
 
@@ -102,7 +102,7 @@ class Batch:
 
     Attributes:
         kept: Which contents they are, shape (k,).
-        pixels: The network's view of each, shape (crop, crop, 3), in memory that may be shared with other processes.
+        pixels: The network's view of each, shape (side, side, 3), in memory that may be shared with other processes.
         failed: What went wrong.
         count: How many contents were tried; k of them came through.
     """

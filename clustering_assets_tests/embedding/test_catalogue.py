@@ -56,13 +56,13 @@ def test_checking_a_name_imports_no_network_library():
 
 
 @pytest.mark.parametrize(
-    ("name", "dimension", "size"),
-    [("resnet50", 2048, (232, 224)), ("vgg16", 4096, (256, 224)), ("mobilenet", 1280, (232, 224))],
+    ("name", "dimension", "side"),
+    [("resnet50", 2048, 224), ("vgg16", 4096, 224), ("mobilenet", 1280, 224), ("efficientnet_b3", 1536, 300)],
 )
-def test_torchvision_facts_are_those_of_the_best_weights(name, dimension, size):
+def test_torchvision_facts_are_those_of_the_best_weights(name, dimension, side):
     backbone = resolve_backbone(name)
     assert backbone.dimension == dimension
-    assert (backbone.preprocessing.resize, backbone.preprocessing.crop) == size
+    assert backbone.preprocessing.side == side
     assert backbone.preprocessing.mean == (0.485, 0.456, 0.406)
     assert backbone.weights.url.endswith(f"-{backbone.weights_id}.pth")
 

