@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
-from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from sklearn.preprocessing import normalize
 
 from clustering_assets.clustering.consensus import Consensus, cut
 from clustering_assets.clustering.graph import Sparse, eigenmap, modularity, similarity_graph
+from clustering_assets.clustering.means import means
 from clustering_assets.clustering.quality import STABLE, silhouettes
 
 MOST = 20
@@ -57,7 +57,7 @@ class Candidate:
     """A partition that may be chosen, with the evidence for it.
 
     Attributes:
-        method: kmeans, joint (k-means on the votes), linkage or joined (pieces joined by affinity).
+        method: kmeans, joint (k-means on the votes), linkage, joined (pieces joined by affinity) or shared.
         clusters: Number of clusters.
         labels: (n,) labels 0..k-1.
         modularity: Of the labels in the neighbour graph (up to 1).
@@ -115,23 +115,19 @@ class Partitions:
     def _joint_map(self) -> NDArray[np.float64]:
         return eigenmap(self._joint_graph, MOST)[1]
 
-    def kmeans(self, clusters: int, starts: int = 10) -> NDArray[np.integer]:
+    def kmeans(self, clusters: int) -> NDArray[np.integer]:
         """K-means on the eigenmap of the neighbour graph, with as many dimensions as clusters.
 
         Ng, Jordan and Weiss, 2002, "On spectral clustering". Plain k-means takes every cluster for a ball
         of one size, which folders of photos are not.
         """
         table = self._map if clusters <= MOST else eigenmap(self.graph, clusters)[1]
-        return self._centres(table[:, :clusters], clusters, starts)
+        return means(normalize(table[:, :clusters]), clusters)
 
-    def joint(self, clusters: int, starts: int = 10) -> NDArray[np.integer]:
+    def joint(self, clusters: int) -> NDArray[np.integer]:
         """K-means on the eigenmap of the neighbour graph with the layouts' votes added."""
         table = self._joint_map if clusters <= MOST else eigenmap(self._joint_graph, clusters)[1]
-        return self._centres(table[:, :clusters], clusters, starts)
-
-    def _centres(self, table: NDArray[np.float64], clusters: int, starts: int) -> NDArray[np.integer]:
-        model = KMeans(clusters, n_init=starts, random_state=self.seed)  # pyright: ignore[reportArgumentType]
-        return model.fit_predict(normalize(table))
+        return means(normalize(table[:, :clusters]), clusters)
 
     def linkage(self, clusters: int) -> NDArray[np.integer] | None:
         """The tree of disagreement cut into clusters of some size; None when it has no such cut."""
@@ -167,10 +163,10 @@ class Partitions:
         """The finest k-means on the votes, up to `PIECES`, without tiny clusters; copies of a picture stay together."""
         _, first, copy_of = np.unique(self.points, axis=0, return_index=True, return_inverse=True)
         for clusters in range(min(PIECES, len(first), len(self.points) // self.smallest), 2, -1):
-            labels = np.unique(self.joint(clusters, 4)[first][copy_of], return_inverse=True)[1]
+            labels = np.unique(self.joint(clusters)[first][copy_of], return_inverse=True)[1]
             if np.bincount(labels).min() >= self.smallest:
                 return labels
-        return self.joint(2, 4)
+        return self.joint(2)
 
     def joined(self, clusters: int) -> NDArray[np.integer] | None:
         """(n,) labels of pieces joined until there are so many clusters; None without votes or with too few pieces."""
@@ -204,7 +200,7 @@ class Partitions:
         found = []
         for clusters in range(2, self.most + 1):
             for method in methods:
-                labels = self.linkage(clusters) if method == "linkage" else getattr(self, method)(clusters, 4)
+                labels = self.linkage(clusters) if method == "linkage" else getattr(self, method)(clusters)
                 if labels is not None and np.bincount(labels).min() >= self.smallest:
                     found.append(self.judge(method, labels))
         return found

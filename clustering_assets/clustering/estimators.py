@@ -26,7 +26,7 @@ from clustering_assets.clustering.candidates import (
     explain,
     weakness,
 )
-from clustering_assets.clustering.choice import FAMILIES, LINKED, TOLD, TOLD_LINKED, choose_any, choose_told
+from clustering_assets.clustering.choice import LINKED, METHODS, choose_any, choose_told
 from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.feature_space import count_distinct
 from clustering_assets.clustering.graph import nearest
@@ -90,7 +90,7 @@ class Estimator(ClusterMixin, BaseEstimator):
         further = choose_any(partitions, [points], _distinct(points), only)
         if further is not None and further.labels.max() + 1 > partitions.most:
             self.notes_.append(further.note)
-            chosen = partitions.judge(further.family, further.labels)
+            chosen = partitions.judge("shared", further.labels)
         else:
             self.notes_.append(explain(chosen, found, points))
         self._adopt(chosen, partitions)
@@ -98,13 +98,13 @@ class Estimator(ClusterMixin, BaseEstimator):
     def _divide(
         self, points: NDArray[np.floating], clusters: int, only: Sequence[str], swift: bool = False
     ) -> None:
-        """Take the best of these families' partitions into a number of clusters; without votes that of the last."""
+        """Take what these methods share in a number of clusters; without votes a single one's."""
         views = self._views(points)
         partitions = _partitions(views, self.random_state, swift)
         choice = choose_told(partitions, views, clusters, only)
         if choice is not None:
             self.notes_.append(choice.note)
-            self._adopt(partitions.judge(choice.family, choice.labels), partitions)
+            self._adopt(partitions.judge("shared", choice.labels), partitions)
             return
         plain = partitions.kmeans if "kmeans" in only else partitions.plain_linkage
         self._adopt(partitions.judge("kmeans", plain(clusters)), partitions)
@@ -147,12 +147,12 @@ class SpectralKMeans(Estimator):
 
     def _label(self, points: NDArray[np.floating]) -> None:
         if self.n_clusters:
-            self._divide(points, self.n_clusters, TOLD, self.swift)
+            self._divide(points, self.n_clusters, METHODS, self.swift)
             return
         partitions = _partitions([points], self.random_state, self.swift)
         found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
         found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        self._choose(found, partitions, ("votes",))
+        self._choose(found, partitions, METHODS)
 
 
 @dataclass(eq=False, repr=False)
@@ -172,7 +172,7 @@ class ConsensusLinkage(Estimator):
 
     def _label(self, points: NDArray[np.floating]) -> None:
         if self.n_clusters:
-            self._divide(points, self.n_clusters, TOLD_LINKED)
+            self._divide(points, self.n_clusters, LINKED)
             return
         partitions = _partitions([points], self.random_state)
         found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
@@ -252,13 +252,13 @@ class AutoClustering(Estimator):
         partitions = _partitions(views, self.random_state)
         any_number = choose_any(partitions, views, _distinct(points))
         if any_number is not None:
-            self.method_ = any_number.algorithm
-            self.notes_.append(f"{self.method_} chosen; {any_number.note}")
-            self._adopt(partitions.judge(any_number.family, any_number.labels), partitions)
+            self.method_ = "hierarchical"
+            self.notes_.append(any_number.note)
+            self._adopt(partitions.judge("shared", any_number.labels), partitions)
             return
         found = partitions.candidates("kmeans") or [partitions.judge("kmeans", partitions.kmeans(2))]
         self.method_ = "kmeans"
-        self._choose(found, partitions, FAMILIES)
+        self._choose(found, partitions, METHODS)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {
@@ -308,7 +308,7 @@ def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int 
             np.random.default_rng((partitions.seed, number)).choice(n, round(0.8 * n), replace=False)
         )
         if len(rows) > chosen.clusters:
-            again = Partitions(partitions.points[rows], None, partitions.seed).kmeans(chosen.clusters, 3)
+            again = Partitions(partitions.points[rows], None, partitions.seed).kmeans(chosen.clusters)
             agreement.append(adjusted_rand_score(chosen.labels[rows], again))
     return float(np.mean(agreement)) if agreement else float("nan")
 
