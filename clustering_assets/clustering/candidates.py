@@ -77,7 +77,7 @@ class Partitions:
     Args:
         points: (n, m) unit vectors.
         consensus: What the layouts agree on; None for sets too small or too hurried for it.
-        seed: Seed of k-means.
+        seed: Seed of the subsamples that stability is measured on.
     """
 
     def __init__(self, points: NDArray[np.floating], consensus: Consensus | None, seed: int = 0) -> None:

@@ -27,5 +27,5 @@ def means(
     if start.max() + 1 < clusters:  # several steps of the tree are of one height
         start = cut_tree(tree, clusters)[:, 0]
     member = np.eye(int(start.max()) + 1)[start]
-    centres = member.T @ table / member.sum(axis=0)[:, None]
+    centres = np.unique(member.T @ table / member.sum(axis=0)[:, None], axis=0)
     return KMeans(len(centres), init=centres, n_init=1).fit_predict(table)  # pyright: ignore[reportArgumentType]

@@ -4,7 +4,14 @@ from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
 from clustering_assets.clustering.candidates import Partitions
-from clustering_assets.clustering.choice import FAMILIES, choose_any, choose_told, mean_agreement, numbers
+from clustering_assets.clustering.choice import (
+    METHODS,
+    Families,
+    choose_any,
+    choose_told,
+    mean_agreement,
+    numbers,
+)
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.consensus import gather
 
@@ -54,13 +61,28 @@ def test_a_number_that_is_told_is_made_exactly(many_small, clusters):
     assert np.unique(found.labels).tolist() == list(range(clusters))
 
 
-def test_the_family_that_is_taken_and_its_lead_are_said(many_small):
+def test_how_far_the_methods_agree_is_said(many_small):
     partitions, groups = many_small
     clear, unclear = (choose_told(partitions, [partitions.points], number) for number in (30, 21))
     assert adjusted_rand_score(groups, clear.labels) > 0.95
-    assert clear.note == "30 clusters, as told, by linkage of the votes; every other method makes the same"
-    assert unclear.note.startswith("21 clusters, as told, by ")
-    assert " of 6 points ahead of " in unclear.note
+    assert clear.note == (
+        "30 clusters, as told, made of what 5 methods share, which agree with one another to 1.00"
+    )
+    said, _, agreement = unclear.note.rpartition(" ")
+    assert said == "21 clusters, as told, made of what 5 methods share, which agree with one another to"
+    assert 0.3 < float(agreement) < 0.95
+
+
+def test_what_methods_share_is_no_further_from_them_than_they_are_from_one_another(blobs):
+    points, _ = blobs((40, 30, 25, 12), spread=2.5)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    partitions = Partitions(points, gather([points]))
+    families = Families(partitions, partitions.consensus, [points], 6)
+    shared, made = families.shared(6), families.made(6)
+    assert list(made) == list(METHODS)
+    close = [adjusted_rand_score(shared.labels, labels) for labels in made.values()]
+    assert shared.agreement < 0.95
+    assert np.mean(close) >= shared.agreement
 
 
 @pytest.mark.parametrize("sizes", [(5, 6, 7, 8, 9, 12, 15, 18, 20), (60, 8, 6, 5)])
@@ -70,10 +92,13 @@ def test_tight_groups_of_unequal_size_are_found_when_their_number_is_told(blobs,
     assert adjusted_rand_score(groups, found.labels) > 0.98
 
 
-def test_only_families_that_are_named_are_taken(many_small):
+def test_only_methods_that_are_named_are_used(many_small):
     partitions, _ = many_small
-    for family in FAMILIES:
-        assert choose_told(partitions, [partitions.points], 20, (family,)).family == family
+    families = Families(partitions, partitions.consensus, [partitions.points], 16)
+    for method, alone in families.made(16).items():
+        found = choose_told(partitions, [partitions.points], 16, (method,))
+        assert adjusted_rand_score(found.labels, alone) == 1
+        assert found.note == "16 clusters, as told, made by one method"
 
 
 def test_without_votes_there_is_nothing_to_judge_by():
@@ -111,14 +136,10 @@ def test_every_small_number_is_tried_and_ever_fewer_large_ones():
     assert numbers(1) == []
 
 
-def test_mean_agreement_is_the_mean_adjusted_rand_index():
-    random = np.random.default_rng(1)
-    labels = [np.r_[0:k, random.integers(0, k, 90)][:90] for k in (2, 3, 5)]
-    expected = [
-        np.mean([adjusted_rand_score(one, other) for other in labels if other is not one]) for one in labels
-    ]
-    assert mean_agreement(labels) == pytest.approx(expected)
-    assert mean_agreement(labels[:1]) == pytest.approx(1)
+def test_mean_agreement_is_the_mean_of_all_pairs():
+    one, two, three = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
+    assert mean_agreement([one, two, three]) == pytest.approx((1 - 0.5 - 0.5) / 3)
+    assert mean_agreement([one]) == 1
 
 
 def test_rows_in_another_order_give_the_same_clusters(blobs):
