@@ -53,7 +53,9 @@ def describe_timm(architecture: str) -> tuple[int, Preprocessing, WeightsFile]:
         features = network(torch.zeros(1, *wanted["input_size"]))
     _, height, width = wanted["input_size"]
     if height != width:
-        raise BackboneError(f"backbone = 'timm:{architecture}' takes pictures of {width}x{height}, not squares")
+        raise BackboneError(
+            f"backbone = 'timm:{architecture}' takes pictures of {width}x{height}, not squares"
+        )
     return (
         features.shape[1],
         Preprocessing(

@@ -7,7 +7,9 @@ from clustering_assets.clustering.means import means
 
 def within(points, labels):
     """The sum of squared distances to the centres."""
-    return sum(((points[labels == k] - points[labels == k].mean(axis=0)) ** 2).sum() for k in np.unique(labels))
+    return sum(
+        ((points[labels == k] - points[labels == k].mean(axis=0)) ** 2).sum() for k in np.unique(labels)
+    )
 
 
 @pytest.mark.parametrize("spread", [1.0, 4.0])

@@ -1,9 +1,10 @@
 """Golden vectors: what EfficientNet-Lite0 makes of three pictures that are drawn by formula.
 
 The figures were computed once without this project: Pillow's bicubic resize of the middle 346.4 of 400 pixels, over the
-whole height of 300, to 224 by 224, pixels less 127 and divided by 128, the network of `efficientnet_lite_pytorch` in float32 (`extract_features`, then the mean
-over the picture). Tolerances are shares of the vector's length: 0.0002 in float32 (where they were written down, they
-were met to 0.00001, the rounding of the figures), 0.03 where the processor's bfloat16 is used.
+whole height of 300, to 224 by 224, pixels less 127 and divided by 128, the network of `efficientnet_lite_pytorch` in
+float32 (`extract_features`, then the mean over the picture). Tolerances are shares of the vector's length: 0.0002 in
+float32 (where they were written down, they were met to 0.00001, the rounding of the figures), 0.03 where the
+processor's bfloat16 is used.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ from torchvision.transforms import functional as tv
 from clustering_assets.clustering.imagenet_kinds import kind_shares
 from clustering_assets.embedding import networks
 from clustering_assets.embedding.architectures import last_layer
-from clustering_assets.embedding.backbone import Backbone, BackboneError
+from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
 from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.embed import Inputs, RuntimeOptions, embed
