@@ -122,12 +122,12 @@ class Partitions:
         of one size, which folders of photos are not.
         """
         table = self._map if clusters <= MOST else eigenmap(self.graph, clusters)[1]
-        return means(normalize(table[:, :clusters]), clusters)
+        return means(np.asarray(normalize(table[:, :clusters])), clusters)
 
     def joint(self, clusters: int) -> NDArray[np.integer]:
         """K-means on the eigenmap of the neighbour graph with the layouts' votes added."""
         table = self._joint_map if clusters <= MOST else eigenmap(self._joint_graph, clusters)[1]
-        return means(normalize(table[:, :clusters]), clusters)
+        return means(np.asarray(normalize(table[:, :clusters])), clusters)
 
     def linkage(self, clusters: int) -> NDArray[np.integer] | None:
         """The tree of disagreement cut into clusters of some size; None when it has no such cut."""

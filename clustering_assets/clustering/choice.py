@@ -212,7 +212,7 @@ def choose_any(
     tried = missing = numbers(most)
     found: list[Shared] = []
     evidence = np.empty((0, len(WEIGHTS)))
-    while missing:
+    while True:
         more = _worth_a_look(families, only, missing, least, partitions.points)
         found += more
         if not found:
@@ -223,10 +223,11 @@ def choose_any(
             return choose_any(partitions, views, distinct, only, 2 * most)
         weights = WEIGHTS if evidence[:, 3].max() < TIGHT else TIGHT_WEIGHTS
         score = shares_of_best(evidence, WHOLE) @ np.array(weights)
-        missing = _between(tried, int(sizes[score.argmax()]))
+        best = found[int(score.argmax())]
+        missing = _between(tried, best.clusters)
+        if not missing:
+            return Choice(best.labels, f"{_told(sizes, score, most, sum(weights))}; {best.said()}")
         tried = sorted([*tried, *missing])
-    best = found[int(score.argmax())]
-    return Choice(best.labels, f"{_told(sizes, score, most, sum(weights))}; {best.said()}")
 
 
 def choose_told(
