@@ -399,7 +399,12 @@ class _Sensors(Group):
 class _Seed(Group):
     """What is left to chance."""
 
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Seed of everything random.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2**32 - 1,
+        description="Seed of what is drawn at random where there are more than 2,000 pictures.",
+    )
 
 
 class VideoSettings(_Seed, _Video):

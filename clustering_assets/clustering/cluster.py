@@ -77,6 +77,9 @@ def cluster(
 ) -> Clustering:
     """Cluster embeddings and measure the result.
 
+    The seed decides where a sample stands for all. Where all pictures are clustered, what is drawn at random is drawn
+    alike whatever the seed, so that luck does not choose between two answers that the evidence holds for equally good.
+
     Args:
         vectors: (n, d) embeddings, finite floating-point numbers; may be a memmap.
         request: What is asked for.
@@ -101,6 +104,8 @@ def cluster(
             f"choose {choice}, or auto"
         )
     check_memory(len(vectors), min(len(vectors), _sample_size(request)))
+    if len(vectors) <= _sample_size(request):
+        request = replace(request, seed=0)
     if order is None:
         order = np.random.default_rng(request.seed).permutation(len(vectors))
     space = FeatureSpace.fit(vectors, request.seed, order=order)

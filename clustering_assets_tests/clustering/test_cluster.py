@@ -49,6 +49,26 @@ def test_the_same_seed_gives_the_same_clusters(blobs):
     assert np.array_equal(first.coordinates, second.coordinates)
 
 
+@pytest.mark.parametrize("algorithm", ["kmeans", "auto", "hdbscan"])
+def test_the_seed_decides_only_where_a_sample_stands_for_all(blobs, algorithm, monkeypatch):
+    vectors, _ = blobs((40, 30, 20), spread=2.0)
+
+    def found(seed):
+        return cluster(vectors, Request(algorithm, seed=seed), order=np.arange(len(vectors))).labels
+
+    assert np.array_equal(found(0), found(7))
+    drawn = []
+    monkeypatch.setattr(
+        "clustering_assets.clustering.estimators.lay_out"
+        if algorithm == "hdbscan"
+        else "clustering_assets.clustering.consensus.lay_out",
+        lambda points, seed=0, **_: drawn.append(seed) or points[:, :2].astype(float),
+    )
+    monkeypatch.setattr(entry, "FULL_ROWS", 60)
+    found(7)
+    assert drawn and min(drawn) >= 7
+
+
 def test_a_chosen_number_is_explained_with_its_margin(four_groups):
     notes = cluster(four_groups[0], Request("kmeans")).notes
     assert "4 clusters chosen from 2 to" in notes[0]
