@@ -99,9 +99,7 @@ class Shared:
         """How the clusters were made, as part of a sentence."""
         if self.methods == 1:
             return "made by one method"
-        return (
-            f"made of what {self.methods} methods share, which agree with one another to {self.agreement:.2f}"
-        )
+        return f"made of what {self.methods} methods share, which agree with one another to {self.agreement:.2f} of 1"
 
 
 class Families:
