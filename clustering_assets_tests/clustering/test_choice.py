@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
@@ -140,6 +142,10 @@ def test_mean_agreement_is_the_mean_of_all_pairs():
     one, two, three = np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
     assert mean_agreement([one, two, three]) == pytest.approx((1 - 0.5 - 0.5) / 3)
     assert mean_agreement([one]) == 1
+    random = np.random.default_rng(1)
+    labels = [np.r_[0:k, random.integers(0, k, 90)][:90] for k in (1, 2, 3, 5)]
+    expected = [adjusted_rand_score(*pair) for pair in itertools.combinations(labels, 2)]
+    assert mean_agreement(labels) == pytest.approx(np.mean(expected))
 
 
 def test_rows_in_another_order_give_the_same_clusters(blobs):
