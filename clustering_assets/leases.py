@@ -225,9 +225,10 @@ class _Holding:
 
 def _read(path: UPath) -> tuple[Lease | None, str | None]:
     """The lease that there is, and the mark of that state of it; None for each where there is none."""
+    store = cast("Store", path.fs)
     try:
-        mark = cast("Store", path.fs).state(path.path)
-        text = path.read_text(encoding="utf-8")
+        mark = store.state(path.path)
+        text = store.cat_file(path.path)  # two that open an object in memory at once would share one place in it
     except FileNotFoundError:
         return None, None
     try:
