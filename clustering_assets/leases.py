@@ -228,9 +228,8 @@ def _read(path: UPath) -> tuple[Lease | None, str | None]:
     store = cast("Store", path.fs)
     try:
         mark = store.state(path.path)
-        text = store.cat_file(
-            path.path
-        )  # two that open an object in memory at once would share one place in it
+        # two that open an object in memory at once would share one place in it
+        text = store.cat_file(path.path)
     except FileNotFoundError:
         return None, None
     try:

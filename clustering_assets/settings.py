@@ -403,7 +403,7 @@ class _Seed(Group):
         default=0,
         ge=0,
         le=2**32 - 1,
-        description="Seed of what is drawn at random where there are more than 2,000 pictures.",
+        description="Seed of everything random; of clusters only where there are more than 2,000 pictures.",
     )
 
 

@@ -147,9 +147,9 @@ class Families:
         made = list(self.made(clusters, only).values())
         together = np.mean([own[:, None] == own for own in made], axis=0)
         tree = Consensus([], [], together).tree(self._apart)
-        labels = numbered(fcluster(tree, clusters, "maxclust"))
+        labels = _numbered(fcluster(tree, clusters, "maxclust"))
         if labels.max() + 1 < clusters:  # several steps of the tree are of one height
-            labels = numbered(cut_tree(tree, clusters)[:, 0])
+            labels = _numbered(cut_tree(tree, clusters)[:, 0])
         return Shared(labels, mean_agreement(made), len(made))
 
     def evidence(self, found: Sequence[Shared]) -> NDArray[np.float64]:
@@ -279,10 +279,10 @@ def _between(tried: list[int], number: int) -> list[int]:
 
 def _settled(labels: NDArray[np.integer], least: int, points: NDArray[np.floating]) -> NDArray[np.integer]:
     """The labels with the pictures of tiny clusters given to their neighbours' clusters."""
-    return numbered(settle(points, np.where(np.bincount(labels)[labels] < least, -1, labels)))
+    return _numbered(settle(points, np.where(np.bincount(labels)[labels] < least, -1, labels)))
 
 
-def numbered(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+def _numbered(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     """The labels as 0..k-1 in order of appearance."""
     _, first, own = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[own]

@@ -13,7 +13,7 @@ def within(points, labels):
 
 
 @pytest.mark.parametrize("spread", [1.0, 4.0])
-def test_ones_clusters_are_as_tight_as_the_best_of_ten_random_starts(blobs, spread):
+def test_clusters_are_as_tight_as_the_best_of_ten_random_starts(blobs, spread):
     points, _ = blobs((60, 40, 30, 20, 10), spread=spread)
     labels = means(points, 5)
     random = KMeans(5, n_init=10, random_state=0).fit(points)
