@@ -35,6 +35,10 @@ TIGHT_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 """The same where some partition has it: modularity would join the small ones, however far apart they stand (Fortunato
 and Barthelemy, 2007, doi 10.1073/pnas.0605965104)."""
 
+WITHOUT_VOTES = (0.5, 0.5, 0.5, 2.0), (0.0, 0.5, 0.0, 2.0)
+"""The same two where there are no votes, as of very few pictures and of more than ten thousand: modularity then stands
+for the silhouette in the votes too."""
+
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
 as bursts, have a silhouette in the feature space to speak of."""
@@ -42,6 +46,9 @@ as bursts, have a silhouette in the feature space to speak of."""
 MOST = 60
 """Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
 there are pictures."""
+
+HURRIED_MOST = 30
+"""The same where there are no votes."""
 
 EACH, STEP = 12, 1.15
 """Up to the first every number of clusters is tried, beyond it each is so many times the one before."""
@@ -151,21 +158,15 @@ class Families:
     def evidence(self, found: Sequence[Shared]) -> NDArray[np.float64]:
         """(partitions, 4) the evidence for each partition, in the order of `WEIGHTS`.
 
-        Where there are no votes, distances in the feature space stand for them.
+        Where there are no votes modularity stands for them.
         """
         apart = squareform(self._apart)
-        disagreement = apart if self._votes is None else 1 - self._votes.agreement
-        return np.array(
-            [
-                [
-                    mean_silhouette(disagreement, one.labels),
-                    one.agreement,
-                    modularity(self.graph, one.labels),
-                    mean_silhouette(apart, one.labels),
-                ]
-                for one in found
-            ]
-        )
+        inside = [mean_silhouette(apart, one.labels) for one in found]
+        within = voted = [modularity(self.graph, one.labels) for one in found]
+        if self._votes is not None:
+            disagreement = 1 - self._votes.agreement
+            voted = [mean_silhouette(disagreement, one.labels) for one in found]
+        return np.column_stack([voted, [one.agreement for one in found], within, inside])
 
 
 def mean_agreement(labels: Sequence[NDArray[np.integer]]) -> float:
@@ -201,7 +202,7 @@ def choose_any(
     views: list[NDArray[np.floating]],
     distinct: int,
     only: Sequence[str] = METHODS,
-    most: int = MOST,
+    most: int | None = None,
 ) -> Choice:
     """The best partition into any number of clusters; a single one where all pictures are the same.
 
@@ -210,12 +211,13 @@ def choose_any(
         views: The feature spaces.
         distinct: How many different pictures there are.
         only: The methods to use.
-        most: Largest number of clusters to try at first.
+        most: Largest number of clusters to try at first; None takes `MOST`, or `HURRIED_MOST` without votes.
     """
     n = len(partitions.points)
     least = max(2, min(LEAST, n // 20))
     limit = min(n // least, distinct)
-    most = min(most, limit)
+    votes = partitions.consensus is not None
+    most = min(most or (MOST if votes else HURRIED_MOST), limit)
     if most < 2:
         return Choice(np.zeros(n, dtype=int), "1 cluster: there is nothing to tell apart")
     families = Families(partitions, views, most)
@@ -232,7 +234,8 @@ def choose_any(
         sizes = np.array([one.clusters for one in found])
         if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
             return choose_any(partitions, views, distinct, only, 2 * most)
-        weights = WEIGHTS if evidence[:, 3].max() < TIGHT else TIGHT_WEIGHTS
+        usual, tight = (WEIGHTS, TIGHT_WEIGHTS) if votes else WITHOUT_VOTES
+        weights = usual if evidence[:, 3].max() < TIGHT else tight
         score = shares_of_best(evidence, WHOLE) @ np.array(weights)
         best = found[int(score.argmax())]
         missing = _between(tried, best.clusters)
