@@ -36,8 +36,8 @@ TIGHT_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 and Barthelemy, 2007, doi 10.1073/pnas.0605965104)."""
 
 WITHOUT_VOTES = (0.5, 0.5, 0.5, 2.0), (0.0, 0.5, 0.0, 2.0)
-"""The same two where there are no votes, as of very few pictures and of more than ten thousand: modularity then stands
-for the silhouette in the votes too."""
+"""The same two where there are no votes, for pictures are very few or very many: modularity then stands for the silhouette
+in the votes too."""
 
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
@@ -47,7 +47,7 @@ MOST = 60
 """Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
 there are pictures."""
 
-HURRIED_MOST = 30
+SWIFT_MOST = 30
 """The same where there are no votes."""
 
 EACH, STEP = 12, 1.15
@@ -211,13 +211,13 @@ def choose_any(
         views: The feature spaces.
         distinct: How many different pictures there are.
         only: The methods to use.
-        most: Largest number of clusters to try at first; None takes `MOST`, or `HURRIED_MOST` without votes.
+        most: Largest number of clusters to try at first; None takes `MOST`, or `SWIFT_MOST` without votes.
     """
     n = len(partitions.points)
     least = max(2, min(LEAST, n // 20))
     limit = min(n // least, distinct)
     votes = partitions.consensus is not None
-    most = min(most or (MOST if votes else HURRIED_MOST), limit)
+    most = min(most or (MOST if votes else SWIFT_MOST), limit)
     if most < 2:
         return Choice(np.zeros(n, dtype=int), "1 cluster: there is nothing to tell apart")
     families = Families(partitions, views, most)

@@ -56,9 +56,8 @@ def clearest(partitions: Partitions) -> tuple[float, int]:
         tree = linkage(partitions.points, "ward")
         most = max(2, min(PIECES, len(partitions.points) // 2))
         found = [fcluster(tree, clusters, "maxclust") - 1 for clusters in range(2, most + 1)]
-    return max(
-        (silhouette(partitions, labels), int(labels.max()) + 1) for labels in found if labels.max() > 0
-    )
+    parted = [labels for labels in found if labels.max() > 0]
+    return max(((silhouette(partitions, one), int(one.max()) + 1) for one in parted), default=(-1.0, 1))
 
 
 def doubts(partitions: Partitions, labels: NDArray[np.integer], stable: float) -> list[str]:
