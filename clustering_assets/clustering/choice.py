@@ -36,8 +36,8 @@ TIGHT_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 and Barthelemy, 2007, doi 10.1073/pnas.0605965104)."""
 
 WITHOUT_VOTES = (0.5, 0.5, 0.5, 2.0), (0.0, 0.5, 0.0, 2.0)
-"""The same two where there are no votes, for pictures are very few or very many: modularity then stands for the silhouette
-in the votes too."""
+"""The same two where there are no votes, for pictures are very few or very many: modularity then stands for the
+silhouette in the votes too."""
 
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
