@@ -70,8 +70,10 @@ def doubts(partitions: Partitions, labels: NDArray[np.integer], stable: float) -
     """
     noise, clear = (NOISE, CLEAR_CUT) if partitions.consensus is not None else (SWIFT_NOISE, SWIFT_CLEAR_CUT)
     number = int(labels.max()) + 1
+    if number < 2:
+        return []
     value = silhouette(partitions, labels)
-    if number > 1 and value < clear:
+    if value < clear:
         best, fewer = clearest(partitions)
         if best >= clear:
             return [

@@ -171,6 +171,18 @@ def test_identical_pictures_are_one_cluster():
     assert "only 1 distinct" in found.notes[0]
 
 
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "auto"])
+def test_a_sample_of_identical_pictures_is_one_cluster_without_doubts(monkeypatch, algorithm):
+    monkeypatch.setattr(entry, "FULL_ROWS", 40)
+    vectors = np.ones((60, 8), dtype=np.float32)
+    vectors[50:54] = np.random.default_rng(0).random((4, 8))
+    found = cluster(vectors, Request(algorithm), order=np.arange(60))
+    assert set(found.labels.tolist()) == {0}
+    assert found.notes[0] == "1 cluster: there is nothing to tell apart"
+    assert len(found.notes) == 2
+    assert "40 of 60 images were clustered" in found.notes[1]
+
+
 def test_many_copies_of_few_pictures_stay_together():
     originals = np.random.default_rng(0).random((6, 20)).astype(np.float32)
     labels = cluster(np.repeat(originals, 10, axis=0), Request("kmeans", 6)).labels.reshape(6, 10)
