@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
-from sklearn.preprocessing import normalize
 
-from clustering_assets.clustering.candidates import Partitions, shares_of_best
-from clustering_assets.clustering.consensus import Consensus, settle
+from clustering_assets.clustering.consensus import settle, tree_of
 from clustering_assets.clustering.graph import eigenmap, modularity
-from clustering_assets.clustering.means import means
+from clustering_assets.clustering.means import means, spectral
+from clustering_assets.clustering.partitions import Partitions
 from clustering_assets.clustering.quality import mean_silhouette
 
 WEIGHTS = (1.0, 0.5, 0.5, 2.0)
@@ -36,6 +35,10 @@ TIGHT_WEIGHTS = (1.0, 0.5, 0.0, 2.0)
 """The same where some partition has it: modularity would join the small ones, however far apart they stand (Fortunato
 and Barthelemy, 2007, doi 10.1073/pnas.0605965104)."""
 
+WITHOUT_VOTES = (0.5, 0.5, 0.5, 2.0), (0.0, 0.5, 0.0, 2.0)
+"""The same two where there are no votes, for pictures are very few or very many: modularity then stands for the
+silhouette in the votes too."""
+
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
 as bursts, have a silhouette in the feature space to speak of."""
@@ -43,6 +46,9 @@ as bursts, have a silhouette in the feature space to speak of."""
 MOST = 60
 """Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
 there are pictures."""
+
+SWIFT_MOST = 30
+"""The same where there are no votes."""
 
 EACH, STEP = 12, 1.15
 """Up to the first every number of clusters is tried, beyond it each is so many times the one before."""
@@ -104,26 +110,24 @@ class Families:
     """The partitions of one set of points by each method, its tables and trees made once.
 
     Args:
-        partitions: The points and their neighbour graph.
-        consensus: What the neighbour embeddings agree on.
+        partitions: The points, their neighbour graph and the votes. Without votes there is no tree of disagreement and
+            nothing joined, and the neighbour graph alone stands for them.
         views: The feature spaces: what pictures look like, and where it is known what they show beside it.
         most: Largest number of clusters that will be asked for.
     """
 
-    def __init__(
-        self, partitions: Partitions, consensus: Consensus, views: list[NDArray[np.floating]], most: int
-    ) -> None:
-        self.consensus, self._partitions = consensus, partitions
+    def __init__(self, partitions: Partitions, views: list[NDArray[np.floating]], most: int) -> None:
+        self._partitions, self._votes = partitions, partitions.consensus
         self._points = np.hstack(views) / np.sqrt(len(views))
         self._apart = np.mean([pdist(view) for view in views], axis=0)
         graphs = [partitions.graph_of(view) for view in views]
         self.graph = sum(graphs[1:], graphs[0]) / len(views)
-        self._trees = {
-            "tree": consensus.tree(self._apart),
-            "average": linkage(self._apart, "average"),
-            "ward": linkage(self._points, "ward"),
-        }
-        self._joint = eigenmap(self.graph + sparse.csr_matrix(consensus.agreement**2), most)[1]
+        self._trees = {"average": linkage(self._apart, "average"), "ward": linkage(self._points, "ward")}
+        joint = self.graph
+        if self._votes is not None:
+            self._trees["tree"] = tree_of(squareform(1 - self._votes.agreement, checks=False), self._apart)
+            joint = joint + sparse.csr_matrix(self._votes.agreement**2)
+        self._joint = eigenmap(joint, most)[1]
 
     def made(self, clusters: int, only: Sequence[str] = METHODS) -> dict[str, NDArray[np.integer]]:
         """The (n,) labels of each method named, in all views together; without those that make no such number."""
@@ -131,13 +135,13 @@ class Families:
         return {name: labels for name, labels in made.items() if labels is not None}
 
     def _made_by(self, name: str, clusters: int) -> NDArray[np.integer] | None:
-        if name in self._trees:
-            return fcluster(self._trees[name], clusters, "maxclust") - 1
         if name == "joined":
             return self._partitions.joined(clusters)
         if name == "votes":
-            return means(np.asarray(normalize(self._joint[:, :clusters])), clusters)
-        return means(self._points, clusters, self._trees["ward"])
+            return spectral(self._joint, clusters)
+        if name == "kmeans":
+            return means(self._points, clusters, self._trees["ward"])
+        return fcluster(self._trees[name], clusters, "maxclust") - 1 if name in self._trees else None
 
     def shared(self, clusters: int, only: Sequence[str] = METHODS) -> Shared:
         """What the methods named share: the tree of how many of them part two pictures, cut into so many clusters.
@@ -145,27 +149,24 @@ class Families:
         Strehl and Ghosh, 2002, "Cluster ensembles". Pictures that all join follow their distance.
         """
         made = list(self.made(clusters, only).values())
-        together = np.mean([own[:, None] == own for own in made], axis=0)
-        tree = Consensus([], [], together).tree(self._apart)
+        tree = tree_of(pdist(np.column_stack(made), "hamming"), self._apart)
         labels = _numbered(fcluster(tree, clusters, "maxclust"))
         if labels.max() + 1 < clusters:  # several steps of the tree are of one height
             labels = _numbered(cut_tree(tree, clusters)[:, 0])
         return Shared(labels, mean_agreement(made), len(made))
 
     def evidence(self, found: Sequence[Shared]) -> NDArray[np.float64]:
-        """(partitions, 4) the evidence for each partition, in the order of `WEIGHTS`."""
-        disagreement, apart = 1 - self.consensus.agreement, squareform(self._apart)
-        return np.array(
-            [
-                [
-                    mean_silhouette(disagreement, one.labels),
-                    one.agreement,
-                    modularity(self.graph, one.labels),
-                    mean_silhouette(apart, one.labels),
-                ]
-                for one in found
-            ]
-        )
+        """(partitions, 4) the evidence for each partition, in the order of `WEIGHTS`.
+
+        Where there are no votes modularity stands for them.
+        """
+        apart = squareform(self._apart)
+        inside = [mean_silhouette(apart, one.labels) for one in found]
+        within = voted = [modularity(self.graph, one.labels) for one in found]
+        if self._votes is not None:
+            disagreement = 1 - self._votes.agreement
+            voted = [mean_silhouette(disagreement, one.labels) for one in found]
+        return np.column_stack([voted, [one.agreement for one in found], within, inside])
 
 
 def mean_agreement(labels: Sequence[NDArray[np.integer]]) -> float:
@@ -201,24 +202,25 @@ def choose_any(
     views: list[NDArray[np.floating]],
     distinct: int,
     only: Sequence[str] = METHODS,
-    most: int = MOST,
-) -> Choice | None:
-    """The best partition into any number of clusters; None where there are no votes, or nothing to choose from.
+    most: int | None = None,
+) -> Choice:
+    """The best partition into any number of clusters; a single one where all pictures are the same.
 
     Args:
-        partitions: The points and the votes.
+        partitions: The points and the votes, if there are any.
         views: The feature spaces.
         distinct: How many different pictures there are.
         only: The methods to use.
-        most: Largest number of clusters to try at first.
+        most: Largest number of clusters to try at first; None takes `MOST`, or `SWIFT_MOST` without votes.
     """
     n = len(partitions.points)
     least = max(2, min(LEAST, n // 20))
     limit = min(n // least, distinct)
-    most = min(most, limit)
-    if partitions.consensus is None or most < 2:
-        return None
-    families = Families(partitions, partitions.consensus, views, most)
+    votes = partitions.consensus is not None
+    most = min(most or (MOST if votes else SWIFT_MOST), limit)
+    if most < 2:
+        return Choice(np.zeros(n, dtype=int), "1 cluster: there is nothing to tell apart")
+    families = Families(partitions, views, most)
     tried = missing = numbers(most)
     found: list[Shared] = []
     evidence = np.empty((0, len(WEIGHTS)))
@@ -226,12 +228,14 @@ def choose_any(
         more = _worth_a_look(families, only, missing, least, partitions.points)
         found += more
         if not found:
-            return None
+            odd = families.shared(2, only)
+            return Choice(odd.labels, "2 clusters: in any number all but odd pictures are in one")
         evidence = np.vstack([evidence, *(families.evidence(more) if more else [])])
         sizes = np.array([one.clusters for one in found])
         if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
             return choose_any(partitions, views, distinct, only, 2 * most)
-        weights = WEIGHTS if evidence[:, 3].max() < TIGHT else TIGHT_WEIGHTS
+        usual, tight = (WEIGHTS, TIGHT_WEIGHTS) if votes else WITHOUT_VOTES
+        weights = usual if evidence[:, 3].max() < TIGHT else tight
         score = shares_of_best(evidence, WHOLE) @ np.array(weights)
         best = found[int(score.argmax())]
         missing = _between(tried, best.clusters)
@@ -245,19 +249,33 @@ def choose_told(
     views: list[NDArray[np.floating]],
     clusters: int,
     only: Sequence[str] = METHODS,
-) -> Choice | None:
-    """What the methods named share, in a number of clusters; None where there are no votes.
+) -> Choice:
+    """What the methods named share, in a number of clusters.
 
     Args:
-        partitions: The points and the votes.
+        partitions: The points and the votes, if there are any.
         views: The feature spaces.
         clusters: The number, at most that of different pictures.
         only: The methods to use.
     """
-    if partitions.consensus is None:
-        return None
-    shared = Families(partitions, partitions.consensus, views, clusters).shared(clusters, only)
+    shared = Families(partitions, views, clusters).shared(clusters, only)
     return Choice(shared.labels, f"{clusters} clusters, as told, {shared.said()}")
+
+
+def shares_of_best(
+    evidence: NDArray[np.float64], least: Sequence[float] | float = 0.0
+) -> NDArray[np.float64]:
+    """Each column as shares of its largest entry (-1 to 1); where nothing is positive, of its largest magnitude.
+
+    Args:
+        evidence: (candidates, kinds of evidence).
+        least: Smallest evidence of each kind that counts as a whole share, so that differences of next to nothing
+            stay small.
+    """
+    largest = evidence.max(axis=0)
+    scale = np.maximum(np.where(largest > 0, largest, np.abs(evidence).max(axis=0)), least)
+    shares = np.divide(evidence, scale, out=np.zeros_like(evidence, dtype=float), where=scale > 0)
+    return np.clip(shares, -1, 1)
 
 
 def _worth_a_look(
@@ -290,6 +308,8 @@ def _numbered(labels: NDArray[np.integer]) -> NDArray[np.integer]:
 
 def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], most: int, points: float) -> str:
     """The choice of a number in one sentence, with its margin out of so many points."""
+    if sizes.min() == sizes.max():
+        return f"{sizes[0]} clusters, the only number that is possible here"
     number = sizes[score.argmax()]
     text = f"{number} clusters chosen from {sizes.min()} to {sizes.max()} by how far they stand apart"
     if (sizes != number).any():

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
@@ -94,17 +94,18 @@ class Consensus:
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
         return member.T @ self.agreement @ member / np.outer(count, count) + centres @ centres.T
 
-    def tree(self, apart: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The average-linkage tree of disagreement; pictures that all votes join follow their distance.
 
-        Args:
-            apart: Distances of all pairs in the feature space, as `pdist` has them.
+def tree_of(parted: NDArray[np.floating], apart: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The average-linkage tree of disagreement; pictures that all join follow their distance.
 
-        Returns:
-            (n - 1, 4) linkage as scipy has it.
-        """
-        disagreement = squareform(1 - self.agreement, checks=False)
-        return linkage(disagreement + TIE / 2 * apart, "average")
+    Args:
+        parted: How many part each two pictures, as a share of all, in the order of `pdist`.
+        apart: Their distances in the feature space.
+
+    Returns:
+        (n - 1, 4) linkage as scipy has it.
+    """
+    return linkage(parted + TIE / 2 * apart, "average")
 
 
 def gather(views: Sequence[NDArray[np.floating]], seed: int = 0) -> Consensus:
@@ -165,26 +166,3 @@ def settle(points: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray
     result = labels.copy()
     result[lost] = follow(points[lost], points[~lost], labels[~lost])
     return result
-
-
-def cut(
-    tree: NDArray[np.float64], clusters: int, smallest: int, points: NDArray[np.floating]
-) -> NDArray[np.integer] | None:
-    """The labels of a tree cut so that it has this many clusters worth the name.
-
-    Cutting at exactly k spends clusters on single odd pictures. Here the tree is cut lower until k
-    clusters have at least `smallest` members; the odd ones then join their nearest neighbours.
-
-    Returns:
-        (n,) labels 0..k-1, or None when no cut gives so many clusters.
-    """
-    for parts in range(clusters, min(len(points), 6 * clusters + 30) + 1):
-        labels = fcluster(tree, parts, "maxclust") - 1
-        large = np.flatnonzero(np.bincount(labels) >= smallest)
-        if len(large) == clusters:
-            number = np.full(labels.max() + 1, -1)
-            number[large] = np.arange(clusters)
-            return settle(points, number[labels])
-        if len(large) > clusters:
-            return None
-    return None

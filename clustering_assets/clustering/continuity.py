@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.candidates import shares_of_best
+from clustering_assets.clustering.choice import shares_of_best
 from clustering_assets.clustering.cluster import FULL_ROWS, Clustering, by_size
 from clustering_assets.clustering.consensus import settle
 from clustering_assets.clustering.graph import Sparse, follow, modularity, similarity_graph

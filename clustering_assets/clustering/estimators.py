@@ -13,25 +13,16 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import DBSCAN, HDBSCAN
-from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.candidates import (
-    CLEAR_CUT,
-    Candidate,
-    Partitions,
-    best,
-    chosen_or_joined,
-    doubts,
-    explain,
-    weakness,
-)
 from clustering_assets.clustering.choice import LINKED, METHODS, choose_any, choose_told
 from clustering_assets.clustering.consensus import FEWEST, gather, settle
 from clustering_assets.clustering.feature_space import count_distinct
 from clustering_assets.clustering.graph import nearest
 from clustering_assets.clustering.neighbour_embedding import lay_out
+from clustering_assets.clustering.partitions import Partitions
 from clustering_assets.clustering.quality import mean_silhouette
+from clustering_assets.clustering.structure import CLEAR_CUT, doubts, stability, weakness
 from clustering_assets.settings import Algorithm
 
 SMALLEST_SHARE = 0.02
@@ -71,44 +62,6 @@ class Estimator(ClusterMixin, BaseEstimator):
         """Set `labels_` and what else is found."""
         raise NotImplementedError
 
-    def _adopt(self, chosen: Candidate, partitions: Partitions) -> None:
-        """Take a candidate, measure how stable it is, and say what speaks against it."""
-        self.labels_ = chosen.labels
-        if partitions.consensus is not None:
-            self.stability_ = partitions.consensus.stability(chosen.labels)
-        else:
-            self.stability_ = resampled_stability(partitions, chosen)
-        self.notes_ += doubts(chosen, partitions, self.stability_)
-
-    def _choose(self, found: list[Candidate], partitions: Partitions, only: Sequence[str]) -> None:
-        """Take the best candidate, or pieces joined in its stead, and say why.
-
-        These families are taken where they find more clusters than candidates can have.
-        """
-        chosen = chosen_or_joined(best(found), found, partitions)
-        points = partitions.points
-        further = choose_any(partitions, [points], _distinct(points), only)
-        if further is not None and further.labels.max() + 1 > partitions.most:
-            self.notes_.append(further.note)
-            chosen = partitions.judge("shared", further.labels)
-        else:
-            self.notes_.append(explain(chosen, found, points))
-        self._adopt(chosen, partitions)
-
-    def _divide(
-        self, points: NDArray[np.floating], clusters: int, only: Sequence[str], swift: bool = False
-    ) -> None:
-        """Take what these methods share in a number of clusters; without votes a single one's."""
-        views = self._views(points)
-        partitions = _partitions(views, self.random_state, swift)
-        choice = choose_told(partitions, views, clusters, only)
-        if choice is not None:
-            self.notes_.append(choice.note)
-            self._adopt(partitions.judge("shared", choice.labels), partitions)
-            return
-        plain = partitions.kmeans if "kmeans" in only else partitions.plain_linkage
-        self._adopt(partitions.judge("kmeans", plain(clusters)), partitions)
-
     def _adopt_layout(self, labels: NDArray[np.integer], place: NDArray[np.float64], if_none: str) -> None:
         """Take labels made in a layout, and say so when they do not stand apart there.
 
@@ -129,11 +82,29 @@ class Estimator(ClusterMixin, BaseEstimator):
             self.notes_.append(weakness(inside))
 
 
-@dataclass(eq=False, repr=False)
-class SpectralKMeans(Estimator):
-    """K-means on eigenmaps of the neighbour graph and of what neighbour embeddings agree on.
+class Ensemble(Estimator):
+    """What several methods share, in a number of clusters that is told or chosen by the evidence."""
 
-    It makes more clusters than are wanted, and those that are most alike are joined.
+    methods: Sequence[str] = METHODS
+    n_clusters: int = 0
+    swift: bool = False
+
+    def _label(self, points: NDArray[np.floating]) -> None:
+        views, n = self._views(points), len(points)
+        consensus = None if self.swift or n < FEWEST else gather(views, self.random_state)
+        partitions = Partitions(points, consensus)
+        if self.n_clusters:
+            choice = choose_told(partitions, views, self.n_clusters, self.methods)
+        else:
+            choice = choose_any(partitions, views, count_distinct(points, n), self.methods)
+        self.labels_ = choice.labels
+        self.stability_ = stability(partitions, choice.labels, self.random_state)
+        self.notes_ += [choice.note, *doubts(partitions, choice.labels, self.stability_)]
+
+
+@dataclass(eq=False, repr=False)
+class KMeansEnsemble(Ensemble):
+    """What all methods share, k-means among them.
 
     Args:
         n_clusters: Number of clusters, at most n; 0 chooses it.
@@ -145,38 +116,19 @@ class SpectralKMeans(Estimator):
     swift: bool = False
     random_state: int = 0
 
-    def _label(self, points: NDArray[np.floating]) -> None:
-        if self.n_clusters:
-            self._divide(points, self.n_clusters, METHODS, self.swift)
-            return
-        partitions = _partitions([points], self.random_state, self.swift)
-        found = partitions.candidates("kmeans", *(["joint"] if partitions.consensus else []))
-        found = found or [partitions.judge("kmeans", partitions.kmeans(2))]
-        self._choose(found, partitions, METHODS)
-
 
 @dataclass(eq=False, repr=False)
-class ConsensusLinkage(Estimator):
-    """Average-linkage hierarchical clustering of how often neighbour embeddings part two points.
-
-    The leaves are small clusters rather than points, joined by how often the embeddings agree on their members and
-    by how close they are; where more clusters are wanted than there are leaves, the tree of all points is cut.
+class LinkageEnsemble(Ensemble):
+    """What the methods of hierarchical clustering share.
 
     Args:
         n_clusters: Number of clusters, at most n; 0 chooses it.
         random_state: Seed.
     """
 
+    methods = LINKED
     n_clusters: int = 5
     random_state: int = 0
-
-    def _label(self, points: NDArray[np.floating]) -> None:
-        if self.n_clusters:
-            self._divide(points, self.n_clusters, LINKED)
-            return
-        partitions = _partitions([points], self.random_state)
-        found = partitions.candidates("linkage") or [partitions.judge("linkage", partitions.plain_linkage(2))]
-        self._choose(found, partitions, LINKED)
 
 
 @dataclass(eq=False, repr=False)
@@ -235,35 +187,23 @@ class LayoutHDBSCAN(Estimator):
 
 
 @dataclass(eq=False, repr=False)
-class AutoClustering(Estimator):
-    """Chooses both the method and the number of clusters by the evidence.
+class AutoClustering(Ensemble):
+    """Makes what `kmeans` makes without a number, of the neighbour embeddings however many pictures there are.
 
     Args:
         random_state: Seed.
 
     Attributes:
-        method_: kmeans or hierarchical, whichever was chosen.
+        method_: kmeans.
     """
 
+    method_ = "kmeans"
     random_state: int = 0
-
-    def _label(self, points: NDArray[np.floating]) -> None:
-        views = self._views(points)
-        partitions = _partitions(views, self.random_state)
-        any_number = choose_any(partitions, views, _distinct(points))
-        if any_number is not None:
-            self.method_ = "hierarchical"
-            self.notes_.append(any_number.note)
-            self._adopt(partitions.judge("shared", any_number.labels), partitions)
-            return
-        found = partitions.candidates("kmeans") or [partitions.judge("kmeans", partitions.kmeans(2))]
-        self.method_ = "kmeans"
-        self._choose(found, partitions, METHODS)
 
 
 ESTIMATORS: dict[Algorithm, type[Estimator]] = {
-    "kmeans": SpectralKMeans,
-    "hierarchical": ConsensusLinkage,
+    "kmeans": KMeansEnsemble,
+    "hierarchical": LinkageEnsemble,
     "dbscan": KneeDBSCAN,
     "hdbscan": LayoutHDBSCAN,
     "auto": AutoClustering,
@@ -284,33 +224,6 @@ def estimator_for(request: Request, swift: bool = False, looks: int = 0) -> Esti
     model.looks = looks
     asked = {"n_clusters": request.clusters, "eps": request.eps, "swift": swift, "random_state": request.seed}
     return model.set_params(**{name: asked[name] for name in model.get_params() if name in asked})
-
-
-def _distinct(points: NDArray[np.floating]) -> int:
-    """How many different pictures there are."""
-    return count_distinct(points, len(points))
-
-
-def _partitions(views: list[NDArray[np.floating]], seed: int, swift: bool = False) -> Partitions:
-    """The partitions of the last view, with the votes of all."""
-    consensus = None if swift or len(views[0]) < FEWEST else gather(views, seed)
-    return Partitions(views[-1], consensus, seed)
-
-
-def resampled_stability(partitions: Partitions, chosen: Candidate, samples: int = 3) -> float:
-    """Mean adjusted Rand index between k-means labels and those of k-means on 80 % subsamples; nan if too few."""
-    n = len(chosen.labels)
-    if n < FEWEST or chosen.clusters < 2:
-        return float("nan")
-    agreement = []
-    for number in range(samples):
-        rows = np.sort(
-            np.random.default_rng((partitions.seed, number)).choice(n, round(0.8 * n), replace=False)
-        )
-        if len(rows) > chosen.clusters:
-            again = Partitions(partitions.points[rows], None, partitions.seed).kmeans(chosen.clusters)
-            agreement.append(adjusted_rand_score(chosen.labels[rows], again))
-    return float(np.mean(agreement)) if agreement else float("nan")
 
 
 def knee(distances: NDArray[np.floating]) -> float:

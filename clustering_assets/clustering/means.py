@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
 
 
 def means(
@@ -29,3 +30,12 @@ def means(
     member = np.eye(int(start.max()) + 1)[start]
     centres = np.unique(member.T @ table / member.sum(axis=0)[:, None], axis=0)
     return KMeans(len(centres), init=centres, n_init=1).fit_predict(table)  # pyright: ignore[reportArgumentType]
+
+
+def spectral(table: NDArray[np.floating], clusters: int) -> NDArray[np.integer]:
+    """K-means on an eigenmap of a neighbour graph (n, m), with as many dimensions as clusters.
+
+    Ng, Jordan and Weiss, 2002, "On spectral clustering". Plain k-means takes every cluster for a ball of one size,
+    which folders of photos are not.
+    """
+    return means(np.asarray(normalize(table[:, :clusters])), clusters)

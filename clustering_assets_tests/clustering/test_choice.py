@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from clustering_assets.clustering.algorithms import Request
-from clustering_assets.clustering.candidates import Partitions
 from clustering_assets.clustering.choice import (
     METHODS,
     Families,
@@ -13,9 +12,11 @@ from clustering_assets.clustering.choice import (
     choose_told,
     mean_agreement,
     numbers,
+    shares_of_best,
 )
 from clustering_assets.clustering.cluster import cluster
 from clustering_assets.clustering.consensus import gather
+from clustering_assets.clustering.partitions import Partitions
 
 
 def shoots(count, each):
@@ -79,7 +80,7 @@ def test_what_methods_share_is_no_further_from_them_than_they_are_from_one_anoth
     points, _ = blobs((40, 30, 25, 12), spread=2.5)
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     partitions = Partitions(points, gather([points]))
-    families = Families(partitions, partitions.consensus, [points], 6)
+    families = Families(partitions, [points], 6)
     shared, made = families.shared(6), families.made(6)
     assert list(made) == list(METHODS)
     close = [adjusted_rand_score(shared.labels, labels) for labels in made.values()]
@@ -96,21 +97,79 @@ def test_tight_groups_of_unequal_size_are_found_when_their_number_is_told(blobs,
 
 def test_only_methods_that_are_named_are_used(many_small):
     partitions, _ = many_small
-    families = Families(partitions, partitions.consensus, [partitions.points], 16)
+    families = Families(partitions, [partitions.points], 16)
     for method, alone in families.made(16).items():
         found = choose_told(partitions, [partitions.points], 16, (method,))
         assert adjusted_rand_score(found.labels, alone) == 1
         assert found.note == "16 clusters, as told, made by one method"
 
 
-def test_without_votes_there_is_nothing_to_judge_by():
-    points, _ = shoots(4, 5)
-    assert choose_any(Partitions(points, None), [points], 20) is None
-    assert choose_told(Partitions(points, None), [points], 4) is None
+def test_without_votes_the_methods_that_need_none_choose_a_number():
+    points, groups = shoots(15, 40)
+    found = choose_any(Partitions(points, None), [points], len(points))
+    assert adjusted_rand_score(groups, found.labels) > 0.99
+    assert found.note.startswith("15 clusters chosen from 2 to ")
+    assert "; made of what 4 methods share" in found.note
 
 
-def test_a_cap_that_wins_is_said(many_small):
+def test_without_votes_more_than_thirty_groups_are_found():
+    points, groups = shoots(40, 12)
+    found = choose_any(Partitions(points, None), [points], len(points))
+    assert adjusted_rand_score(groups, found.labels) > 0.95
+
+
+@pytest.mark.parametrize("clusters", [2, 7, 30, 100, 239])
+def test_without_votes_a_number_that_is_told_is_made_exactly(clusters):
+    points, _ = shoots(30, 8)
+    found = choose_told(Partitions(points, None), [points], clusters)
+    assert np.unique(found.labels).tolist() == list(range(clusters))
+    assert found.note.startswith(f"{clusters} clusters, as told, made of what 4 methods share")
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2, 2), (3, 2), (4, 3), (2, 2, 2), (2, 3, 4), (5, 4), (4, 4, 3), (2, 2, 2, 2, 2)]
+)
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "auto"])
+def test_the_groups_of_a_tiny_folder_are_found(blobs, algorithm, sizes):
+    vectors, groups = blobs(sizes)
+    assert adjusted_rand_score(groups, cluster(vectors, Request(algorithm)).labels) == 1
+
+
+def test_the_only_number_that_is_possible_is_not_chosen_from_2_to_2(blobs):
+    vectors, _ = blobs((3, 2))
+    assert (
+        cluster(vectors, Request("auto"))
+        .notes[0]
+        .startswith("2 clusters, the only number that is possible here;")
+    )
+
+
+def test_pictures_that_are_all_the_same_are_one_cluster():
+    points = np.tile(np.eye(1, 8, dtype=np.float32), (20, 1))
+    found = choose_any(Partitions(points, None), [points], 1)
+    assert found.labels.tolist() == [0] * 20
+    assert found.note == "1 cluster: there is nothing to tell apart"
+
+
+def test_where_all_but_odd_pictures_are_in_one_cluster_there_are_two():
+    points = np.vstack([np.tile(np.eye(1, 8), (97, 1)), np.eye(8)[1:4]]).astype(np.float32)
+    found = choose_any(Partitions(points, None), [points], 4)
+    assert len(set(found.labels[:97])) == 1
+    assert set(found.labels) == {0, 1}
+    assert found.note == "2 clusters: in any number all but odd pictures are in one"
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "auto"])
+def test_one_odd_picture_among_few_leaves_a_choice(algorithm):
+    vectors = np.random.default_rng(9).gamma(1, 1, (5, 32)).astype(np.float32)
+    vectors[1:] = vectors[1] * np.random.default_rng(8).lognormal(0, 0.05, (4, 32))
+    assert cluster(vectors, Request(algorithm)).quality.clusters == 2
+
+
+@pytest.mark.parametrize("votes", [True, False])
+def test_a_cap_that_wins_is_said(many_small, votes):
     partitions, _ = many_small
+    partitions = partitions if votes else Partitions(partitions.points, None)
     assert "more than 12 were not tried" in choose_any(partitions, [partitions.points], 12).note
 
 
@@ -156,3 +215,14 @@ def test_rows_in_another_order_give_the_same_clusters(blobs):
     here = cluster(vectors[shuffled], Request("auto"), order=np.argsort(names[shuffled]))
     assert np.array_equal(there.labels[shuffled], here.labels)
     assert np.array_equal(there.points[shuffled], here.points)
+
+
+def test_shares_of_next_to_nothing_stay_small():
+    assert shares_of_best(np.array([[0.01, 0.4], [0.02, 0.2]]), (0.1, 0.1)) == pytest.approx(
+        np.array([[0.1, 1], [0.2, 0.5]])
+    )
+
+
+def test_shares_keep_the_order_where_all_evidence_is_against():
+    shares = shares_of_best(np.array([[-0.1, 0.2], [-0.2, 0.1], [-0.05, 0.0]]))
+    assert shares == pytest.approx(np.array([[-0.5, 1], [-1, 0.5], [-0.25, 0]]))

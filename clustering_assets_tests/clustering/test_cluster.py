@@ -69,10 +69,11 @@ def test_the_seed_decides_only_where_a_sample_stands_for_all(blobs, algorithm, m
     assert drawn and min(drawn) >= 7
 
 
-def test_a_chosen_number_is_explained_with_its_margin(four_groups):
-    notes = cluster(four_groups[0], Request("kmeans")).notes
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "auto"])
+def test_a_chosen_number_is_explained_with_its_margin(four_groups, algorithm):
+    notes = cluster(four_groups[0], Request(algorithm)).notes
     assert "4 clusters chosen from 2 to" in notes[0]
-    assert "Calinski-Harabasz" in notes[0]
+    assert "points ahead of" in notes[0]
 
 
 def test_a_cloud_without_clusters_is_called_one():
@@ -111,12 +112,24 @@ def test_beyond_the_full_size_a_sample_is_clustered_and_the_rest_follows(blobs, 
     assert any("120 of 400 images were clustered" in note for note in found.notes)
 
 
-def test_many_pictures_are_clustered_without_the_slow_layouts(blobs, monkeypatch):
+@pytest.mark.parametrize(
+    ("clusters", "said"), [(0, "3 clusters chosen from 2 to"), (3, "3 clusters, as told")]
+)
+def test_many_pictures_are_clustered_without_the_slow_layouts(blobs, monkeypatch, clusters, said):
     monkeypatch.setattr(entry, "SWIFT_ROWS", 100)
+    monkeypatch.setattr("clustering_assets.clustering.estimators.gather", None)
     vectors, groups = blobs((80, 60, 40))
-    found = cluster(vectors, Request("kmeans", 3))
+    found = cluster(vectors, Request("kmeans", clusters))
     assert adjusted_rand_score(groups, found.labels) > 0.95
     assert found.quality.stability > 0.9
+    assert found.notes[0].startswith(said)
+
+
+def test_without_layouts_a_number_that_does_not_fit_is_said_not_to(blobs, monkeypatch):
+    monkeypatch.setattr(entry, "SWIFT_ROWS", 100)
+    vectors, _ = blobs((60, 50, 40), spread=0.8)
+    notes = cluster(vectors, Request("kmeans", 40)).notes
+    assert any("these 40 clusters overlap" in note and "3 would stand apart" in note for note in notes)
 
 
 def test_what_cannot_fit_is_refused_with_its_number(four_groups, monkeypatch):
@@ -156,6 +169,18 @@ def test_identical_pictures_are_one_cluster():
     found = cluster(np.ones((30, 8), dtype=np.float32), Request("auto"))
     assert set(found.labels.tolist()) == {0}
     assert "only 1 distinct" in found.notes[0]
+
+
+@pytest.mark.parametrize("algorithm", ["kmeans", "hierarchical", "auto"])
+def test_a_sample_of_identical_pictures_is_one_cluster_without_doubts(monkeypatch, algorithm):
+    monkeypatch.setattr(entry, "FULL_ROWS", 40)
+    vectors = np.ones((60, 8), dtype=np.float32)
+    vectors[50:54] = np.random.default_rng(0).random((4, 8))
+    found = cluster(vectors, Request(algorithm), order=np.arange(60))
+    assert set(found.labels.tolist()) == {0}
+    assert found.notes[0] == "1 cluster: there is nothing to tell apart"
+    assert len(found.notes) == 2
+    assert "40 of 60 images were clustered" in found.notes[1]
 
 
 def test_many_copies_of_few_pictures_stay_together():

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
 from clustering_assets.clustering import consensus, graph
-from clustering_assets.clustering.consensus import cut, gather
+from clustering_assets.clustering.consensus import gather
 from clustering_assets.clustering.estimators import knee
 from clustering_assets.clustering.graph import (
     connect,
@@ -106,13 +105,6 @@ def test_the_votes_are_the_same_on_any_number_of_cores(points, monkeypatch):
 def test_small_folders_are_laid_out_more_often(monkeypatch):
     monkeypatch.setattr(consensus, "MOST_ROUNDS", 12)
     assert [consensus.rounds(n) for n in (12, 40, 100, 400, 2_000)] == [1, 5, 12, 6, 1]
-
-
-def test_a_cut_spends_no_cluster_on_an_odd_picture(points):
-    odd = np.vstack([points, -points[:1]])
-    labels = cut(gather([odd]).tree(pdist(odd)), 3, 8, odd)
-    assert labels is not None
-    assert np.bincount(labels).min() >= 30
 
 
 def test_the_knee_is_where_the_curve_turns():
