@@ -85,7 +85,7 @@ class Assignment:
         changes: What became of the previous run's clusters.
         quality: Figures of the whole.
         notes: What a person should know.
-        algorithm: The algorithm that made the clusters (for `auto`, the one it chose).
+        algorithm: The algorithm that made the clusters.
         ids_ever_used: Every cluster id ever used, for the next run's `Previous.ids`.
         request: What was asked for, for the next run's `Previous.request`.
     """

@@ -43,7 +43,7 @@ class Clustering:
         coordinates: (n, 2) the first two principal components, for drawing.
         fit: How each picture fits its cluster.
         quality: Figures of the whole.
-        algorithm: The algorithm that made the labels (for `auto`, the one chosen).
+        algorithm: The algorithm that made the labels.
         notes: What a person should know: choices and their margins, warnings.
         groups: (n,) the group that each picture is in where groups were given; None where looks alone made them.
     """
@@ -208,8 +208,7 @@ def _label(points: NDArray[np.float32], request: Request, distinct: int, looks: 
         notes.append(f"{len(sample):,} of {n:,} images were clustered; the others follow their neighbours")
         others = follow(points[len(sample) :], sample, labels, neighbours=1)
         labels = np.concatenate([labels, others])
-    used = getattr(model, "method_", request.algorithm)
-    return _Labelled(labels.astype(np.int64), used, model.stability_, notes)
+    return _Labelled(labels.astype(np.int64), request.algorithm, model.stability_, notes)
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -192,12 +192,8 @@ class AutoClustering(Ensemble):
 
     Args:
         random_state: Seed.
-
-    Attributes:
-        method_: kmeans.
     """
 
-    method_ = "kmeans"
     random_state: int = 0
 
 
