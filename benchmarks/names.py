@@ -239,10 +239,13 @@ def main() -> None:
             embedded = embed(Inputs(rows, arguments.sets), spec, cache_dir=cache)
             place = {path: number for number, path in enumerate(embedded.paths)}
             vectors = np.array(embedded.vectors, dtype=np.float32)
+            spread: list[float] = []
             total: dict[tuple[str, bool, bool], Counter[str]] = {}
             for label, part in rows.groupby("set"):
                 own = vectors[[place[path] for path in part["path"]]]
                 half, _, title = str(label).partition("/")
+                scored = class_scores(own, spec)
+                spread.append(0.0 if scored is None else float(scored[0].std(axis=1).mean()))
                 for told in (True, False):
                     names, found, labels = named_set(
                         part.reset_index(drop=True), own, partial(class_scores, network=spec), told=told
@@ -263,6 +266,7 @@ def main() -> None:
                                 f"{count} {kind}" for kind, count in Counter(within).most_common(3)
                             )
                             print(f"    {worth:6} {names[number]}: {kinds}")
+            print(f"{name}: class scores of a picture differ by {np.mean(spread):.3f} (standard deviation)")
             for (half, nameable, told), counts in sorted(total.items()):
                 shares = ", ".join(
                     f"{counts[one]} {one} ({counts[one] / counts.total():.0%})" for one in VERDICTS

@@ -164,7 +164,7 @@ class Embedding(Group):
     backbone: str = Field(
         default="auto",
         min_length=1,
-        description="Network that embeds the pictures: auto, efficientnet_lite0, resnet50, vgg16, mobilenet, "
+        description="Network that embeds the pictures: auto, efficientnet_lite0 (or 1, 2), resnet50, vgg16, mobilenet, "
         "any torchvision classification model, or timm:NAME.",
     )
     weights: str = Field(

@@ -28,6 +28,8 @@ class Backbone:
         preprocessing: What it expects of its pictures.
         weights: The file of its weights.
         warning: What the user should know about this choice, or empty.
+        temperature: What its class scores are divided by so that they say as much as those of EfficientNet-Lite0, by
+            which the rules for names were set; 1 where that was not measured.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Backbone:
     preprocessing: Preprocessing
     weights: WeightsFile
     warning: str = field(default="", compare=False)
+    temperature: float = 1.0
 
     @property
     def weights_id(self) -> str:

