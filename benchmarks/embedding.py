@@ -588,9 +588,12 @@ def _table(result: dict[str, Any]) -> str:
     ]
     if "balance" in result:
         lines.append(f"balance             {result['balance']:10.1f}")
-    for title, key in (("rate / ", "rate_of_project_to"), ("CPU: ", "cpu_of_others_to_project")):
-        ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in result.get(key, {}).items())
-        lines.append(title + ratios)
+    for title, key in (
+        ("rate of the project to that of", "rate_of_project_to"),
+        ("CPU to the project's of", "cpu_of_others_to_project"),
+    ):
+        if ratios := result.get(key):
+            lines.append(f"{title} " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
     if project := result["ways"].get("project"):
         lines.append(
             f"waits: for pictures {project['for_pictures']:.0%}, for the network {project['for_network']:.0%}"
