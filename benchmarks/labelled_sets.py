@@ -64,10 +64,18 @@ MIXED = 5
 
 
 def labelled(sets: Path, only: str) -> pd.DataFrame:
-    """The pictures of the sets with one of some beginnings (commas between), with their `set`, `kind` and `class`."""
+    """The pictures of the sets with one of some beginnings (commas between), with their `set` and `class`.
+
+    Also `kind`, the class after the name of its set, and `finer`, the same of the folder that the picture lies in: what
+    is known of it, where classes are great kinds.
+    """
     rows = usable(scan(sets))
     parts = rows["path"].str.split("/")
-    rows = rows.assign(set=parts.str[0] + "/" + parts.str[1], kind=parts.str[1] + "/" + parts.str[2])
+    rows = rows.assign(
+        set=parts.str[0] + "/" + parts.str[1],
+        kind=parts.str[1] + "/" + parts.str[2],
+        finer=parts.str[1] + "/" + parts.str[-2],
+    )
     rows["class"] = parts.str[2]
     return rows[rows["set"].str.startswith(tuple(only.split(",")))].reset_index(drop=True)
 

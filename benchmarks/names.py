@@ -175,7 +175,11 @@ def verdict(name: str, kind: str, classes: dict[str, str]) -> str:
 def judged(
     names: dict[int, str], labels: NDArray[np.integer], rows: pd.DataFrame, words: list[str]
 ) -> dict[int, str]:
-    """The verdict on each cluster: that of most of its pictures, the worse one of two that are as many."""
+    """The verdict on each cluster: that of most of its pictures, the worse one of two that are as many.
+
+    Where more is known of pictures than their class, such as which vehicle one is, that counts, unless the name is
+    right of the class.
+    """
     kinds, member = membership(further=True)
     classes = {
         words[j].split(",")[0].strip(): kinds[int(member[j].argmax())] if member[j].any() else words[j]
@@ -183,12 +187,17 @@ def judged(
     }
     found = {}
     for number in (c for c in names if c >= 0):
-        own = rows.loc[labels == number, "kind"]
-        counts = Counter(verdict(names[number], kind, classes) for kind in own)
-        found[number] = max(counts, key=lambda one: (counts[one], VERDICTS.index(one)))
-        if found[number] == "right" and _only_half_true(names[number], own, classes):
-            found[number] = "false"
+        own = rows[labels == number]
+        broad, fine = (_verdict_of_all(names[number], own[level], classes) for level in ("kind", "finer"))
+        found[number] = "right" if broad == "right" else fine
     return found
+
+
+def _verdict_of_all(name: str, kinds: pd.Series, classes: dict[str, str]) -> str:
+    """What a name is worth for a cluster of pictures of these kinds."""
+    counts = Counter(verdict(name, kind, classes) for kind in kinds)
+    most = max(counts, key=lambda one: (counts[one], VERDICTS.index(one)))
+    return "false" if most == "right" and _only_half_true(name, kinds, classes) else most
 
 
 def _only_half_true(name: str, own: pd.Series, classes: dict[str, str]) -> bool:

@@ -297,6 +297,18 @@ def draw_of(groups: Mapping[str, list[Picture]], sizes: Sequence[int] | int, see
     }
 
 
+GREAT = {
+    "animals": ("cat", "dog"),
+    "vehicles": ("airplane", "car", "motorbike"),
+    "plants": ("flower", "fruit"),
+    "people": ("person",),
+}
+"""Great kinds of thumbnails, and the classes that each is made of, in folders within it."""
+
+GREAT_SIZE = 120
+"""Pictures of each great kind."""
+
+
 def some(groups: Groups, *sizes: int) -> Groups:
     """The first groups, cut to these sizes."""
     return {
@@ -341,16 +353,14 @@ def sets(sources: Sources, half: str) -> Iterator[tuple[str, Groups]]:
     yield "shoots", bursts(scenes, [8] * 30, 0.6, 2)
     kinds = sorted(photos)
     if held:
-        animals = [p for kind in ("cat", "dog") for p in photos.get(kind, [])[:60]]
-        vehicles = [p for kind in ("airplane", "car", "motorbike") for p in photos.get(kind, [])[:40]]
-        plants = [p for kind in ("flower", "fruit") for p in photos.get(kind, [])[:60]]
-        great = {
-            "animals": animals,
-            "vehicles": vehicles,
-            "plants": plants,
-            "people": photos.get("person", [])[:120],
-        }
-        yield "great kinds", great
+        yield (
+            "great kinds",
+            {
+                f"{great}/{kind}": photos.get(kind, [])[: GREAT_SIZE // len(members)]
+                for great, members in GREAT.items()
+                for kind in members
+            },
+        )
         few = {kind: photos[kind][60:] for kind in kinds[1:5]}
         yield (
             "mixture",
