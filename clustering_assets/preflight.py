@@ -32,7 +32,7 @@ def check_named(settings: Settings) -> None:
     from clustering_assets.music.pins import read_pins
 
     try:
-        check_backbone_name(settings.backbone)
+        check_backbone_name(settings.backbone, own_weights=bool(settings.weights))
     except BackboneError as error:
         raise SettingsError(str(error)) from error
     for name in ("images", "music", "output"):

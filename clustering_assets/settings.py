@@ -164,8 +164,8 @@ class Embedding(Group):
     backbone: str = Field(
         default="auto",
         min_length=1,
-        description="Network that embeds the pictures: auto, efficientnet_lite0 (or 1, 2), resnet50, vgg16, mobilenet, "
-        "any torchvision classification model, or timm:NAME.",
+        description="Network that embeds the pictures: auto, efficientnet_lite0, efficientnet_lite1, "
+        "efficientnet_lite2, resnet50, vgg16, mobilenet, any torchvision classification model, or timm:NAME.",
     )
     weights: str = Field(
         default="", description="Weights file of your own for the backbone; empty: its published weights."

@@ -2,10 +2,10 @@
 
 Each method is wrong about some folders: k-means takes clusters for balls of one size, linkage spends clusters on odd
 pictures, a neighbour graph joins small groups. What they share is better than what any of them makes, and than the one
-that measures of quality prefer. Where no number is told, that is made for every number, and how far its clusters
-stand apart in what the neighbour embeddings agree on and in the feature space, how far the methods agree on them, and
-their modularity choose among the numbers. The weights were set on labelled sets with two networks, and tried on others
-(benchmarks/labelled_sets.py).
+that measures of quality prefer. Where no number is told, that is made for every number. The choice among them goes by
+how far the clusters stand apart, in what the neighbour embeddings agree on and in the feature space, by how far the
+methods agree on them, and by their modularity. The weights were set on labelled sets with two networks, and tried on
+others (benchmarks/labelled_sets.py).
 """
 
 from collections.abc import Sequence
@@ -37,15 +37,15 @@ and Barthelemy, 2007, doi 10.1073/pnas.0605965104)."""
 
 WITHOUT_VOTES = (0.5, 0.5, 0.5, 2.0), (0.0, 0.5, 0.0, 2.0)
 """The same two where there are no votes, for pictures are very few or very many: modularity then stands for the
-silhouette in the votes too."""
+silhouette in the votes too, save among tight clusters."""
 
 WHOLE = (0.0, 0.0, 0.0, 1.0)
 """Evidence of each kind that counts as a whole share; 0: that of the best partition. Only clusters that are tight, such
 as bursts, have a silhouette in the feature space to speak of."""
 
 MOST = 60
-"""Largest number of clusters that is tried, unless the votes part that many best: then twice as many are, as far as
-there are pictures."""
+"""Largest number of clusters that is tried, unless that many are best, by the votes or by all evidence: then twice as
+many are, as far as there are pictures."""
 
 SWIFT_MOST = 30
 """The same where there are no votes."""
@@ -190,11 +190,11 @@ def mean_agreement(labels: Sequence[NDArray[np.integer]]) -> float:
 
 
 def numbers(most: int) -> list[int]:
-    """The numbers of clusters to try, from 2: every one at first, then ever fewer."""
+    """The numbers of clusters to try, from 2: every one at first, then ever fewer, and the last."""
     found = list(range(2, min(most, EACH) + 1))
-    while found and (larger := int(np.ceil(found[-1] * STEP))) <= most:
+    while found and (larger := int(np.ceil(found[-1] * STEP))) < most:
         found.append(larger)
-    return found
+    return found if not found or found[-1] == most else [*found, most]
 
 
 def choose_any(
@@ -229,18 +229,21 @@ def choose_any(
         found += more
         if not found:
             odd = families.shared(2, only)
-            return Choice(odd.labels, "2 clusters: in any number all but odd pictures are in one")
+            return Choice(odd.labels, "2 clusters: in every number tried all but odd pictures are in one")
         evidence = np.vstack([evidence, *(families.evidence(more) if more else [])])
         sizes = np.array([one.clusters for one in found])
-        if most < limit and sizes[evidence[:, 0].argmax()] == sizes.max():
-            return choose_any(partitions, views, distinct, only, 2 * most)
         usual, tight = (WEIGHTS, TIGHT_WEIGHTS) if votes else WITHOUT_VOTES
         weights = usual if evidence[:, 3].max() < TIGHT else tight
         score = shares_of_best(evidence, WHOLE) @ np.array(weights)
         best = found[int(score.argmax())]
+        if most < limit and sizes.max() in (best.clusters, sizes[evidence[:, 0].argmax()]):
+            return choose_any(partitions, views, distinct, only, 2 * most)
         missing = _between(tried, best.clusters)
         if not missing:
-            return Choice(best.labels, f"{_told(sizes, score, most, sum(weights))}; {best.said()}")
+            why = _told(sizes, score, sum(weights))
+            if best.clusters == limit < distinct:
+                why += f"; with more they would have fewer than {least} pictures on average"
+            return Choice(best.labels, f"{why}; {best.said()}")
         tried = sorted([*tried, *missing])
 
 
@@ -268,7 +271,7 @@ def shares_of_best(
     """Each column as shares of its largest entry (-1 to 1); where nothing is positive, of its largest magnitude.
 
     Args:
-        evidence: (candidates, kinds of evidence).
+        evidence: (partitions, kinds of evidence).
         least: Smallest evidence of each kind that counts as a whole share, so that differences of next to nothing
             stay small.
     """
@@ -306,7 +309,7 @@ def _numbered(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.argsort(np.argsort(first))[own]
 
 
-def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], most: int, points: float) -> str:
+def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], points: float) -> str:
     """The choice of a number in one sentence, with its margin out of so many points."""
     if sizes.min() == sizes.max():
         return f"{sizes[0]} clusters, the only number that is possible here"
@@ -315,4 +318,4 @@ def _told(sizes: NDArray[np.integer], score: NDArray[np.float64], most: int, poi
     if (sizes != number).any():
         rival = int(np.where(sizes == number, -np.inf, score).argmax())
         text += f", {score.max() - score[rival]:.2f} of {points:g} points ahead of {sizes[rival]}"
-    return text + (f"; more than {most} were not tried" if number >= most else "")
+    return text

@@ -26,7 +26,7 @@ FULL_ROWS = 2_000
 clustered and every other picture follows its nearest neighbour in the sample. So time and memory grow with n."""
 
 SWIFT_ROWS = 10_000
-"""From this many pictures k-means goes without the neighbour embeddings."""
+"""With more pictures k-means goes without the neighbour embeddings."""
 
 
 PART = 12

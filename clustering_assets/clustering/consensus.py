@@ -45,7 +45,7 @@ FEWEST = 12
 """Fewest pictures that can vote."""
 
 TIE = 0.05
-"""Weight of the distance in the feature space where the votes are equal."""
+"""Weight of the distance in the feature space where votes, or methods, are equal."""
 
 
 @dataclass(frozen=True)

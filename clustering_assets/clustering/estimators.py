@@ -188,7 +188,7 @@ class LayoutHDBSCAN(Estimator):
 
 @dataclass(eq=False, repr=False)
 class AutoClustering(Ensemble):
-    """Makes what `kmeans` makes without a number, of the neighbour embeddings however many pictures there are.
+    """Makes what `kmeans` makes without a number, with neighbour embeddings also where there are very many pictures.
 
     Args:
         random_state: Seed.

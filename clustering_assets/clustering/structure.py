@@ -23,15 +23,18 @@ SAMPLES, SAMPLE_SHARE = 3, 0.8
 
 
 def stability(partitions: Partitions, labels: NDArray[np.integer], seed: int = 0) -> float:
-    """Mean adjusted Rand index (up to 1) between labels and the clusterings of subsamples; nan if too few.
+    """Mean adjusted Rand index (up to 1) between labels and the clusterings of subsamples.
 
-    Those are the votes, or where there are none spectral k-means with as many clusters.
+    Those are the votes, or where there are none spectral k-means with as many clusters. It is nan for a single cluster
+    and for too few pictures.
     """
+    if labels.max() < 1:
+        return float("nan")
     if partitions.consensus is not None:
         return partitions.consensus.stability(labels)
     points, n, clusters = partitions.points, len(labels), int(labels.max()) + 1
     rows = round(SAMPLE_SHARE * n)
-    if n < FEWEST or not 1 < clusters < rows:
+    if n < FEWEST or clusters >= rows:
         return float("nan")
     agreement = []
     for number in range(SAMPLES):
@@ -74,10 +77,11 @@ def doubts(partitions: Partitions, labels: NDArray[np.integer], stable: float) -
         return []
     value = silhouette(partitions, labels)
     if value < clear:
-        best, fewer = clearest(partitions)
+        best, clear_number = clearest(partitions)
         if best >= clear:
+            others = f"another {number}" if clear_number == number else f"{clear_number}"
             return [
-                f"these {number} clusters overlap (silhouette {value:.2f}); {fewer} would stand "
+                f"these {number} clusters overlap (silhouette {value:.2f}); {others} would stand "
                 f"apart more clearly ({best:.2f})"
             ]
         return [weakness(max(value, best), noise, clear)]

