@@ -2,7 +2,6 @@
 
 import json
 import logging
-import platform
 import threading
 import time
 import uuid
@@ -18,7 +17,7 @@ from upath import UPath
 
 from clustering_assets.errors import ClusteringError
 from clustering_assets.outputs import VIDEOS
-from clustering_assets.process_identity import is_running, this_process
+from clustering_assets.process_identity import host_of, is_running, this_machine, this_process
 from clustering_assets.storage import mark_output, remove_leftovers
 from clustering_assets.stores import Store, StoreError, open_place
 
@@ -54,7 +53,7 @@ class Lease:
     @property
     def is_of_this_machine(self) -> bool:
         """Whether a process of this machine holds the output."""
-        return self.process.startswith(f"{platform.node()}:")
+        return self.process.startswith(f"{this_machine()}:")
 
     @property
     def is_over(self) -> bool:
@@ -63,10 +62,10 @@ class Lease:
 
     def taken(self, output: str) -> OutputTaken:
         """What is said to whoever else wants to write to the output that it holds."""
-        host, number, _ = self.process.rsplit(":", 2)
+        number = self.process.rsplit(":", 2)[1]
         since, until = (datetime.fromtimestamp(when).astimezone() for when in (self.begun, self.expires))
         return OutputTaken(
-            f"another update is writing to {output}: process {number} on {host}, since "
+            f"another update is writing to {output}: process {number} on {host_of(self.process)}, since "
             f"{since:%Y-%m-%d %H:%M:%S}. Wait until it is done, or give this one another output; if it was ended from "
             f"outside, what it holds is free from {until:%H:%M:%S} on."
         )

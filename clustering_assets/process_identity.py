@@ -8,27 +8,51 @@ from pathlib import Path
 
 import psutil
 
+OUTERMOST = "4026531836"
+"""Linux's number of the PID namespace of the machine itself (`PROC_PID_INIT_INO` in its include/linux/proc_ns.h)."""
+
+
+def this_machine() -> str:
+    """Where the number of a process means one process: the host, or `host%namespace` in a container.
+
+    Containers may have the name of the machine that they are on, and share its folders, but they count processes anew.
+    """
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]") if psutil.LINUX else OUTERMOST
+    except OSError:
+        space = OUTERMOST
+    return platform.node() if space == OUTERMOST else f"{platform.node()}%{space}"
+
+
+def host_of(process: str) -> str:
+    """The host of a process named as in `this_process`, whatever container it is in."""
+    return process.partition(":")[0].partition("%")[0]
+
 
 def this_process() -> str:
-    """This process as `host:number:start`, whatever the clock did since it began."""
-    return f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}"
+    """This process as `machine:number:start`, whatever the clock did since it began."""
+    return f"{this_machine()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def is_running(process: str) -> bool:
     """Whether a process, named as in `this_process`, runs on this machine; not if a later one has its number."""
-    host, _, rest = process.rpartition(":")[0].rpartition(":")
-    return host == platform.node() and rest.isdecimal() and process == f"{host}:{rest}:{_started(int(rest))}"
+    machine, _, rest = process.rpartition(":")[0].rpartition(":")
+    return (
+        machine == this_machine()
+        and rest.isdecimal()
+        and process == f"{machine}:{rest}:{_started(int(rest))}"
+    )
 
 
 def mark() -> str:
     """A short name of this process, for what it would leave on disk if it were killed: machine, number and start."""
-    return f"{_short(platform.node())}-{os.getpid()}-{_short(_started(os.getpid()))}"
+    return f"{_short(this_machine())}-{os.getpid()}-{_short(_started(os.getpid()))}"
 
 
 def is_left_over(marked: str) -> bool | None:
     """Whether a name from `mark` is that of a process that has ended; None for one of another machine."""
-    host, number, started = marked.split("-")
-    return started != _short(_started(int(number))) if host == _short(platform.node()) else None
+    machine, number, started = marked.split("-")
+    return started != _short(_started(int(number))) if machine == _short(this_machine()) else None
 
 
 def _short(text: str) -> str:

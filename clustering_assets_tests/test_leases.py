@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import threading
 import time
 from dataclasses import asdict, replace
@@ -12,7 +11,7 @@ import pytest
 from clustering_assets import leases
 from clustering_assets.leases import LOCK, Lease, OutputTaken, keep_off_others, output_for_ourselves
 from clustering_assets.outputs import VIDEOS
-from clustering_assets.process_identity import mark, this_process
+from clustering_assets.process_identity import mark, this_machine, this_process
 from clustering_assets.storage import PARTIAL, write_bytes
 from clustering_assets.stores import open_place
 
@@ -82,7 +81,7 @@ def test_what_another_machine_left_behind_holds_until_it_expires(output):
 
 def test_what_a_killed_process_of_this_machine_left_behind_holds_nothing(output):
     with output_for_ourselves(output):
-        left = replace(lease_of(output), holder="killed", process=f"{platform.node()}:{2**22 + 1}:early")
+        left = replace(lease_of(output), holder="killed", process=f"{this_machine()}:{2**22 + 1}:early")
     (open_place(output) / LOCK).write_text(json.dumps(asdict(left)))
     with output_for_ourselves(output):
         assert lease_of(output).holder != "killed"

@@ -5,7 +5,7 @@ import platform
 import dagster as dg
 
 from clustering_assets.defs.partitions import UNFINISHED
-from clustering_assets.process_identity import is_running
+from clustering_assets.process_identity import host_of, is_running
 
 PROCESS_TAG = ".dagster/clustering_assets.process"
 """Tag of a run: the process that it lives and dies with, as `this_process` names it."""
@@ -20,7 +20,7 @@ def close_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     closed = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         process = "" if _is_inherited(instance, run) else run.tags.get(PROCESS_TAG, "")
-        if process.startswith(f"{platform.node()}:") and not is_running(process):
+        if process and host_of(process) == platform.node() and not is_running(process):
             instance.report_run_failed(run, "The process of this run was ended from outside.")
             closed.append(run.run_id)
     _free_pools(instance)
