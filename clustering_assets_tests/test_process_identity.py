@@ -74,7 +74,7 @@ def test_a_process_of_a_container_with_the_name_of_this_machine_is_not_taken_for
         assert not process.startswith(f"{this_machine()}:")
         assert not is_running(process)  # by what is known here
         assert is_left_over(name) is None
-        child.communicate("")
+        child.communicate("\n")
 
 
 def test_what_is_left_of_an_ended_process_of_this_machine_is_known():
@@ -84,5 +84,5 @@ def test_what_is_left_of_an_ended_process_of_this_machine_is_known():
     ) as child:
         name = child.stdout.readline().split()[1]
         assert is_left_over(name) is False
-        child.communicate("")
+        child.communicate("\n")
     assert is_left_over(name) is True
