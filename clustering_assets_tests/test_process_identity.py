@@ -17,16 +17,17 @@ from clustering_assets.process_identity import (
     this_process,
 )
 
-ASK = (
-    "from clustering_assets.process_identity import this_process; print(this_process(), flush=True); input()"
+NAMED = (
+    "from clustering_assets.process_identity import mark, this_process\n"
+    "print(this_process(), mark(), flush=True); input()"
 )
 
 
 def test_a_process_runs_until_it_ends_also_while_nobody_has_noticed_its_end():
     with subprocess.Popen(
-        [sys.executable, "-c", ASK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", NAMED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
-        process = child.stdout.readline().strip()
+        process, _ = child.stdout.readline().split()
         assert is_running(process) and process != this_process()
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -53,12 +54,6 @@ def test_another_process_of_the_same_number_is_another_one():
         "",
     ):
         assert not is_running(other)
-
-
-NAMED = (
-    "from clustering_assets.process_identity import mark, this_process\n"
-    "print(this_process(), mark(), flush=True); input()"
-)
 
 
 def test_a_process_of_a_container_with_the_name_of_this_machine_is_not_taken_for_ended():

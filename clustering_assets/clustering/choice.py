@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
@@ -126,7 +125,7 @@ class Families:
         joint = self.graph
         if self._votes is not None:
             self._trees["tree"] = tree_of(squareform(1 - self._votes.agreement, checks=False), self._apart)
-            joint = joint + sparse.csr_matrix(self._votes.agreement**2)
+            joint = self._votes.added_to(joint)
         self._joint = eigenmap(joint, most)[1]
 
     def made(self, clusters: int, only: Sequence[str] = METHODS) -> dict[str, NDArray[np.integer]]:

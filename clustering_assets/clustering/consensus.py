@@ -11,12 +11,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from clustering_assets.clustering.graph import follow
+from clustering_assets.clustering.graph import Sparse, follow
 from clustering_assets.clustering.neighbour_embedding import lay_out
 from clustering_assets.clustering.quality import mean_silhouette
 from clustering_assets.threads import arithmetic_on_one_thread, available_cores, side_by_side
@@ -93,6 +94,10 @@ class Consensus:
         centres = member.T @ points / count[:, None]
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
         return member.T @ self.agreement @ member / np.outer(count, count) + centres @ centres.T
+
+    def added_to(self, graph: Sparse) -> Sparse:
+        """A neighbour graph with the votes added, squared so that only broad agreement counts."""
+        return (graph + sparse.csr_matrix(self.agreement**2)).tocsr()
 
 
 def tree_of(parted: NDArray[np.floating], apart: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from clustering_assets.clustering.consensus import Consensus
 from clustering_assets.clustering.graph import Sparse, eigenmap, similarity_graph
@@ -54,11 +53,8 @@ class Partitions:
         return steps
 
     def _pieces(self, consensus: Consensus) -> NDArray[np.integer]:
-        """The finest k-means on the votes, up to `PIECES`, without tiny clusters; copies of a picture stay together.
-
-        The neighbour graph has the votes added, squared so that only broad agreement counts.
-        """
-        table = eigenmap((self.graph + sparse.csr_matrix(consensus.agreement**2)).tocsr(), PIECES)[1]
+        """The finest k-means on the votes, up to `PIECES`, without tiny clusters; copies of a picture stay together."""
+        table = eigenmap(consensus.added_to(self.graph), PIECES)[1]
         _, first, copy_of = np.unique(self.points, axis=0, return_index=True, return_inverse=True)
         for clusters in range(min(PIECES, len(first), len(self.points) // self._smallest), 2, -1):
             labels = np.unique(spectral(table, clusters)[first][copy_of], return_inverse=True)[1]
